@@ -1,0 +1,201 @@
+"""One call of an endpoint: attempts and pauses until it is answered, refused or out of time."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import anyio
+from attrs import define, field
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_before_delay,
+    wait_random_exponential,
+)
+
+from rhombus_clips import codec
+from rhombus_clips.errors import (
+    ConnectError,
+    RateLimitedError,
+    RhombusError,
+    StatusError,
+)
+from rhombus_clips.models import Answer
+from rhombus_clips.pacing import Pacing
+from rhombus_clips.protocol.endpoints import Endpoint
+from rhombus_clips.protocol.envelope import is_success, open_envelope, status_error
+from rhombus_clips.protocol.retry import (
+    RetryPolicy,
+    Timeout,
+    may_have_been_applied,
+    may_retry,
+)
+from rhombus_clips.transport import Transport
+
+logger = logging.getLogger("rhombus_clips")
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+ResultT = TypeVar("ResultT")
+
+_GONE = frozenset({404, 410})
+
+
+class Caller:
+    """Calls endpoints; the one callable that pagers and other jobs need of a session."""
+
+    def __init__(
+        self, transport: Transport, pacing: Pacing, retry: RetryPolicy, timeout: Timeout
+    ) -> None:
+        self._transport = transport
+        self._pacing = pacing
+        self._retry = retry
+        self._timeout = timeout
+        self._taken_over: dict[str, Endpoint[Any]] = {}
+
+    async def __call__(
+        self, endpoint: Endpoint[AnswerT], parameters: Mapping[str, object]
+    ) -> AnswerT:
+        """Call *endpoint* and decode its answer."""
+        return await self.decoded_by(
+            lambda answer: codec.from_dict(answer, endpoint.answer), endpoint, parameters
+        )
+
+    async def decoded_by(
+        self,
+        decode: Callable[[dict[str, Any]], ResultT],
+        endpoint: Endpoint[Any],
+        parameters: Mapping[str, object],
+    ) -> ResultT:
+        """As a call, with *decode* making the result of the answer's JSON object."""
+        endpoint = self._taken_over.get(endpoint.path, endpoint)
+        try:
+            return await self._until_answered(endpoint, parameters, decode)
+        except StatusError as error:
+            successor = endpoint.successor
+            if successor is None or error.status not in _GONE:
+                raise
+        logger.warning("%s is gone; %s takes over", endpoint.path, successor.path)
+        self._taken_over[endpoint.path] = successor
+        return await self._until_answered(successor, parameters, decode)
+
+    async def _until_answered(
+        self,
+        endpoint: Endpoint[Any],
+        parameters: Mapping[str, object],
+        decode: Callable[[dict[str, Any]], ResultT],
+    ) -> ResultT:
+        call = _Call(
+            endpoint,
+            codec.encode_request(parameters),
+            self._transport,
+            self._pacing,
+            deadline=anyio.current_time() + self._timeout.total,
+        )
+        try:
+            answer = await self._answer(call)
+            return decode(answer)
+        except RhombusError as error:
+            error.endpoint = endpoint.path
+            error.attempts = call.attempts
+            error.maybe_applied = call.is_sent and may_have_been_applied(error, safe=endpoint.safe)
+            raise
+
+    async def _answer(self, call: "_Call") -> dict[str, Any]:
+        try:
+            return await call.attempt()
+        except RhombusError as error:
+            if not call.may_retry(error):
+                raise
+            first_failure = error
+        # A call that succeeds at once never comes here, and so pays nothing for retries.
+        return await self._retrying(call)(call.attempts_after(first_failure))
+
+    def _retrying(self, call: "_Call") -> AsyncRetrying:
+        backoff = wait_random_exponential(multiplier=self._retry.base, max=self._retry.cap)
+
+        def wait(state: RetryCallState) -> float:
+            seconds = backoff(state)
+            error = state.outcome and state.outcome.exception()
+            if isinstance(error, RateLimitedError):
+                # One pause for all tasks: the budget is the organization's, not the call's.
+                self._pacing.pause(max(error.retry_after or 0.0, seconds))
+                return self._pacing.delay()
+            return seconds
+
+        return AsyncRetrying(
+            retry=retry_if_exception(call.may_retry),
+            wait=wait,
+            stop=stop_after_attempt(self._retry.attempts) | stop_before_delay(call.seconds_left()),
+            sleep=anyio.sleep,
+            reraise=True,
+        )
+
+
+@define
+class _Call:
+    endpoint: Endpoint[Any]
+    body: bytes
+    transport: Transport
+    pacing: Pacing
+    deadline: float
+    attempts: int = field(default=0, init=False)
+    is_sent: bool = field(default=False, init=False)
+    """Whether the last attempt got as far as to send something."""
+    _server_errors: int = field(default=0, init=False)
+
+    def seconds_left(self) -> float:
+        return self.deadline - anyio.current_time()
+
+    def may_retry(self, error: BaseException) -> bool:
+        return isinstance(error, RhombusError) and may_retry(
+            error, safe=self.endpoint.safe, server_errors=self._server_errors
+        )
+
+    async def attempt(self) -> dict[str, Any]:
+        """Send the request once and return the object that its answer carries."""
+        self.is_sent = False
+        await self.pacing.admit(self.deadline)
+        self.attempts += 1
+        self.is_sent = True
+        started = time.perf_counter()
+        outcome: object = "cancelled"
+        try:
+            reply = await self.transport.post(
+                self.endpoint.path, self.body, seconds=self.seconds_left()
+            )
+            outcome = reply.status
+        except RhombusError as error:
+            self.is_sent = not isinstance(error, ConnectError)
+            outcome = type(error).__name__
+            raise
+        finally:
+            logger.debug(
+                "%s: %s in %.0f ms, attempt %d",
+                self.endpoint.path,
+                outcome,
+                (time.perf_counter() - started) * 1000,
+                self.attempts,
+            )
+        if not is_success(reply):
+            self._server_errors += reply.status == 500
+            raise status_error(reply)
+        answer = open_envelope(codec.parse(reply.body))
+        if answer.get("warningMsg"):
+            logger.warning("%s: %s", self.endpoint.path, codec.excerpt(answer["warningMsg"], 400))
+        return answer
+
+    def attempts_after(
+        self, first_failure: RhombusError
+    ) -> Callable[[], Awaitable[dict[str, Any]]]:
+        """What the retry loop runs: the failure that was there already, then attempts."""
+        failures = [first_failure]
+
+        async def attempt() -> dict[str, Any]:
+            if failures:
+                raise failures.pop()
+            return await self.attempt()
+
+        return attempt

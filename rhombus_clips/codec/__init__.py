@@ -1,0 +1,128 @@
+"""JSON bytes to models and back, through cattrs; the only place that knows camelCase.
+
+Strict: nothing is coerced. A wrong type raises `DecodeError` with its JSON path. What the
+reference does not list is kept as it came: unknown keys in `Model.extra`, unknown enum members
+as members of their open enum.
+"""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Generic, TypeVar, cast
+
+from attrs import frozen
+
+from rhombus_clips.codec.strict import MismatchError, make_converter, wire_fields, wire_name
+from rhombus_clips.codec.text import excerpt, parse, render
+from rhombus_clips.errors import DecodeError
+from rhombus_clips.models import Extra, Model
+
+__all__ = [
+    "DecodedItem",
+    "dumps",
+    "encode_request",
+    "excerpt",
+    "from_dict",
+    "items_one_by_one",
+    "loads",
+    "parse",
+    "to_dict",
+]
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=Model)
+ItemT = TypeVar("ItemT", bound=Model)
+
+_converter = make_converter()
+
+
+def loads(data: bytes | str, kind: type[T]) -> T:
+    """Decode JSON as the service sends it into *kind*, a model or a list of models.
+
+    Raises `DecodeError` for what is not JSON and for any value of a wrong type.
+    """
+    return from_dict(parse(data), kind)
+
+
+def dumps(value: Model | Iterable[Model]) -> bytes:
+    """Encode a model, or several as an array, as the service would: camelCase, UTF-8, compact.
+
+    Fields that are None are left out, which means the same by the service's reference.
+    ``loads(dumps(model), type(model)) == model``, unknown keys and enum members included.
+    """
+    return render(to_dict(value) if isinstance(value, Model) else [to_dict(item) for item in value])
+
+
+def from_dict(data: object, kind: type[T]) -> T:
+    """Decode what a JSON parser made of an answer into *kind*, a model or a list of models.
+
+    Raises `DecodeError` with the JSON path of the first value that has a wrong type.
+    """
+    try:
+        return cast("T", _converter.get_structure_hook(kind)(data, kind))
+    except MismatchError as mismatch:
+        failure = mismatch.as_decode_error()
+    raise failure
+
+
+def to_dict(model: Model) -> dict[str, Any]:
+    """The JSON object of a model: plain dicts, lists and strings, keys in camelCase."""
+    return cast("dict[str, Any]", _converter.unstructure(model))
+
+
+def encode_request(parameters: Mapping[str, object]) -> bytes:
+    """The body of a request: keys in camelCase, parameters that are None left out."""
+    return render(
+        {wire_name(name): value for name, value in parameters.items() if value is not None}
+    )
+
+
+@frozen(kw_only=True)
+class DecodedItem(Generic[ItemT]):
+    """An item of an answer, decoded apart from the others."""
+
+    model: ItemT
+    """The item; one that does not decode has those of its fields that do, and the rest in extra."""
+    raw: Any
+    """The item as the JSON parser made it."""
+    error: DecodeError | None = None
+    """Why it does not decode; None when it does."""
+
+
+def items_one_by_one(
+    data: Mapping[str, Any], answer: type[ModelT], field: str, item: type[ItemT]
+) -> tuple[ModelT, list[DecodedItem[ItemT]]]:
+    """Decode *answer* with its list *field* left empty, and apart from it each item of the list.
+
+    Raises `DecodeError` when anything but an item of the list has a wrong type.
+    """
+    wire = wire_name(field)
+    if not isinstance(data.get(wire), list):
+        return from_dict(data, answer), []
+    raw_items: list[Any] = data[wire]
+    shell = from_dict({**data, wire: []}, answer)
+    return shell, [
+        _decode_item(raw, item, wire, index)
+        for index, raw in enumerate(raw_items)
+        if raw is not None
+    ]
+
+
+def _decode_item(raw: Any, kind: type[ItemT], wire: str, index: int) -> DecodedItem[ItemT]:
+    try:
+        model = cast("ItemT", _converter.get_structure_hook(kind)(raw, kind))
+    except MismatchError as mismatch:
+        mismatch.passed(index)
+        mismatch.passed(wire)
+        error = mismatch.as_decode_error()
+        return DecodedItem(model=_salvage(raw, kind), raw=raw, error=error)
+    return DecodedItem(model=model, raw=raw)
+
+
+def _salvage(raw: Any, kind: type[ItemT]) -> ItemT:
+    """What of *raw* does decode, field by field; the whole of it stays in extra."""
+    source = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {"": raw}
+    fields: dict[str, Any] = {}
+    for name, wire, field_kind in wire_fields(kind):
+        with suppress(MismatchError):
+            fields[name] = _converter.get_structure_hook(field_kind)(source.get(wire), field_kind)
+    return kind(**fields, extra=Extra(source))

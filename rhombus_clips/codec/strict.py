@@ -1,0 +1,268 @@
+"""The strict converter: cattrs with hooks that check types exactly and say where one is wrong.
+
+Stock cattrs coerces (``"12"`` becomes 12, ``"false"`` becomes True, a string becomes a list of
+letters), so every hook that a model can reach is replaced here.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeGuard, get_args, get_origin
+
+import attrs
+from cattrs import Converter
+
+from rhombus_clips.codec.text import excerpt
+from rhombus_clips.errors import DecodeError
+from rhombus_clips.models import Extra, Model, OpenEnum
+
+Hook = Callable[[Any, Any], Any]
+
+# int64 is the widest integer of the reference; a float holds every integer up to 2**53 exactly.
+_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
+_LARGEST_EXACT_FLOAT = 2.0**53
+_LARGEST_FLOAT = 2**1023
+
+
+class MismatchError(Exception):
+    """A value is not of the type that its place wants; the path is put together on the way up."""
+
+    def __init__(self, expected: str, value: object) -> None:
+        super().__init__(expected)
+        self.expected = expected
+        self.value = value
+        self._steps: list[str | int] = []
+
+    def passed(self, step: str | int) -> None:
+        """Note that the error passed a key or an index on its way to the root."""
+        self._steps.append(step)
+
+    def as_decode_error(self) -> DecodeError:
+        """The error to show to users."""
+        path = "$" + "".join(map(_path_step, reversed(self._steps)))
+        came = excerpt(self.value)
+        return DecodeError(
+            f"{path} should be {self.expected}, but is {_json_type(self.value)}: {came}",
+            path=path,
+            expected=self.expected,
+            value_excerpt=came,
+        )
+
+
+def wire_name(name: str) -> str:
+    """The vendor's case of a Python name: ``sha256_hex`` is ``sha256Hex`` on the wire."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def wire_fields(model: type[Model]) -> list[tuple[str, str, Any]]:
+    """Name, wire name and type of each field that *model* has on the wire."""
+    return [
+        (field.name, wire_name(field.name), field.type)
+        for field in attrs.fields(model)
+        if field.name != "extra"
+    ]
+
+
+def make_converter() -> Converter:
+    """A converter with nothing but strict hooks for what models are made of."""
+    converter = Converter()
+    # singledispatch takes the most specific class: OpenEnum's hook goes before that of str,
+    # which would turn every str enum into a bare string.
+    converter.register_structure_hook(str, _structure_str)
+    converter.register_structure_hook(bool, _structure_bool)
+    converter.register_structure_hook(int, _structure_int)
+    converter.register_structure_hook(float, _structure_float)
+    converter.register_structure_hook(OpenEnum, _structure_enum)
+    converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
+    converter.register_structure_hook_factory(_is_list, _make_list_hook)
+    converter.register_structure_hook_factory(_is_map, _make_map_hook)
+    converter.register_structure_hook_factory(_is_model, _make_model_hook)
+    converter.register_unstructure_hook_factory(_is_model, _make_model_unstructure_hook)
+    return converter
+
+
+# --- structure -------------------------------------------------------------------------------
+
+
+def _structure_str(value: Any, _: Any) -> str:
+    if type(value) is not str:
+        raise MismatchError("a string", value)
+    return value
+
+
+def _structure_bool(value: Any, _: Any) -> bool:
+    if type(value) is not bool:
+        raise MismatchError("true or false", value)
+    return value
+
+
+def _structure_int(value: Any, _: Any) -> int:
+    if type(value) is int and _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+        return value
+    if type(value) is float and abs(value) <= _LARGEST_EXACT_FLOAT and value.is_integer():
+        return int(value)
+    raise MismatchError("an integer", value)
+
+
+def _structure_float(value: Any, _: Any) -> float:
+    # A literal like 1e999 is infinite to the standard library's parser.
+    if type(value) in (int, float) and -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
+        return float(value)
+    raise MismatchError("a number", value)
+
+
+def _structure_enum(value: Any, enum: Any) -> OpenEnum:
+    if type(value) is not str:
+        raise MismatchError(f"a string ({enum.__name__})", value)
+    member: OpenEnum = enum(value)
+    return member
+
+
+def _is_array(value: object) -> TypeGuard[list[Any]]:
+    return type(value) is list
+
+
+def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    return type(value) is dict
+
+
+def _is_optional(kind: Any) -> bool:
+    return type(None) in get_args(kind)
+
+
+def _make_optional_hook(kind: Any, converter: Converter) -> Hook:
+    (inner,) = (part for part in get_args(kind) if part is not type(None))
+    hook = converter.get_structure_hook(inner)
+
+    def structure(value: Any, _: Any) -> Any:
+        return None if value is None else hook(value, inner)
+
+    return structure
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list
+
+
+def _make_list_hook(kind: Any, converter: Converter) -> Hook:
+    (item_kind,) = get_args(kind)
+    hook = converter.get_structure_hook(item_kind)
+    # A null among things that cannot be null is nothing: leaving it out loses nothing.
+    skips_null = not _is_optional(item_kind)
+
+    def structure(value: Any, _: Any) -> list[Any]:
+        if not _is_array(value):
+            raise MismatchError("an array", value)
+        items: list[Any] = []
+        index = -1
+        try:
+            for item in value:
+                index += 1
+                if item is not None or not skips_null:
+                    items.append(hook(item, item_kind))
+        except MismatchError as mismatch:
+            mismatch.passed(index)
+            raise
+        return items
+
+    return structure
+
+
+def _is_map(kind: Any) -> bool:
+    return get_origin(kind) is dict
+
+
+def _make_map_hook(kind: Any, converter: Converter) -> Hook:
+    _, value_kind = get_args(kind)
+    hook = converter.get_structure_hook(value_kind)
+
+    def structure(value: Any, _: Any) -> dict[str, Any]:
+        if not _is_object(value):
+            raise MismatchError("an object", value)
+        entries: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, item in value.items():
+                entries[key] = hook(item, value_kind)
+        except MismatchError as mismatch:
+            mismatch.passed(key)
+            raise
+        return entries
+
+    return structure
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Model)
+
+
+def _make_model_hook(model: Any, converter: Converter) -> Hook:
+    fields = {
+        wire: (name, kind, converter.get_structure_hook(kind))
+        for name, wire, kind in wire_fields(model)
+    }
+
+    def structure(value: Any, _: Any) -> Any:
+        if not _is_object(value):
+            raise MismatchError("an object", value)
+        known: dict[str, Any] = {}
+        unknown: dict[str, Any] = {}
+        key = ""
+        try:
+            for key, item in value.items():
+                if key not in fields:
+                    unknown[key] = item
+                elif item is not None:  # Null leaves a field at its default, as absence does.
+                    name, kind, hook = fields[key]
+                    known[name] = hook(item, kind)
+        except MismatchError as mismatch:
+            mismatch.passed(key)
+            raise
+        if unknown:
+            known["extra"] = Extra(unknown)
+        return model(**known)
+
+    return structure
+
+
+# --- unstructure -----------------------------------------------------------------------------
+
+
+def _make_model_unstructure_hook(model: Any, converter: Converter) -> Callable[[Any], Any]:
+    fields = [(name, wire) for name, wire, _ in wire_fields(model)]
+
+    def unstructure(value: Any) -> dict[str, Any]:
+        known = {
+            wire: converter.unstructure(item)
+            for name, wire in fields
+            if (item := getattr(value, name)) is not None
+        }
+        return {**value.extra, **known}
+
+    return unstructure
+
+
+# --- words for errors ------------------------------------------------------------------------
+
+
+def _path_step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if step.isidentifier() else f"[{excerpt([step])[1:-1]}]"
+
+
+def _json_type(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case dict():
+            return "an object"
+        case _:
+            return f"a {type(value).__name__}"

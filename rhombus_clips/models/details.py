@@ -1,0 +1,43 @@
+"""Parts that several kinds of clip share: who may see it, where it lies, when it ran."""
+
+from datetime import datetime
+
+from attrs import frozen
+
+from rhombus_clips.models.base import Model
+from rhombus_clips.models.enums import ClipVisibility
+from rhombus_clips.models.moments import from_epoch_ms
+
+
+@frozen(kw_only=True)
+class ClipAccessSettings(Model):
+    """Who may see a clip."""
+
+    visibility: ClipVisibility | None = None
+    allowed_roles: list[str | None] | None = None
+    allowed_users: list[str | None] | None = None
+
+
+@frozen(kw_only=True)
+class MetaDataLocation(Model):
+    """Where a clip's files lie: a region such as ``us-west-2``."""
+
+    region: str | None = None
+
+
+@frozen(kw_only=True)
+class TimeInterval(Model):
+    """A stretch of footage, in epoch milliseconds."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+    @property
+    def starts_at(self) -> datetime | None:
+        """`start_ms` as an aware datetime."""
+        return from_epoch_ms(self.start_ms)
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """`end_ms` as an aware datetime."""
+        return from_epoch_ms(self.end_ms)

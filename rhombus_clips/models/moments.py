@@ -1,0 +1,52 @@
+"""Moments on the wire are numbers; this turns them into aware datetimes and back."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+# Times whose unit the reference does not state are milliseconds, unless they are too small for
+# that: 1e11 ms is March 1973, 1e11 s is the year 5138.
+_SMALLEST_MILLISECONDS = 100_000_000_000
+
+
+def from_epoch_ms(milliseconds: int | None) -> datetime | None:
+    """The UTC moment of epoch milliseconds; None for None.
+
+    Raises `OverflowError` outside the years 1 to 9999.
+    """
+    return None if milliseconds is None else EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def from_epoch_seconds(seconds: int | None) -> datetime | None:
+    """The UTC moment of epoch seconds; None for None. Raises `OverflowError` as above."""
+    return None if seconds is None else EPOCH + timedelta(seconds=seconds)
+
+
+def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:
+    """The UTC moment of a number that is milliseconds, or seconds if it is below 1e11."""
+    if value is not None and abs(value) < _SMALLEST_MILLISECONDS:
+        return from_epoch_seconds(value)
+    return from_epoch_ms(value)
+
+
+def to_epoch_ms(moment: datetime | int, name: str = "time") -> int:
+    """Epoch milliseconds of an aware datetime; an int is taken as milliseconds already.
+
+    A part of a millisecond is rounded up, which keeps half-open bounds exact: a whole
+    millisecond is at or after the bound exactly when it is at or after the rounded one.
+
+    Raises `ValueError` for a naive datetime and `TypeError` for anything else, naming `name`.
+    """
+    if isinstance(moment, datetime):
+        if moment.utcoffset() is None:
+            raise ValueError(
+                f"{name} is a datetime without a time zone; give it one, such as tzinfo=UTC"
+            )
+        return -((EPOCH - moment) // MILLISECOND)
+    if type(moment) is not int:
+        raise TypeError(
+            f"{name} must be an aware datetime or epoch milliseconds as an int,"
+            f" not {type(moment).__name__}"
+        )
+    return moment

@@ -1,0 +1,114 @@
+"""Saved clips: the organization's list of them, and one with the progress of its render."""
+
+from datetime import datetime, timedelta
+
+from attrs import Factory, frozen
+
+from rhombus_clips.models.base import Answer, Model
+from rhombus_clips.models.details import ClipAccessSettings, MetaDataLocation, TimeInterval
+from rhombus_clips.models.enums import (
+    CameraMountingDirection,
+    ClipStatus,
+    HardwareVariation,
+    Integration,
+)
+from rhombus_clips.models.moments import from_epoch_ms, from_epoch_seconds
+from rhombus_clips.models.views import AlteredView, DewarpedView, Resolution
+
+
+@frozen(kw_only=True)
+class SavedClip(Model):
+    """A saved clip (``SavedClipV2Type`` of the reference)."""
+
+    access_settings: ClipAccessSettings | None = None
+    alter_map: dict[str, list[AlteredView | None] | None] | None = None
+    analyzed: bool | None = None
+    byte_count: int | None = None
+    clip_location: MetaDataLocation | None = None
+    clip_location_v2: str | None = None
+    console_delete: bool | None = None
+    created_at_ms: int | None = None
+    """When the clip was made, in epoch milliseconds."""
+    description: str | None = None
+    device_interval_map: dict[str, list[TimeInterval | None] | None] | None = None
+    device_presentation_order: list[str | None] | None = None
+    device_uuid: str | None = None
+    device_uuid_map: dict[str, MetaDataLocation | None] | None = None
+    device_uuids: list[str | None] | None = None
+    duration_sec: int | None = None
+    external_transaction_id: str | None = None
+    fisheye_hardware: HardwareVariation | None = None
+    fisheye_map: dict[str, list[DewarpedView | None] | None] | None = None
+    integration_upload_list: list[Integration | None] | None = None
+    is_monitoring_clip: bool | None = None
+    is_vendor_clip: bool | None = None
+    mounting_direction: CameraMountingDirection | None = None
+    org_uuid: str | None = None
+    placeholder: bool | None = None
+    send_to_shared_storage: bool | None = None
+    sha256_hex: str | None = None
+    source_alert_uuid: str | None = None
+    status: ClipStatus | None = None
+    thumbnail_location: MetaDataLocation | None = None
+    thumbnail_location_v2: str | None = None
+    timestamp_ms: int | None = None
+    """When the footage begins, in epoch milliseconds."""
+    title: str | None = None
+    user_uuid: str | None = None
+    uuid: str | None = None
+    video_resolution: Resolution | None = None
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When the footage begins: `timestamp_ms` as an aware datetime."""
+        return from_epoch_ms(self.timestamp_ms)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the clip was made: `created_at_ms` as an aware datetime."""
+        return from_epoch_ms(self.created_at_ms)
+
+    @property
+    def length(self) -> timedelta | None:
+        """How long the clip plays: `duration_sec` as a timedelta."""
+        return None if self.duration_sec is None else timedelta(seconds=self.duration_sec)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the clip is rendered and can be fetched."""
+        return self.status == ClipStatus.COMPLETE
+
+
+@frozen(kw_only=True)
+class ClipWithProgress(SavedClip):
+    """A saved clip and how far its render has come (``Event_SavedClipWithProgressType``)."""
+
+    current_operation: str | None = None
+    """What is being done to the clip, in the service's words."""
+    last_updated_sec: int | None = None
+    """When the progress last changed, in epoch seconds: not milliseconds like the rest."""
+    percent_complete: int | None = None
+    """How much of the current operation is done, 0 to 100."""
+
+    @property
+    def last_updated_at(self) -> datetime | None:
+        """When the progress last changed: `last_updated_sec` as an aware datetime."""
+        return from_epoch_seconds(self.last_updated_sec)
+
+
+@frozen(kw_only=True)
+class SavedClipPage(Answer):
+    """One page of the saved clips, as ``getSavedClipsV2`` answers it."""
+
+    saved_clips: list[SavedClip] = Factory(list[SavedClip])
+    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+    last_evaluated_timestamp_ms: int | None = None
+    """What to ask the next page from; None or 0 when there is none."""
+
+
+@frozen(kw_only=True)
+class ClipWithProgressAnswer(Answer):
+    """What ``getClipWithProgress`` answers."""
+
+    clip: ClipWithProgress | None = None
+    """The clip; None when the service has no such clip."""

@@ -1,0 +1,50 @@
+"""How a clip's picture is cut: crops, dewarped views of fisheye lenses, sizes."""
+
+from attrs import frozen
+
+from rhombus_clips.models.base import Model
+
+
+@frozen(kw_only=True)
+class Resolution(Model):
+    """Width and height of the video, in pixels."""
+
+    width: int | None = None
+    height: int | None = None
+
+
+@frozen(kw_only=True)
+class AspectRatio(Model):
+    """Width to height of a view."""
+
+    width: int | None = None
+    height: int | None = None
+
+
+@frozen(kw_only=True)
+class CroppedPermyriadRect(Model):
+    """A rectangle in ten-thousandths of the picture's width and height."""
+
+    x: int | None = None
+    y: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@frozen(kw_only=True)
+class DewarpedView(Model):
+    """A flat view into a fisheye picture; angles in degrees."""
+
+    aspect_ratio: AspectRatio | None = None
+    pitch_degrees: float | None = None
+    roll_degrees: float | None = None
+    yaw_degrees: float | None = None
+    vertical_field_of_view_degrees: int | None = None
+
+
+@frozen(kw_only=True)
+class AlteredView(Model):
+    """A crop, a dewarped view, or both."""
+
+    crop: CroppedPermyriadRect | None = None
+    dewarp: DewarpedView | None = None

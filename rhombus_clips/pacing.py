@@ -1,0 +1,60 @@
+"""When a request may start: after the session-wide pause, and within the client-side rate."""
+
+import random
+
+import anyio
+from aiolimiter import AsyncLimiter
+
+from rhombus_clips.errors import DeadlineExceededError, RateLimitedError
+from rhombus_clips.protocol.retry import RateLimit
+
+# Callers that a pause held up start again spread over this many seconds, not all at once.
+_SPREAD = 1.0
+
+
+class Pacing:
+    """One per session: the rate budget belongs to a whole organization, so all calls share it."""
+
+    def __init__(self, rate: RateLimit | None) -> None:
+        self._limiter = AsyncLimiter(rate.burst, rate.burst / rate.per_second) if rate else None
+        self._paused_until = 0.0
+
+    def pause(self, seconds: float) -> None:
+        """Let no request start for *seconds* from now; a longer pause that is on stays."""
+        now = anyio.current_time()
+        self._paused_until = max(self._paused_until, now + seconds)
+
+    def delay(self) -> float:
+        """How long to wait before a request may start, in seconds; 0 when no pause is on.
+
+        Two callers get different answers, so that they do not start again in one instant.
+        """
+        left = self._paused_until - anyio.current_time()
+        return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
+
+    async def admit(self, deadline: float) -> None:
+        """Wait until a request may start, at most until *deadline* on the loop's clock.
+
+        Raises `RateLimitedError` at once when the pause lasts beyond the deadline, and
+        `DeadlineExceededError` when the client-side rate leaves no room before it.
+        """
+        await self._wait_out_pause(deadline)
+        if self._limiter is None:
+            return
+        with anyio.move_on_after(deadline - anyio.current_time()) as scope:
+            await self._limiter.acquire()
+        if scope.cancelled_caught:
+            raise DeadlineExceededError("the client-side rate left no room for the request")
+        await self._wait_out_pause(deadline)
+
+    async def _wait_out_pause(self, deadline: float) -> None:
+        while delay := self.delay():
+            left = deadline - anyio.current_time()
+            if delay > left:
+                raise RateLimitedError(
+                    f"the session pauses for another {delay:.1f} s because the service asked for"
+                    f" it, which is longer than the {max(left, 0):.1f} s that the call has left",
+                    status=429,
+                    retry_after=delay,
+                )
+            await anyio.sleep(delay)

@@ -1,0 +1,76 @@
+"""Learning which time of a clip the listing's cursor is.
+
+A bound on one time ends a listing early only when the cursor is known to be that very time.
+"""
+
+from typing import Any, Literal
+
+from attrs import field, frozen
+
+from rhombus_clips.protocol.cursor import NEWEST_FIRST, Listed, Timed
+
+ClipTime = Literal["timestamp_ms", "created_at_ms"]
+CLIP_TIMES: tuple[ClipTime, ...] = ("timestamp_ms", "created_at_ms")
+
+
+class Clock:
+    """Which of a clip's times the cursor can still be, after the pages seen so far."""
+
+    def __init__(self) -> None:
+        self._possible: set[ClipTime] = set(CLIP_TIMES)
+        self._matched: set[ClipTime] = set()
+
+    def observe(self, listed: Listed[Any], direction: int) -> None:
+        """Rule out each time that does not run in *direction* and up to the page's cursor."""
+        for name in CLIP_TIMES:
+            times = [time for item in listed.items if (time := getattr(item, name)) is not None]
+            if listed.cursor and times and times[-1] == listed.cursor:
+                self._matched.add(name)
+            if listed.cursor:
+                times.append(listed.cursor)
+            if times != sorted(times, reverse=direction == NEWEST_FIRST):
+                self._possible.discard(name)
+
+    @property
+    def learned(self) -> ClipTime | None:
+        """The one time that is left and has matched a cursor; None while that is open."""
+        if len(self._possible) != 1:
+            return None
+        (name,) = self._possible
+        return name if name in self._matched else None
+
+
+def _known_time(_instance: object, _attribute: object, value: str) -> None:
+    if value not in CLIP_TIMES:
+        raise ValueError(f"by must be one of {', '.join(CLIP_TIMES)}, not {value!r}")
+
+
+@frozen(kw_only=True)
+class TimeRange:
+    """Clips with ``since <= time < until``, in epoch milliseconds, by one of their times."""
+
+    by: ClipTime = field(validator=_known_time)
+    since: int | None = None
+    until: int | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether it has no bound at all."""
+        return self.since is None and self.until is None
+
+    def __contains__(self, item: Timed) -> bool:
+        """Whether the item lies in it; one without that time lies in no range but the whole."""
+        if self.is_everything:
+            return True
+        time: int | None = getattr(item, self.by)
+        if time is None:
+            return False
+        return (self.since is None or self.since <= time) and (
+            self.until is None or time < self.until
+        )
+
+    def ends_before(self, cursor: int, direction: int) -> bool:
+        """Whether a listing by this time has nothing of the range left behind *cursor*."""
+        if direction == NEWEST_FIRST:
+            return self.since is not None and cursor < self.since
+        return self.until is not None and cursor >= self.until

@@ -1,0 +1,123 @@
+"""From an HTTP answer to a result or an error: the statuses, the bodies, the in-band failures."""
+
+import json
+from typing import Any, cast
+
+from attrs import frozen
+
+from rhombus_clips.errors import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    DecodeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    StatusError,
+)
+
+# The fields in which the service and what stands before it say what is wrong, best first. In an
+# error body ``error`` is a string ("Forbidden"); in an answer's envelope it is a boolean.
+_MESSAGE_FIELDS = ("errorMsg", "message", "msg", "error", "detail")
+_EXCERPT_LENGTH = 400
+
+_STATUS_ERRORS: dict[int, type[StatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    429: RateLimitedError,
+}
+
+_ADVICE = {
+    401: "check the API key, and that the auth scheme is the one the key was made for",
+    403: "likely causes: the key belongs to the other region (US or EU base_url), the auth scheme"
+    " is not the key's, the key was revoked, or its role lacks the permission",
+    429: "the request budget of the whole organization is spent",
+}
+
+
+@frozen(kw_only=True)
+class Reply:
+    """What came back over HTTP, read whole."""
+
+    status: int
+    body: bytes
+    retry_after: float | None = None
+    """Seconds, from the ``Retry-After`` header, bounded; None when absent or unreadable."""
+    location: str | None = None
+    """The ``Location`` of a redirect."""
+
+
+def is_success(reply: Reply) -> bool:
+    """Whether the HTTP status is 2xx; the envelope may still carry a failure."""
+    return 200 <= reply.status < 300
+
+
+def status_error(reply: Reply) -> StatusError:
+    """The error for a reply whose status is not a success."""
+    status = reply.status
+    body_excerpt = reply.body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")[:_EXCERPT_LENGTH]
+    message = _message_of(reply.body) or " ".join(body_excerpt.split())
+    text = f"HTTP {status}"
+    if 300 <= status < 400:
+        target = (reply.location or "nowhere")[:200]
+        text += f" redirects to {target}, which is not followed because the API key would travel"
+        text += " along; check base_url"
+    elif message:
+        text += f": {message}"
+    if status in _ADVICE:
+        text += f" ({_ADVICE[status]})"
+    details: dict[str, Any] = {"status": status, "message": message, "body_excerpt": body_excerpt}
+    if status == 429:
+        return RateLimitedError(text, retry_after=reply.retry_after, **details)
+    kind = ServerError if status >= 500 else _STATUS_ERRORS.get(status, StatusError)
+    return kind(text, **details)
+
+
+def open_envelope(payload: object) -> dict[str, Any]:
+    """The object that a successful answer carries.
+
+    Raises `ApiError` when the envelope says ``error: true``, with or without a reason, and
+    `DecodeError` when the answer is not an object at all.
+    """
+    if not isinstance(payload, dict):
+        raise DecodeError(
+            f"$ should be an object, but is {json.dumps(payload)[:80]}",
+            path="$",
+            expected="an object",
+            value_excerpt=json.dumps(payload)[:80],
+        )
+    answer = cast("dict[str, Any]", payload)
+    # Any truthy value: a string here is a failure that speaks the language of error bodies.
+    if answer.get("error"):
+        error_msg = _text(answer.get("errorMsg"))
+        said = error_msg or _first_message(answer)
+        raise ApiError(
+            f"the service refused: {said}" if said else "the service refused and gave no reason",
+            error_msg=error_msg,
+            warning_msg=_text(answer.get("warningMsg")),
+        )
+    return answer
+
+
+def _message_of(body: bytes) -> str | None:
+    try:
+        payload: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(payload, dict):
+        return _text(payload)
+    return _first_message(cast("dict[str, Any]", payload))
+
+
+def _first_message(payload: dict[str, Any]) -> str | None:
+    return next((text for name in _MESSAGE_FIELDS if (text := _text(payload.get(name)))), None)
+
+
+def _text(value: object) -> str | None:
+    """*value* as one bounded line, if it is a string that says anything."""
+    if not isinstance(value, str):
+        return None
+    return " ".join(value.split())[:_EXCERPT_LENGTH] or None

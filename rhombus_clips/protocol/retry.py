@@ -1,0 +1,138 @@
+"""What to do when a call fails: the decisions, without the waiting.
+
+Every operation is a POST, so what may be resent is declared per endpoint, never read from the
+verb. Nothing that changes something is resent once it may have been received.
+"""
+
+import math
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from attrs import Attribute, field, frozen
+
+from rhombus_clips.errors import (
+    ConnectError,
+    DeadlineExceededError,
+    DecodeError,
+    DisconnectedError,
+    RateLimitedError,
+    RhombusError,
+    ServerError,
+)
+
+# What a proxy or a balancer says when the service behind it did not answer.
+_PASSING_STATUSES = frozenset({502, 503, 504})
+
+# The documented waits are 1 s and 60 s. A longer wish is cut, so that one odd header cannot
+# hold up a session for a year; the deadline of a call cuts it shorter still.
+_LONGEST_RETRY_AFTER = 300.0
+
+
+def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{attribute.name} must be a number, not {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"{attribute.name} must be above 0 and finite, not {value!r}")
+
+
+def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{attribute.name} must be a whole number, not {value!r}")
+    if value < 1:
+        raise ValueError(f"{attribute.name} must be at least 1, not {value!r}")
+
+
+@frozen
+class RetryPolicy:
+    """How often and how patiently a failed call is sent again.
+
+    Before attempt *n* + 1 it waits a random time between 0 and ``min(cap, base * 2 ** (n - 1))``
+    seconds ("full jitter"). The defaults are those that the service's guide recommends.
+    """
+
+    attempts: int = field(default=5, validator=_count)
+    """The most requests that one call sends; 1 turns retries off."""
+    base: float = field(default=1.0, validator=_seconds)
+    """The longest wait after the first failure, in seconds; it doubles with every further one."""
+    cap: float = field(default=60.0, validator=_seconds)
+    """The longest wait of all, in seconds."""
+
+
+@frozen
+class Timeout:
+    """How long a call may take, in seconds."""
+
+    total: float = field(default=120.0, validator=_seconds)
+    """All attempts and the waits between them, together."""
+    connect: float = field(default=10.0, validator=_seconds)
+    """Opening one connection; waiting for a free one counts towards `total` only."""
+    read: float = field(default=30.0, validator=_seconds)
+    """The longest silence while an answer is awaited or read."""
+
+
+@frozen
+class RateLimit:
+    """A token bucket: *burst* requests at once, and *per_second* in the long run.
+
+    The service's budget belongs to a whole organization and its size is not published; an older
+    page of the reference speaks of 10 requests per second and a tenfold burst.
+    """
+
+    per_second: float = field(default=10.0, validator=_seconds)
+    burst: int = field(default=100, validator=_count)
+
+
+def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
+    """Whether to send a call again after *error*.
+
+    *safe* is whether the endpoint only reads. *server_errors* is how many times this call has
+    had a 500, this one included: a 500 can be a lasting mistake of the caller's, so it gets one
+    more try.
+    """
+    match error:
+        case ConnectError() | RateLimitedError():
+            return True  # The request was not sent, or was refused before it ran.
+        case DisconnectedError():
+            return safe
+        case ServerError(status=500):
+            return safe and server_errors <= 1
+        case ServerError(status=status):
+            return safe and status in _PASSING_STATUSES
+        case _:
+            return False
+
+
+def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
+    """Whether *error*, after a request went out, leaves open if the service carried it out.
+
+    An answer that cannot be read is no refusal either.
+    """
+    return not safe and isinstance(
+        error, DisconnectedError | DeadlineExceededError | ServerError | DecodeError
+    )
+
+
+def parse_retry_after(header: str | None, now: datetime) -> float | None:
+    """Seconds to wait, from a ``Retry-After`` header: a number or an HTTP date.
+
+    None when it is absent or says neither. Never below 0 nor above 300 s.
+    """
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        seconds = _seconds_until(header, now)
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
+
+
+def _seconds_until(http_date: str, now: datetime) -> float:
+    try:
+        moment = parsedate_to_datetime(http_date)
+    except ValueError:
+        return math.nan
+    if moment.tzinfo is None:  # "-0000" is how a date says that it knows no zone.
+        moment = moment.replace(tzinfo=now.tzinfo)
+    return (moment - now).total_seconds()

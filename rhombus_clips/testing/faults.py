@@ -1,0 +1,136 @@
+"""What can go wrong, as values to put into `FakeRhombus.faults`.
+
+Each request takes the first fault that is for its path and has a turn left::
+
+    fake.faults = [TOO_MANY_REQUESTS, Disconnect(after_bytes=200), Ok()]
+"""
+
+import asyncio
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+
+from aiohttp import web
+from attrs import field, frozen
+
+Answer = Callable[[], Awaitable[web.Response]]
+
+
+@frozen(kw_only=True)
+class Fault(ABC):
+    """Something that befalls a request."""
+
+    path: str | None = None
+    """Only requests of this path; None for any."""
+    times: int | None = 1
+    """How many requests it befalls; None for all that come."""
+
+    @abstractmethod
+    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Answer *request*, by *answer* or otherwise."""
+
+
+@frozen
+class Ok(Fault):
+    """Nothing goes wrong: a turn to let pass between others."""
+
+    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Let it be."""
+        return await answer()
+
+
+@frozen
+class Latency(Fault):
+    """The answer takes longer."""
+
+    seconds: float = field(kw_only=False, default=0.1)
+
+    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Wait, then answer."""
+        await asyncio.sleep(self.seconds)
+        return await answer()
+
+
+@frozen
+class Respond(Fault):
+    """Another answer than the service's; nothing is carried out."""
+
+    status: int = field(kw_only=False, default=200)
+    body: bytes = field(kw_only=False, default=b"")
+    headers: Mapping[str, str] = field(factory=dict[str, str])
+
+    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Answer with the status, the body and the headers given."""
+        return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+
+@frozen
+class Disconnect(Fault):
+    """The service carries the request out, and the connection breaks within the answer."""
+
+    after_bytes: int = field(kw_only=False, default=0)
+    """How much of the answer, status line and headers included, goes out first."""
+
+    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Answer up to a byte, then close the connection."""
+        response = await answer()
+        body = response.body if isinstance(response.body, bytes) else b""
+        head = f"HTTP/1.1 {response.status} OK\r\nContent-Type: application/json\r\n"
+        whole = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        if request.transport is not None:
+            request.transport.write(whole[: self.after_bytes])
+            request.transport.close()
+        return web.Response()
+
+
+@frozen
+class Silence(Fault):
+    """No answer at all until the client gives up, or *seconds* have passed."""
+
+    seconds: float = field(kw_only=False, default=30.0)
+
+    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+        """Wait, then close the connection."""
+        await asyncio.sleep(self.seconds)
+        if request.transport is not None:
+            request.transport.close()
+        return web.Response()
+
+
+def json_answer(status: int, body: object, **fault: object) -> Respond:
+    """Another answer, with a JSON body."""
+    return Respond(
+        status,
+        json.dumps(body).encode(),
+        headers={"Content-Type": "application/json"},
+        **fault,  # type: ignore[arg-type]
+    )
+
+
+# The bodies that the service and what stands before it are known to send, and those that the
+# reference leaves open (sources: the vendor's rate limit, authentication and error pages, the
+# official clients).
+BAD_STRUCTURE = json_answer(400, {"msg": "JSON doesn't match expected object structure"})
+UNAUTHENTICATED = Respond(
+    401,
+    b'{"authenticationFailed": true}',
+    headers={"Content-Type": "application/json", "WWW-Authenticate": "Bearer"},
+)
+ACCESS_DENIED = json_answer(403, {"status": 403, "error": "Forbidden", "msg": "Access Denied"})
+BARE_FORBIDDEN = Respond(403)
+GONE = Respond(410)
+TOO_MANY_REQUESTS = Respond(
+    429,
+    b"Too many api requests. Enhance your calm.",
+    headers={"Content-Type": "text/plain", "Retry-After": "1"},
+)
+INTERNAL_ERROR = json_answer(500, {"status": 500, "error": "Internal Server Error"})
+BAD_GATEWAY = Respond(
+    502,
+    b"<html><head><title>502 Bad Gateway</title></head><body></body></html>",
+    headers={"Content-Type": "text/html"},
+)
+UNAVAILABLE = Respond(503)
+HTML_INSTEAD = Respond(200, b"<html><body>Sign in</body></html>")
+REFUSED = json_answer(200, {"error": True, "errorMsg": "that plate is already saved"})
+REFUSED_WITHOUT_REASON = json_answer(200, {"error": True})

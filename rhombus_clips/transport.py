@@ -1,0 +1,179 @@
+"""aiohttp: one attempt of one request, over a client session that is owned or borrowed."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import aiohttp
+from yarl import URL
+
+from rhombus_clips.errors import (
+    ConfigurationError,
+    ConnectError,
+    DeadlineExceededError,
+    DecodeError,
+    DisconnectedError,
+    RhombusError,
+    SessionClosedError,
+)
+from rhombus_clips.protocol.envelope import Reply
+from rhombus_clips.protocol.retry import Timeout, parse_retry_after
+
+# Below the idle limit of common servers and balancers, so that a request seldom meets a
+# connection that is being closed: aiohttp resends only idempotent verbs, and ours are all POST.
+_KEEPALIVE_SECONDS = 10.0
+_CONNECTIONS = 100
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def checked_base_url(url: str) -> URL:
+    """*url* as the base of all endpoints, without a slash at its end.
+
+    Raises `ConfigurationError` unless it is ``https``, or ``http`` on the loopback.
+    """
+    try:
+        base = URL(url)
+    except (TypeError, ValueError):
+        base = URL()
+    if not base.absolute or base.scheme not in {"http", "https"} or not base.host:
+        raise ConfigurationError(f"base_url must be a URL like https://host, not {url!r}")
+    if base.user is not None or base.query_string or base.fragment:
+        raise ConfigurationError("base_url must have no user, query or fragment")
+    if base.scheme == "http" and base.host not in _LOOPBACK:
+        raise ConfigurationError(
+            f"base_url must be https: over http the API key would travel in clear to {base.host}"
+        )
+    path = base.path.rstrip("/")
+    if path.endswith("/api"):
+        raise ConfigurationError("base_url must leave off /api: the endpoints' paths begin with it")
+    return base.with_path(path)
+
+
+class Transport:
+    """Sends requests and reads their replies whole."""
+
+    def __init__(
+        self,
+        base_url: URL,
+        headers: Mapping[str, str],
+        *,
+        http: aiohttp.ClientSession | None,
+        timeout: Timeout,
+        max_response_bytes: int,
+    ) -> None:
+        self._base = str(base_url).rstrip("/")
+        self._headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            **headers,
+        }
+        self._timeout = timeout
+        self._max_response_bytes = max_response_bytes
+        self._http = http
+        self._owns_http = http is None
+        self.is_closed = False
+
+    def open(self) -> aiohttp.ClientSession:
+        """The client session; an owned one is made on first use, which needs a running loop."""
+        if self.is_closed:
+            raise SessionClosedError("the session is closed")
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+            )
+        return self._http
+
+    async def aclose(self) -> None:
+        """Close an owned client session; leave a borrowed one as it is."""
+        self.is_closed = True
+        http, self._http = self._http, None
+        if self._owns_http and http is not None:
+            await http.close()
+
+    async def post(self, path: str, body: bytes, *, seconds: float) -> Reply:
+        """Send *body* to *path* and read the reply, within *seconds* altogether.
+
+        Raises `ConnectError` when nothing was sent, `DisconnectedError` when the reply did not
+        come back whole, `DeadlineExceededError` when time ran out, and `DecodeError` for a body
+        above ``max_response_bytes``.
+        """
+        http = self.open()
+        if seconds <= 0:
+            raise DeadlineExceededError("no time was left to send the request")
+        # aiohttp's own timer covers the body too, a garbled chunk that hangs its parser
+        # included, and costs less than a cancel scope around the call.
+        timeout = aiohttp.ClientTimeout(
+            total=seconds,
+            sock_connect=self._timeout.connect,
+            sock_read=self._timeout.read,
+            ceil_threshold=math.inf,
+        )
+        try:
+            async with http.post(
+                self._base + path,
+                data=body,
+                headers=self._headers,
+                timeout=timeout,
+                allow_redirects=False,
+                raise_for_status=False,
+            ) as response:
+                retry_after = response.headers.get("Retry-After")
+                return Reply(
+                    status=response.status,
+                    body=await self._read(response),
+                    retry_after=parse_retry_after(retry_after, datetime.now(UTC)),
+                    location=response.headers.get("Location"),
+                )
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            # Raised below, outside of this block: aiohttp's exceptions hold the request's
+            # headers, and so the key; they must not leave, not even as a context.
+            failure = self._translated(error, seconds)
+        raise failure
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        limit = self._max_response_bytes
+        chunks: list[bytes] = []
+        size = response.content_length or 0
+        if size <= limit:
+            size = 0
+            async for chunk in response.content.iter_any():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    break
+        if size > limit:
+            response.close()
+            raise DecodeError(
+                f"the body is larger than max_response_bytes ({limit})",
+                expected=f"at most {limit} bytes",
+                value_excerpt="a larger body",
+            )
+        return b"".join(chunks)
+
+    def _translated(self, error: Exception, seconds: float) -> RhombusError:
+        if self.is_closed or (self._http is not None and self._http.closed):
+            return SessionClosedError("the session was closed while the call was under way")
+        if isinstance(error, RuntimeError):
+            raise error
+        match error:
+            case aiohttp.ConnectionTimeoutError():
+                return ConnectError(f"no connection within {self._timeout.connect:g} s")
+            case aiohttp.ClientHttpProxyError(status=status):
+                return ConnectError(f"the proxy refused the connection with HTTP {status}")
+            case aiohttp.ClientConnectorError() | aiohttp.ServerFingerprintMismatch():
+                return ConnectError(f"cannot connect: {error}")
+            case aiohttp.SocketTimeoutError():
+                return DisconnectedError(f"nothing came for {self._timeout.read:g} s")
+            case TimeoutError():
+                return DeadlineExceededError(f"no whole answer within the {seconds:.1f} s left")
+            case aiohttp.ClientPayloadError():
+                return DisconnectedError("the body was cut off or garbled")
+            case aiohttp.ClientResponseError():
+                return DisconnectedError("the answer was not HTTP")
+            case _:
+                return DisconnectedError(f"the connection broke: {type(error).__name__}")
