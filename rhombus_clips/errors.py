@@ -80,6 +80,7 @@ class RhombusError(Exception):
 
 def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
     error = kind.__new__(kind, *args)
+    error.args = args
     error.__dict__.update(state)
     return error
 

@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -22,7 +21,7 @@ T = TypeVar("T")
 _FAILED, _WRONG_USAGE = 1, 2
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime | int]):
     """An ISO 8601 date and time with a zone, or epoch milliseconds."""
 
     name = "time"
@@ -31,18 +30,20 @@ class Moment(click.ParamType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime | int:
         """Turn the argument into what the session takes."""
-        if isinstance(value, str) and value.isdecimal():
+        if str(value).isdecimal():
             return int(value)
-        with suppress(ValueError):
+        try:
             moment = datetime.fromisoformat(str(value))
-            if moment.utcoffset() is not None:
-                return moment
-        self.fail(
-            f"{value!r} is not a time with a zone, such as 2025-10-01T08:00Z or"
-            " 2025-10-01T08:00-07:00, nor epoch milliseconds",
-            param,
-            ctx,
-        )
+        except ValueError:
+            moment = None
+        if moment is None or moment.utcoffset() is None:
+            self.fail(
+                f"{value!r} is not a time with a zone, such as 2025-10-01T08:00Z or"
+                " 2025-10-01T08:00-07:00, nor epoch milliseconds",
+                param,
+                ctx,
+            )
+        return moment
 
 
 as_json_option = click.option(
@@ -50,7 +51,7 @@ as_json_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group()
 @click.version_option(__version__, package_name="rhombus-clips")
 def command() -> None:
     """The video clips of a Rhombus organization.
@@ -106,7 +107,7 @@ def spliced(*, as_json: bool) -> None:
     _with_session(work)
 
 
-# A uuid may begin with a dash, and would be taken for an option.
+# A uuid may begin with a dash; for that reason no command has an option of one letter either.
 @command.command(context_settings={"ignore_unknown_options": True})
 @click.argument("clip_uuid")
 @as_json_option
@@ -155,16 +156,10 @@ def run() -> None:
 
 def _with_session(work: Callable[[ClipSession], Coroutine[Any, Any, None]]) -> None:
     async def within() -> None:
-        async with _session() as session:
+        async with ClipSession.from_env() as session:
             await work(session)
 
     _run(within())
-
-
-@asynccontextmanager
-async def _session() -> AsyncIterator[ClipSession]:
-    async with ClipSession.from_env() as session:
-        yield session
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -1,8 +1,9 @@
 """What the command prints: tables for people, a JSON object a line for programs."""
 
+import sys
 from collections.abc import AsyncIterable, Callable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import click
 from attrs import frozen
@@ -20,46 +21,42 @@ _UNBOUNDED_WIDTH = 250
 
 
 @frozen
-class Columns:
+class Columns(Generic[ModelT]):
     """How to show models of one kind as a table."""
 
     headings: Sequence[str]
-    row: Callable[..., Sequence[object]]
+    row: Callable[[ModelT], Sequence[object]]
 
 
-SAVED = Columns(
-    ("Recorded", "Length", "Status", "Title", "Uuid"),
-    lambda clip: (
-        _moment(clip, "recorded_at"), clip.length, clip.status, clip.title, clip.uuid,
-    ),
-)  # fmt: skip
-SHARED = Columns(
-    ("Created", "Expires", "Clips", "Password", "Title", "Uuid"),
-    lambda group: (
-        _moment(group, "created_at"), _moment(group, "expires_at"), len(group.shared_clips or ()),
-        "yes" if group.is_secured else "no", group.title, group.uuid,
-    ),
-)  # fmt: skip
-SPLICED = Columns(
-    ("Starts", "Length", "Status", "Segments", "Title", "Uuid"),
-    lambda clip: (
-        _moment(clip, "starts_at"), clip.length, clip.status,
-        f"{clip.segments_uploaded or 0} of {clip.total_segments or '?'}",
-        clip.title, clip.clip_uuid,
-    ),
-)  # fmt: skip
-PROGRESS = Columns(
-    ("Recorded", "Status", "Operation", "Percent", "Title", "Uuid"),
-    lambda clip: (
-        _moment(clip, "recorded_at"), clip.status, clip.current_operation, clip.percent_complete,
-        clip.title, clip.uuid,
-    ),
-)  # fmt: skip
-
-Listed = SavedClip | ClipWithProgress | SharedClipGroup | SplicedClip
+def _saved(clip: SavedClip) -> Sequence[object]:
+    recorded = _moment(clip, "recorded_at")
+    return recorded, clip.length, clip.status, clip.title, clip.uuid
 
 
-async def show(models: AsyncIterable[ModelT], columns: Columns, *, as_json: bool) -> None:
+def _shared(group: SharedClipGroup) -> Sequence[object]:
+    created, expires = _moment(group, "created_at"), _moment(group, "expires_at")
+    password = "yes" if group.is_secured else "no"
+    return created, expires, len(group.shared_clips or ()), password, group.title, group.uuid
+
+
+def _spliced(clip: SplicedClip) -> Sequence[object]:
+    segments = f"{clip.segments_uploaded or 0} of {clip.total_segments or '?'}"
+    starts = _moment(clip, "starts_at")
+    return starts, clip.length, clip.status, segments, clip.title, clip.clip_uuid
+
+
+def _progress(clip: ClipWithProgress) -> Sequence[object]:
+    recorded, percent = _moment(clip, "recorded_at"), clip.percent_complete
+    return recorded, clip.status, clip.current_operation, percent, clip.title, clip.uuid
+
+
+SAVED = Columns(("Recorded", "Length", "Status", "Title", "Uuid"), _saved)
+SHARED = Columns(("Created", "Expires", "Clips", "Password", "Title", "Uuid"), _shared)
+SPLICED = Columns(("Starts", "Length", "Status", "Segments", "Title", "Uuid"), _spliced)
+PROGRESS = Columns(("Recorded", "Status", "Operation", "Percent", "Title", "Uuid"), _progress)
+
+
+async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_json: bool) -> None:
     """Print *models* as they come, when as JSON, or as one table at the end."""
     if as_json:
         async for model in models:
@@ -73,8 +70,7 @@ async def show(models: AsyncIterable[ModelT], columns: Columns, *, as_json: bool
 
 def console() -> Console:
     """The console of the standard output, as wide as its terminal."""
-    on_terminal = click.get_text_stream("stdout").isatty()
-    return Console(width=None if on_terminal else _UNBOUNDED_WIDTH)
+    return Console(width=None if sys.stdout.isatty() else _UNBOUNDED_WIDTH)
 
 
 def _moment(model: Model, name: str) -> str | None:

@@ -76,6 +76,7 @@ def make_converter() -> Converter:
     converter.register_structure_hook_factory(_is_list, _make_list_hook)
     converter.register_structure_hook_factory(_is_map, _make_map_hook)
     converter.register_structure_hook_factory(_is_model, _make_model_hook)
+    converter.register_unstructure_hook(OpenEnum, _unstructure_enum)
     converter.register_unstructure_hook_factory(_is_model, _make_model_unstructure_hook)
     return converter
 
@@ -225,6 +226,10 @@ def _make_model_hook(model: Any, converter: Converter) -> Hook:
 
 
 # --- unstructure -----------------------------------------------------------------------------
+
+
+def _unstructure_enum(member: OpenEnum) -> str:
+    return member.value
 
 
 def _make_model_unstructure_hook(model: Any, converter: Converter) -> Callable[[Any], Any]:

@@ -164,6 +164,8 @@ class CursorWalk(Generic[ItemT]):
             if cursor != before and cursor in self._used_cursors:
                 raise CursorCycleError(f"the cursor {cursor} has come before: it runs in a circle")
             self._used_cursors.add(cursor)
+            if before is not None and cursor != before:
+                self.direction = OLDEST_FIRST if cursor > before else NEWEST_FIRST
         elif before is not None and self.direction is not None:
             if (cursor - _asked(before, self.direction)) * self.direction < 0:
                 raise CursorCycleError(
@@ -206,9 +208,9 @@ class CursorWalk(Generic[ItemT]):
         if self._boundary_was_listed and is_dead:
             # The boundary's clip must come back, unless it was deleted: then nothing else comes.
             bare = yield Ask(boundary, self._size)
-            if self._news(bare):
+            if bare.items:
                 self._verbatim = True
-                return bare
+                return (yield from self._page_that_moves(bare, boundary, boundary))
         return (yield from self._page_that_moves(listed, boundary, asked))
 
     def _page_that_tells_direction(self, boundary: int) -> Asking[ItemT]:
@@ -237,8 +239,8 @@ class CursorWalk(Generic[ItemT]):
             asked = _asked(boundary, fuller)
             return (yield from self._page_that_moves(sides[fuller], boundary, asked))
         bare = yield Ask(boundary, self._size)
-        self._verbatim = self._news(bare) > 0
-        return bare if self._verbatim else None
+        self._verbatim = bool(bare.items)
+        return (yield from self._page_that_moves(bare, boundary, boundary))
 
     def _directions_told(self, sides: dict[int, Listed[ItemT]], boundary: int) -> list[int]:
         """Which directions the answers from the sides of the cursor leave possible: one when they
@@ -265,14 +267,15 @@ class CursorWalk(Generic[ItemT]):
         if self._goes_on(longest, boundary, direction):
             return longest
         length = len(longest.items)
-        if not self._verbatim and direction is not None:
+        if not self._verbatim:
             bare = yield Ask(boundary, LARGEST_PAGE_SIZE)
             if self._brings_more(bare, boundary, direction):
                 if not self._comes_back(bare):
                     raise _stalled(boundary, length)
                 return bare  # The cursor is inclusive: nothing of its millisecond stays behind.
-            beyond = yield Ask(boundary + direction, LARGEST_PAGE_SIZE, is_probe=True)
-            if self._brings_more(beyond, boundary + direction, direction):
+        for side in (direction,) if direction else (NEWEST_FIRST, OLDEST_FIRST):
+            beyond = yield Ask(boundary + side, LARGEST_PAGE_SIZE, is_probe=True)
+            if self._brings_more(beyond, boundary + side, side):
                 raise _stalled(boundary, length)
         if (yield from self._may_be_capped_at(length)):
             raise _stalled(boundary, length)

@@ -1,5 +1,6 @@
 """FakeRhombus: a real HTTP server on the loopback that speaks the clip API."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -116,6 +117,7 @@ class FakeRhombus:
         self.warning_msg = warning_msg
         self.faults: list[Fault] = []
         self.requests: list[ReceivedRequest] = []
+        self._arrival = asyncio.Condition()
         self._bucket = rate and TokenBucket(rate)
         self._renders: dict[str, Render] = {}
         self._port = port
@@ -128,9 +130,9 @@ class FakeRhombus:
     async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, shutdown_timeout=0.1)
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self
@@ -151,6 +153,11 @@ class FakeRhombus:
 
     # --- what tests do to it -----------------------------------------------------------------
 
+    async def wait_for_requests(self, count: int) -> None:
+        """Wait until *count* requests have come altogether."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: len(self.requests) >= count)
+
     def start_render(self, *, seconds: float = 2.0, fails: bool = False) -> str:
         """Begin a splice that is done after *seconds*; returns its clip's uuid."""
         number = len(self._renders)
@@ -169,6 +176,8 @@ class FakeRhombus:
         body = await request.read()
         received = ReceivedRequest(request.path, dict(request.headers), body, time.monotonic())
         self.requests.append(received)
+        async with self._arrival:
+            self._arrival.notify_all()
 
         async def answer() -> web.Response:
             return self._answer(received, request.method)

@@ -1,0 +1,1 @@
+"""The promises of rhombus_clips, each a test."""

@@ -1,0 +1,48 @@
+"""What the tests share: a fake service, and a session that waits for nothing."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from rhombus_clips import ClipSession, RetryPolicy
+from rhombus_clips.testing import FakeRhombus
+
+# Real sockets make examples slow now and then; the number of examples is what bounds them.
+settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+settings.load_profile("tests")
+
+IMPATIENT = RetryPolicy(attempts=5, base=0.001, cap=0.002)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeRhombus]:
+    async with FakeRhombus(30) as service:
+        yield service
+
+
+@pytest.fixture
+async def session(
+    fake: FakeRhombus, connect: Callable[..., ClipSession]
+) -> AsyncIterator[ClipSession]:
+    async with connect(fake) as session:
+        yield session
+
+
+@pytest.fixture
+def connect() -> Callable[..., ClipSession]:
+    """Make a session with a fake service that does not wait long between attempts."""
+
+    def connect(fake: FakeRhombus, **settings: Any) -> ClipSession:
+        settings.setdefault("retry", IMPATIENT)
+        return ClipSession(fake.api_key, base_url=fake.url, **settings)
+
+    return connect

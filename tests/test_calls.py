@@ -1,0 +1,212 @@
+"""One call: what is sent again, how often the server hears of it, and when it is over."""
+
+import asyncio
+import time
+from typing import Any
+
+import anyio
+import pytest
+from attrs import evolve
+
+from rhombus_clips import (
+    BadRequestError,
+    ClipSession,
+    ConnectError,
+    DeadlineExceededError,
+    DecodeError,
+    DisconnectedError,
+    RateLimit,
+    RateLimitedError,
+    RetryPolicy,
+    RhombusError,
+    ServerError,
+    SessionClosedError,
+    Timeout,
+)
+from rhombus_clips.pacing import Pacing
+from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.testing import FakeRhombus, faults
+
+UNSAFE = evolve(GET_SAVED_CLIPS, safe=False)
+"""A listing that pretends to change something; the fake carries it out all the same."""
+
+NO_PAUSE = faults.Respond(429, b"Enhance your calm.", headers={"Retry-After": "0"})
+
+
+async def _call(session: ClipSession, endpoint: Any = GET_SAVED_CLIPS) -> Any:
+    return await session._call(endpoint, {"max_page_size": 1})
+
+
+CELLS: list[tuple[faults.Fault, int, int, type[RhombusError]]] = [
+    # fault on every request, requests when safe, requests when unsafe, error
+    (NO_PAUSE, 5, 5, RateLimitedError),
+    (faults.Disconnect(), 5, 1, DisconnectedError),
+    (faults.Disconnect(after_bytes=30), 5, 1, DisconnectedError),
+    (faults.Disconnect(after_bytes=300), 5, 1, DisconnectedError),
+    (faults.INTERNAL_ERROR, 2, 1, ServerError),
+    (faults.BAD_GATEWAY, 5, 1, ServerError),
+    (faults.UNAVAILABLE, 5, 1, ServerError),
+    (faults.Respond(504), 5, 1, ServerError),
+    (faults.Respond(501), 1, 1, ServerError),
+    (faults.BAD_STRUCTURE, 1, 1, BadRequestError),
+    (faults.HTML_INSTEAD, 1, 1, DecodeError),
+]
+
+
+@pytest.mark.parametrize(("fault", "when_safe", "when_unsafe", "kind"), CELLS)
+@pytest.mark.parametrize("safe", [True, False])
+async def test_lasting_fault_reaches_the_server_as_often_as_the_table_says(
+    fake, session, monkeypatch, fault, when_safe, when_unsafe, kind, safe
+) -> None:
+    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    fake.faults = [evolve(fault, times=None)]
+    with pytest.raises(kind) as caught:
+        await _call(session, GET_SAVED_CLIPS if safe else UNSAFE)
+    assert len(fake.requests) == (when_safe if safe else when_unsafe)
+    assert caught.value.attempts == len(fake.requests)
+    assert caught.value.maybe_applied is (
+        not safe and kind in {DisconnectedError, ServerError, DecodeError}
+    )
+
+
+@pytest.mark.parametrize("fault", [cell[0] for cell in CELLS if cell[1] > 1])
+async def test_passing_fault_is_not_seen_by_the_caller(fake, session, monkeypatch, fault) -> None:
+    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    fake.faults = [fault]
+    assert (await _call(session)).saved_clips
+    assert len(fake.requests) == 2
+
+
+async def test_unsafe_call_that_was_not_sent_is_tried_again(connect) -> None:
+    async with FakeRhombus(1) as fake:
+        session = connect(fake)
+    with pytest.raises(ConnectError) as caught:
+        await _call(session, UNSAFE)
+    assert caught.value.attempts == 5
+    assert not caught.value.maybe_applied
+    await session.aclose()
+
+
+async def test_one_attempt_turns_retries_off(fake, connect) -> None:
+    fake.faults = [faults.UNAVAILABLE]
+    async with connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        with pytest.raises(ServerError):
+            await _call(session)
+    assert len(fake.requests) == 1
+
+
+async def test_wait_that_would_pass_the_deadline_raises_at_once(fake, connect) -> None:
+    """The last failure is raised, as soon as it is clear that no attempt can follow."""
+    fake.faults = [faults.Respond(429, headers={"Retry-After": "60"})]
+    started = time.monotonic()
+    async with connect(fake, timeout=Timeout(total=5)) as session:
+        with pytest.raises(RateLimitedError) as caught:
+            await _call(session)
+        assert caught.value.retry_after == 60
+        # And so does another call, which the same pause holds up.
+        with pytest.raises(RateLimitedError, match="the session pauses for another") as caught:
+            await _call(session)
+        assert caught.value.attempts == 0
+    assert len(fake.requests) == 1
+    assert time.monotonic() - started < 2
+
+
+async def test_pause_after_429_holds_up_every_call_of_the_session(
+    fake, session, monkeypatch
+) -> None:
+    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.05)
+    fake.faults = [faults.Respond(429, headers={"Retry-After": "0.15"})]
+    refused = asyncio.ensure_future(_call(session))
+    await fake.wait_for_requests(1)
+    await anyio.sleep(0.02)
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(_call, session)
+    await refused
+    first, *others = [request.received_at for request in fake.requests]
+    assert len(others) == 21
+    assert min(others) - first >= 0.15
+
+
+@pytest.mark.parametrize("fault", [faults.Silence(5), faults.Latency(5)])
+async def test_call_ends_at_its_deadline(fake, connect, fault) -> None:
+    fake.faults = [fault]
+    started = time.monotonic()
+    async with connect(fake, timeout=Timeout(total=0.1)) as session:
+        with pytest.raises(DeadlineExceededError) as caught:
+            await _call(session, UNSAFE)
+    assert isinstance(caught.value, TimeoutError)
+    assert caught.value.maybe_applied
+    assert time.monotonic() - started < 1
+
+
+async def test_silence_is_a_disconnect_and_tried_again(fake, connect) -> None:
+    fake.faults = [faults.Silence(5)]
+    async with connect(fake, timeout=Timeout(read=0.05)) as session:
+        assert (await _call(session)).saved_clips
+    assert len(fake.requests) == 2
+
+
+async def test_body_above_the_bound_is_refused(fake, connect) -> None:
+    async with connect(fake, max_response_bytes=500) as session:
+        with pytest.raises(DecodeError, match="larger than max_response_bytes"):
+            await _call(session)
+        small = faults.Respond(200, b'{"savedClips": []}')
+        fake.faults = [small]
+        assert (await _call(session)).saved_clips == []
+    assert len(fake.requests) == 2
+
+
+async def test_closing_the_session_ends_calls_under_way(fake, connect) -> None:
+    fake.faults = [faults.Silence(5)]
+    session = connect(fake)
+    call = asyncio.ensure_future(_call(session))
+    await fake.wait_for_requests(1)
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await call
+
+
+async def test_cancelled_call_leaves_the_session_working(fake, session) -> None:
+    fake.faults = [faults.Silence(5)]
+    call = asyncio.ensure_future(_call(session))
+    await fake.wait_for_requests(1)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert (await _call(session)).saved_clips
+
+
+async def test_client_side_rate_keeps_below_it(connect) -> None:
+    async with (
+        FakeRhombus(1, rate=RateLimit(per_second=100, burst=8)) as fake,
+        connect(fake, rate=RateLimit(per_second=80, burst=5)) as session,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(15):
+            tasks.start_soon(_call, session)
+    assert len(fake.requests) == 15
+
+
+async def test_client_side_rate_without_room_raises_at_the_deadline(fake, connect) -> None:
+    rate = RateLimit(per_second=0.1, burst=1)
+    async with connect(fake, rate=rate, timeout=Timeout(total=0.05)) as session:
+        await _call(session)
+        with pytest.raises(DeadlineExceededError, match="client-side rate") as caught:
+            await _call(session, UNSAFE)
+    assert not caught.value.maybe_applied
+    assert len(fake.requests) == 1
+
+
+async def test_longer_pause_is_not_cut_short_by_a_shorter_one() -> None:
+    pacing = Pacing(None)
+    pacing.pause(10)
+    pacing.pause(0.001)
+    assert pacing.delay() > 9
+
+
+async def test_server_errors_of_a_call_do_not_count_for_the_next(fake, session) -> None:
+    for _ in range(2):
+        fake.faults = [faults.INTERNAL_ERROR]
+        assert (await _call(session)).saved_clips
+    assert len(fake.requests) == 4

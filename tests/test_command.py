@@ -1,0 +1,169 @@
+"""The command: what it prints, where from, and how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner
+
+from rhombus_clips import cli
+from rhombus_clips.cli import commands
+
+RUN = [sys.executable, "-W", "error", "-m", "rhombus_clips.cli"]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[dict[str, str]]:
+    """`rhombus-clips fake` in a process of its own; yields the environment that it prints."""
+    with subprocess.Popen(
+        [*RUN, "fake", "--clips", "30"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().split() for _ in range(2)]
+        assert [line[0] for line in lines] == ["export", "export"]
+        yield dict(line[1].split("=", 1) for line in lines)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+@pytest.fixture
+def run(service, monkeypatch):
+    for name, value in service.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, code: int = 0):
+        result = CliRunner().invoke(commands.command, arguments, prog_name="rhombus-clips")
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+def test_saved_clips_as_a_table(run) -> None:
+    lines = run("saved", "--limit", "5").stdout.splitlines()
+    assert len(lines) == 5 + 4
+    assert all(word in lines[1] for word in ("Recorded", "Length", "Status", "Title", "Uuid"))
+    assert "COMPLETE" in lines[3] or "FAILED" in lines[3] or "UNKNOWN" in lines[3]
+
+
+def test_saved_clips_as_json_lines(run) -> None:
+    clips = [json.loads(line) for line in run("saved", "--json").stdout.splitlines()]
+    assert len({clip["uuid"] for clip in clips}) == 30
+    since = str(clips[9]["timestampMs"])
+    assert len(run("saved", "--json", "--since", since).stdout.splitlines()) == 10
+    assert len(run("saved", "--json", "--until", since).stdout.splitlines()) == 20
+
+
+def test_times_with_a_zone_are_taken(run) -> None:
+    assert run("saved", "--json", "--since", "2099-01-01T00:00Z").stdout == ""
+    assert len(run("saved", "--json", "--until", "2099-01-01T00:00-07:00").stdout.split("\n")) > 30
+
+
+def test_shared_groups(run) -> None:
+    assert "Password" in run("shared").stdout
+    assert len(run("shared", "--json").stdout.splitlines()) == 20
+    windows = run("shared", "--json", "--created-after", "2025-01-01T00:00Z", "--window", "30")
+    assert len(windows.stdout.splitlines()) == 20
+
+
+def test_spliced_clips_and_their_progress(run) -> None:
+    (line,) = run("spliced", "--json").stdout.splitlines()
+    clip_uuid = json.loads(line)["clipUuid"]
+    assert "of 30" in run("spliced").stdout
+    assert clip_uuid in run("progress", clip_uuid).stdout
+    (line,) = run("progress", clip_uuid, "--json").stdout.splitlines()
+    assert json.loads(line)["uuid"] == clip_uuid
+
+
+@pytest.mark.parametrize("clip_uuid", ["A" * 22, "-hjV" + "A" * 18, "--" + "A" * 20])
+def test_failure_of_the_service_is_one_clear_line(run, clip_uuid) -> None:
+    """Also for a uuid that begins as an option does."""
+    result = run("progress", clip_uuid, code=1)
+    assert result.stdout == ""
+    assert result.stderr == (
+        f"rhombus-clips: /api/event/getClipWithProgress: there is no clip {clip_uuid}\n"
+    )
+
+
+def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
+    monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("tenacity.wait.random.uniform", lambda *_: 0)
+    result = run("saved", code=1)
+    assert result.stderr.count("\n") == 1
+    assert "cannot connect" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["saved", "--since", "2025-10-01"], "not a time with a zone"),
+        (["saved", "--since", "yesterday"], "not a time with a zone"),
+        (["saved", "--limit", "-1"], "--limit"),
+        (["saved", "--by", "title"], "--by"),
+        (["shared", "--window", "5"], "window needs created_after"),
+        (["progress"], "CLIP_UUID"),
+        (["dance"], "No such command"),
+    ],
+)
+def test_wrong_usage_ends_with_2(run, arguments, words) -> None:
+    assert words in run(*arguments, code=2).stderr
+
+
+def test_missing_key_is_wrong_usage(run, monkeypatch) -> None:
+    monkeypatch.delenv("RHOMBUS_API_KEY")
+    assert "set RHOMBUS_API_KEY" in run("saved", code=2).stderr
+
+
+def test_number_beyond_the_calendar_is_shown_as_nothing() -> None:
+    from rhombus_clips import SavedClip
+    from rhombus_clips.cli.output import SAVED
+
+    assert SAVED.row(SavedClip(timestamp_ms=2**62, title="far"))[0] is None
+
+
+def test_reader_of_a_pipe_may_leave(service) -> None:
+    script = f"{' '.join(RUN)} saved --json | head -n 1"
+    result = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script],
+        capture_output=True, text=True, check=False, env=os.environ | service,
+    )  # fmt: skip
+    assert len(result.stdout.splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_demo_lists_every_clip() -> None:
+    """With no key and no network: it says what it did and ends with 0."""
+    environment = {name: value for name, value in os.environ.items() if "RHOMBUS" not in name}
+    result = subprocess.run(
+        [*RUN, "demo"], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "Listed 1,000 saved clips, each once" in result.stdout
+    assert "walked 40 shared groups" in result.stdout
+
+
+def test_missing_extra_is_said_in_one_line(monkeypatch, capsys) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    for name in [name for name in sys.modules if name.startswith("rhombus_clips.cli.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 2
+    assert "pip install 'rhombus-clips[cli]'" in capsys.readouterr().err
+
+
+def test_other_missing_module_is_not_blamed_on_the_extra(monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "rhombus_clips.cli.commands", None)
+    with pytest.raises(ModuleNotFoundError):
+        cli.main()
+
+
+def test_main_runs_the_command(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys, "argv", ["rhombus-clips", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == 0
+    assert "0." in capsys.readouterr().out

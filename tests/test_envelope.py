@@ -1,0 +1,109 @@
+"""From an HTTP answer to the right error with a readable message."""
+
+import json
+
+import pytest
+
+from rhombus_clips import (
+    ApiError,
+    AuthenticationError,
+    BadRequestError,
+    DecodeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RateLimitedError,
+    ServerError,
+    StatusError,
+)
+from rhombus_clips.protocol.envelope import Reply, is_success, open_envelope, status_error
+
+HTML = b"<html><body>\n<h1>502 Bad Gateway</h1>\n</body></html>"
+
+BODIES: list[tuple[int, bytes, type[StatusError], str]] = [
+    # status, body, error, words of the message
+    (400, b'{"msg": "JSON doesn\'t match expected object structure"}', BadRequestError,
+     "JSON doesn't match expected object structure"),
+    (401, b'{"authenticationFailed": true}', AuthenticationError, "auth scheme"),
+    (403, b'{"status": 403, "error": "Forbidden", "msg": "Access Denied"}',
+     PermissionDeniedError, "Access Denied (likely causes: the key belongs to the other region"),
+    (403, b"", PermissionDeniedError, "HTTP 403 (likely causes"),
+    (403, b'{"msg": "Invalid api key"}', PermissionDeniedError, "Invalid api key"),
+    (404, b"", NotFoundError, "HTTP 404"),
+    (410, b"", StatusError, "HTTP 410"),
+    (405, b'["no"]', StatusError, '["no"]'),
+    (429, b"Too many api requests. Enhance your calm.", RateLimitedError, "Enhance your calm"),
+    (500, b'{"status": 500, "error": "Internal Server Error"}', ServerError, "Internal Server"),
+    (500, b'{"error": true, "errorMsg": "could not save"}', ServerError, "could not save"),
+    (500, b'"a bare string"', ServerError, "a bare string"),
+    (502, HTML, ServerError, "502 Bad Gateway"),
+    (503, b"", ServerError, "HTTP 503"),
+    (500, b'{"detail": "boom", "message": "  "}', ServerError, "boom"),
+    (400, b"[" * 100_000, BadRequestError, "[["),
+    (400, b"\xff\xfe\x00", BadRequestError, "HTTP 400"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "words"), BODIES)
+def test_error_body_gives_the_right_error(
+    status: int, body: bytes, kind: type[StatusError], words: str
+) -> None:
+    error = status_error(Reply(status=status, body=body))
+    assert type(error) is kind
+    assert error.status == status
+    assert words in str(error)
+    assert "\n" not in str(error)
+    assert len(error.body_excerpt) <= 400
+
+
+def test_retry_after_is_on_the_error() -> None:
+    error = status_error(Reply(status=429, body=b"", retry_after=7.0))
+    assert isinstance(error, RateLimitedError)
+    assert error.retry_after == 7.0
+
+
+def test_redirect_is_an_error_that_names_its_target() -> None:
+    error = status_error(Reply(status=307, body=b"", location="https://elsewhere.example/"))
+    assert type(error) is StatusError
+    assert "https://elsewhere.example/, which is not followed" in str(error)
+    assert "nowhere" in str(status_error(Reply(status=304, body=b"")))
+
+
+@pytest.mark.parametrize(
+    ("status", "success"), [(199, False), (200, True), (204, True), (300, False)]
+)
+def test_success_is_2xx(status: int, success: bool) -> None:
+    assert is_success(Reply(status=status, body=b"")) is success
+
+
+IN_BAND = [
+    # payload, error_msg, warning_msg, words
+    ({"error": True, "errorMsg": "that plate is already saved"},
+     "that plate is already saved", None, "that plate is already saved"),
+    ({"error": True}, None, None, "gave no reason"),
+    ({"error": True, "errorMsg": None, "warningMsg": "w"}, None, "w", "gave no reason"),
+    ({"error": True, "errorMsg": "", "msg": "look here"}, None, None, "look here"),
+    ({"error": "Forbidden"}, None, None, "Forbidden"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("payload", "error_msg", "warning_msg", "words"), IN_BAND)
+def test_failure_within_an_answer_is_an_api_error(
+    payload: object, error_msg: str | None, warning_msg: str | None, words: str
+) -> None:
+    with pytest.raises(ApiError, match=words) as caught:
+        open_envelope(payload)
+    assert caught.value.error_msg == error_msg
+    assert caught.value.warning_msg == warning_msg
+
+
+@pytest.mark.parametrize("payload", [{}, {"error": False}, {"error": None, "errorMsg": "odd"}])
+def test_answer_without_error_is_returned(payload: dict[str, object]) -> None:
+    assert open_envelope(payload) is payload
+
+
+@pytest.mark.parametrize("payload", [[], None, "text", 5, True])
+def test_answer_that_is_no_object_is_a_decode_error(payload: object) -> None:
+    with pytest.raises(DecodeError) as caught:
+        open_envelope(payload)
+    assert caught.value.path == "$"
+    assert caught.value.value_excerpt == json.dumps(payload)

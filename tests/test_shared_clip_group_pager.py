@@ -1,0 +1,135 @@
+"""Walking the shared clip groups by windows of their creation time."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rhombus_clips import ClipSession, RetryPolicy, ServerError
+from rhombus_clips.testing import FakeRhombus, faults
+
+DAY = timedelta(days=1)
+BEGIN = datetime(2025, 9, 1, tzinfo=UTC)
+
+
+def _at(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
+
+
+async def test_whole_range_is_one_request(fake, session) -> None:
+    pager = session.shared_clip_groups()
+    assert len([group async for group in pager]) == 20
+    assert [request.json for request in fake.requests] == [{}]
+    assert pager.stats.items == 20
+
+
+@settings(max_examples=40)
+@given(
+    created=st.lists(st.none() | st.integers(0, 50), max_size=12),
+    start=st.integers(0, 25),
+    span=st.integers(0, 40),
+    length=st.integers(1, 12),
+    inclusive=st.booleans(),
+)
+async def test_each_group_of_the_range_exactly_once(
+    created, start, span, length, inclusive
+) -> None:
+    """Whether the service's bounds are inclusive or not; groups without a time once too."""
+    base = _at(BEGIN)
+    groups = [
+        {"uuid": f"g{n}", "createdAtMillis": None if at is None else base + at}
+        for n, at in enumerate(created)
+    ]
+    async with (
+        FakeRhombus(0, shared_clip_groups=groups, bounds_are_inclusive=inclusive) as fake,
+        ClipSession(fake.api_key, base_url=fake.url) as session,
+    ):
+        pager = session.shared_clip_groups(
+            created_after=base + start,
+            created_before=base + start + span,
+            window=timedelta(milliseconds=length),
+        )
+        found = [group.uuid async for group in pager]
+    expected = [f"g{n}" for n, at in enumerate(created) if at is None and span]
+    expected += [
+        f"g{n}" for n, at in enumerate(created) if at is not None and start <= at < start + span
+    ]
+    assert sorted(found, key=str) == sorted(expected)
+    assert pager.stats.requests == len(fake.requests) == -(-span // length)
+
+
+async def test_windows_run_newest_first_and_are_asked_a_millisecond_wider(connect) -> None:
+    length = timedelta(milliseconds=10)
+    async with FakeRhombus(0, shared_clip_groups=0) as fake, connect(fake) as session:
+        pager = session.shared_clip_groups(created_after=1000, created_before=1025, window=length)
+        assert [group async for group in pager] == []
+        assert pager.cursor == 1000
+    assert [request.json for request in fake.requests] == [
+        {"createdAfterMs": 1014, "createdBeforeMs": 1026},
+        {"createdAfterMs": 1004, "createdBeforeMs": 1016},
+        {"createdAfterMs": 999, "createdBeforeMs": 1006},
+    ]
+
+
+async def test_error_carries_the_cursor_and_the_pager_goes_on(fake, connect) -> None:
+    fake.faults = [faults.Ok(times=2), faults.UNAVAILABLE]
+    async with connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        pager = session.shared_clip_groups(
+            created_after=BEGIN, created_before=datetime(2025, 10, 12, tzinfo=UTC), window=DAY
+        )
+        seen: list[str | None] = []
+        with pytest.raises(ServerError) as caught:
+            await _note(pager, seen)
+        assert caught.value.cursor == pager.cursor == _at(datetime(2025, 10, 10, tzinfo=UTC))
+        rest = session.shared_clip_groups(
+            created_after=BEGIN, created_before=pager.cursor, window=DAY
+        )
+        resumed = {group.uuid async for group in rest}
+        await _note(pager, seen)
+    assert len(seen) == len(set(seen)) == 20
+    assert resumed | set(seen) == {group["uuid"] for group in fake.shared_clip_groups}
+
+
+async def _note(pager, seen) -> None:
+    async for group in pager:
+        seen.append(group.uuid)
+
+
+async def test_pages_are_the_windows_that_hold_something(fake, session) -> None:
+    pager = session.shared_clip_groups(created_after=BEGIN, window=DAY)
+    pages = [page async for page in pager.pages()]
+    assert sum(len(page.shared_clip_groups) for page in pages) == 20
+    assert pager.stats.pages == len(pages) < pager.stats.requests
+
+
+async def test_open_end_takes_in_what_is_made_meanwhile(connect) -> None:
+    """A service whose clock is ahead of ours loses nothing."""
+    ahead = _at(datetime.now(UTC) + timedelta(hours=1))
+    groups = [{"uuid": "ahead", "createdAtMillis": ahead}]
+    async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
+        pager = session.shared_clip_groups(created_after=datetime.now(UTC) - DAY, window=DAY / 2)
+        assert [group.uuid async for group in pager] == ["ahead"]
+
+
+async def test_group_that_comes_twice_is_handed_out_once(connect) -> None:
+    groups = [{"uuid": "a", "createdAtMillis": 5}] * 2 + [{"title": "x"}, {"title": "x"}]
+    async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
+        pager = session.shared_clip_groups()
+        found = [group.uuid async for group in pager]
+    assert found == ["a", None, None]
+    assert pager.stats.duplicates == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"window": DAY}, "window needs created_after"),
+        ({"created_after": 5, "window": timedelta(0)}, "at least a millisecond"),
+        ({"created_after": 5, "window": -DAY}, "at least a millisecond"),
+        ({"created_after": datetime(2025, 1, 1)}, "without a time zone"),
+    ],
+)
+def test_windows_that_cannot_be_walked_are_refused(arguments, words) -> None:
+    with pytest.raises(ValueError, match=words):
+        ClipSession("k" * 22).shared_clip_groups(**arguments)
