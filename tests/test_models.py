@@ -36,7 +36,7 @@ def test_models_cannot_be_changed() -> None:
 
 def test_models_take_no_positional_arguments() -> None:
     with pytest.raises(TypeError):
-        SavedClip("a")  # type: ignore[arg-type]
+        SavedClip("a")  # type: ignore[arg-type, call-arg, unused-ignore]
 
 
 def test_extra_does_not_count_for_equality_nor_show() -> None:
