@@ -91,7 +91,7 @@ class ClipSession:
         }
         self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
         self._transport = Transport(
-            self._base_url,
+            self._base_url.geturl(),
             headers,
             http=http,
             timeout=timeout,
@@ -136,7 +136,9 @@ class ClipSession:
 
     def __repr__(self) -> str:
         state = " closed" if self.is_closed else ""
-        return f"<ClipSession {self._base_url.host} {self._scheme} key …{self._key_ending}{state}>"
+        return (
+            f"<ClipSession {self._base_url.hostname} {self._scheme} key …{self._key_ending}{state}>"
+        )
 
     # --- endpoints: one request each ---------------------------------------------------------
 

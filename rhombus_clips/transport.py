@@ -3,9 +3,9 @@
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
-from yarl import URL
 
 from rhombus_clips.errors import (
     ConfigurationError,
@@ -27,27 +27,28 @@ _CONNECTIONS = 100
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def checked_base_url(url: str) -> URL:
+def checked_base_url(url: str) -> SplitResult:
     """*url* as the base of all endpoints, without a slash at its end.
 
     Raises `ConfigurationError` unless it is ``https``, or ``http`` on the loopback.
     """
     try:
-        base = URL(url)
-    except (TypeError, ValueError):
-        base = URL()
-    if not base.absolute or base.scheme not in {"http", "https"} or not base.host:
+        base = urlsplit(url)
+        host, _ = base.hostname, base.port
+    except (AttributeError, TypeError, ValueError):
+        base, host = SplitResult("", "", "", "", ""), None
+    if base.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
         raise ConfigurationError(f"base_url must be a URL like https://host, not {url!r}")
-    if base.user is not None or base.query_string or base.fragment:
+    if "@" in base.netloc or base.query or base.fragment:
         raise ConfigurationError("base_url must have no user, query or fragment")
-    if base.scheme == "http" and base.host not in _LOOPBACK:
+    if base.scheme == "http" and host not in _LOOPBACK:
         raise ConfigurationError(
-            f"base_url must be https: over http the API key would travel in clear to {base.host}"
+            f"base_url must be https: over http the API key would travel in clear to {host}"
         )
     path = base.path.rstrip("/")
     if path.endswith("/api"):
         raise ConfigurationError("base_url must leave off /api: the endpoints' paths begin with it")
-    return base.with_path(path)
+    return base._replace(path=path)
 
 
 class Transport:
@@ -55,14 +56,14 @@ class Transport:
 
     def __init__(
         self,
-        base_url: URL,
+        base_url: str,
         headers: Mapping[str, str],
         *,
         http: aiohttp.ClientSession | None,
         timeout: Timeout,
         max_response_bytes: int,
     ) -> None:
-        self._base = str(base_url).rstrip("/")
+        self._base = base_url
         self._headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",
