@@ -144,22 +144,27 @@ class _Call:
     attempts: int = field(default=0, init=False)
     is_sent: bool = field(default=False, init=False)
     """Whether the last attempt got as far as to send something."""
+    _is_admitted: bool = field(default=False, init=False)
     _server_errors: int = field(default=0, init=False)
 
     def seconds_left(self) -> float:
         return self.deadline - anyio.current_time()
 
     def may_retry(self, error: BaseException) -> bool:
-        return isinstance(error, RhombusError) and may_retry(
-            error, safe=self.endpoint.safe, server_errors=self._server_errors
+        # What the session's own pacing refused was not refused by the service, and must not
+        # count as one more 429: it would make the pause longer with every call that meets it.
+        return (
+            self._is_admitted
+            and isinstance(error, RhombusError)
+            and may_retry(error, safe=self.endpoint.safe, server_errors=self._server_errors)
         )
 
     async def attempt(self) -> dict[str, Any]:
         """Send the request once and return the object that its answer carries."""
-        self.is_sent = False
+        self.is_sent = self._is_admitted = False
         await self.pacing.admit(self.deadline)
+        self.is_sent = self._is_admitted = True
         self.attempts += 1
-        self.is_sent = True
         started = time.perf_counter()
         outcome: object = "cancelled"
         try:

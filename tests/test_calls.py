@@ -128,6 +128,16 @@ async def test_pause_after_429_holds_up_every_call_of_the_session(
     assert min(others) - first >= 0.15
 
 
+async def test_calls_that_a_pause_refuses_do_not_make_it_longer(fake, connect) -> None:
+    fake.faults = [faults.Respond(429, headers={"Retry-After": "20"})]
+    async with connect(fake, timeout=Timeout(total=1)) as session:
+        for _ in range(50):
+            with pytest.raises(RateLimitedError):
+                await _call(session)
+        assert session._call._pacing.delay() <= 20 + 1
+    assert len(fake.requests) == 1
+
+
 @pytest.mark.parametrize("fault", [faults.Silence(5), faults.Latency(5)])
 async def test_call_ends_at_its_deadline(fake, connect, fault) -> None:
     fake.faults = [fault]
