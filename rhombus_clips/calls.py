@@ -26,7 +26,12 @@ from rhombus_clips.errors import (
 from rhombus_clips.models import Answer
 from rhombus_clips.pacing import Pacing
 from rhombus_clips.protocol.endpoints import Endpoint
-from rhombus_clips.protocol.envelope import is_success, open_envelope, status_error
+from rhombus_clips.protocol.envelope import (
+    is_success,
+    open_envelope,
+    status_error,
+    warning_of,
+)
 from rhombus_clips.protocol.retry import (
     RetryPolicy,
     Timeout,
@@ -70,44 +75,40 @@ class Caller:
         parameters: Mapping[str, object],
     ) -> ResultT:
         """As a call, with *decode* making the result of the answer's JSON object."""
-        endpoint = self._taken_over.get(endpoint.path, endpoint)
-        try:
-            return await self._until_answered(endpoint, parameters, decode)
-        except StatusError as error:
-            successor = endpoint.successor
-            if successor is None or error.status not in _GONE:
-                raise
-        logger.warning("%s is gone; %s takes over", endpoint.path, successor.path)
-        self._taken_over[endpoint.path] = successor
-        return await self._until_answered(successor, parameters, decode)
-
-    async def _until_answered(
-        self,
-        endpoint: Endpoint[Any],
-        parameters: Mapping[str, object],
-        decode: Callable[[dict[str, Any]], ResultT],
-    ) -> ResultT:
         call = _Call(
-            endpoint,
+            self._taken_over.get(endpoint.path, endpoint),
             codec.encode_request(parameters),
             self._transport,
             self._pacing,
             deadline=anyio.current_time() + self._timeout.total,
         )
         try:
-            answer = await self._answer(call)
-            return decode(answer)
+            return decode(await self._answer_of_endpoint_or_successor(call))
         except RhombusError as error:
-            error.endpoint = endpoint.path
+            safe = call.endpoint.safe
+            error.endpoint = call.endpoint.path
             error.attempts = call.attempts
-            error.maybe_applied = call.is_sent and may_have_been_applied(error, safe=endpoint.safe)
+            error.maybe_applied = call.is_sent and may_have_been_applied(error, safe=safe)
             raise
+
+    async def _answer_of_endpoint_or_successor(self, call: "_Call") -> dict[str, Any]:
+        endpoint = call.endpoint
+        try:
+            return await self._answer(call)
+        except StatusError as error:
+            if endpoint.successor is None or error.status not in _GONE:
+                raise
+        call.endpoint = endpoint.successor
+        answer = await self._answer(call)
+        logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
+        self._taken_over[endpoint.path] = call.endpoint
+        return answer
 
     async def _answer(self, call: "_Call") -> dict[str, Any]:
         try:
             return await call.attempt()
         except RhombusError as error:
-            if not call.may_retry(error):
+            if not call.may_go_on(error):
                 raise
             first_failure = error
         # A call that succeeds at once never comes here, and so pays nothing for retries.
@@ -126,7 +127,7 @@ class Caller:
             return seconds
 
         return AsyncRetrying(
-            retry=retry_if_exception(call.may_retry),
+            retry=retry_if_exception(call.may_go_on),
             wait=wait,
             stop=stop_after_attempt(self._retry.attempts) | stop_before_delay(call.seconds_left()),
             sleep=anyio.sleep,
@@ -150,7 +151,7 @@ class _Call:
     def seconds_left(self) -> float:
         return self.deadline - anyio.current_time()
 
-    def may_retry(self, error: BaseException) -> bool:
+    def may_go_on(self, error: BaseException) -> bool:
         # What the session's own pacing refused was not refused by the service, and must not
         # count as one more 429: it would make the pause longer with every call that meets it.
         return (
@@ -177,6 +178,7 @@ class _Call:
             outcome = type(error).__name__
             raise
         finally:
+            self.pacing.finished()
             logger.debug(
                 "%s: %s in %.0f ms, attempt %d",
                 self.endpoint.path,
@@ -188,8 +190,9 @@ class _Call:
             self._server_errors += reply.status == 500
             raise status_error(reply)
         answer = open_envelope(codec.parse(reply.body))
-        if answer.get("warningMsg"):
-            logger.warning("%s: %s", self.endpoint.path, codec.excerpt(answer["warningMsg"], 400))
+        warning = warning_of(answer)
+        if warning is not None:
+            logger.warning("%s: %s", self.endpoint.path, warning)
         return answer
 
     def attempts_after(

@@ -104,8 +104,7 @@ class ConnectError(TransportError):
 class DisconnectedError(TransportError):
     """The request went out, and the answer did not come back whole.
 
-    The connection closed, fell silent for longer than `Timeout.read`, or carried a garbled or
-    oversized body.
+    The connection closed, fell silent for longer than `Timeout.read`, or carried a garbled body.
     """
 
 

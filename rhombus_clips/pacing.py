@@ -1,11 +1,13 @@
 """When a request may start: after the session-wide pause, and within the client-side rate."""
 
+import asyncio
+import math
 import random
 
 import anyio
-from aiolimiter import AsyncLimiter
 
 from rhombus_clips.errors import DeadlineExceededError, RateLimitedError
+from rhombus_clips.protocol.rate import TokenBucket
 from rhombus_clips.protocol.retry import RateLimit
 
 # Callers that a pause held up start again spread over this many seconds, not all at once.
@@ -16,13 +18,14 @@ class Pacing:
     """One per session: the rate budget belongs to a whole organization, so all calls share it."""
 
     def __init__(self, rate: RateLimit | None) -> None:
-        self._limiter = AsyncLimiter(rate.burst, rate.burst / rate.per_second) if rate else None
-        self._paused_until = 0.0
+        self._bucket = None if rate is None else TokenBucket(rate)
+        self._queue = asyncio.Lock()
+        self._answered = asyncio.Event()
+        self._paused_until = -math.inf
 
     def pause(self, seconds: float) -> None:
         """Let no request start for *seconds* from now; a longer pause that is on stays."""
-        now = anyio.current_time()
-        self._paused_until = max(self._paused_until, now + seconds)
+        self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
     def delay(self) -> float:
         """How long to wait before a request may start, in seconds; 0 when no pause is on.
@@ -35,17 +38,38 @@ class Pacing:
     async def admit(self, deadline: float) -> None:
         """Wait until a request may start, at most until *deadline* on the loop's clock.
 
+        Whoever was admitted has to call `finished` when the request was answered or failed.
         Raises `RateLimitedError` at once when the pause lasts beyond the deadline, and
         `DeadlineExceededError` when the client-side rate leaves no room before it.
         """
         await self._wait_out_pause(deadline)
-        if self._limiter is None:
+        if self._bucket is None:
             return
         with anyio.move_on_after(deadline - anyio.current_time()) as scope:
-            await self._limiter.acquire()
+            await self._take_token(self._bucket)
         if scope.cancelled_caught:
             raise DeadlineExceededError("the client-side rate left no room for the request")
-        await self._wait_out_pause(deadline)
+        try:
+            await self._wait_out_pause(deadline)
+        except BaseException:
+            self.finished()
+            raise
+
+    def finished(self) -> None:
+        """Say that a request that was admitted is over."""
+        if self._bucket is not None:
+            self._bucket.finish(anyio.current_time())
+            self._answered.set()
+
+    async def _take_token(self, bucket: TokenBucket) -> None:
+        async with self._queue:  # First come, first served.
+            while seconds := bucket.seconds_to_wait(anyio.current_time()):
+                if math.isinf(seconds):
+                    self._answered.clear()
+                    await self._answered.wait()
+                else:
+                    await anyio.sleep(seconds)
+            bucket.start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
         while delay := self.delay():

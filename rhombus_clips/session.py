@@ -2,16 +2,18 @@
 
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 
 from rhombus_clips._version import __version__
 from rhombus_clips.calls import Caller
-from rhombus_clips.config import DEFAULT_BASE_URL, environment
+from rhombus_clips.codec import from_dict
+from rhombus_clips.config import DEFAULT_BASE_URL, settings_of_environment
 from rhombus_clips.errors import ClipNotFoundError, ConfigurationError
 from rhombus_clips.models import (
     ClipWithProgress,
+    ClipWithProgressAnswer,
     SavedClipPage,
     SharedClipGroup,
     SplicedClip,
@@ -20,6 +22,7 @@ from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.pacing import Pacing
 from rhombus_clips.paging import SavedClipPager, SharedClipGroupPager
 from rhombus_clips.paging.saved_clips import OnDecodeError
+from rhombus_clips.protocol.arguments import whole_number
 from rhombus_clips.protocol.auth import AuthScheme, auth_headers, header_value
 from rhombus_clips.protocol.clock import ClipTime, TimeRange
 from rhombus_clips.protocol.endpoints import (
@@ -100,16 +103,16 @@ class ClipSession:
         self._call = Caller(self._transport, Pacing(rate), retry, timeout)
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(cls, **settings: Any) -> Self:
         """A session with the key and the endpoint that the environment names.
 
         ``RHOMBUS_API_KEY`` is the key; ``RHOMBUS_ENDPOINT_URL`` the base URL, the US region when
         unset. The official command line reads the same two.
 
+        :param settings: Any other setting of a session, and ``base_url`` instead of the variable.
         :raises ConfigurationError: when there is no key, or a setting cannot work.
         """
-        found = environment()
-        return cls(found.api_key, base_url=found.endpoint_url)
+        return cls(**{**settings_of_environment(), **settings})
 
     # --- lifetime ----------------------------------------------------------------------------
 
@@ -155,8 +158,7 @@ class ClipSession:
             page before; None for the first page.
         :raises RhombusError: as every call, see the README's table.
         """
-        if isinstance(max_page_size, bool) or max_page_size < 1:
-            raise ValueError(f"max_page_size must be a number from 1 up, not {max_page_size!r}")
+        whole_number(max_page_size, "max_page_size", least=1)
         return await self._call(
             GET_SAVED_CLIPS,
             {
@@ -174,15 +176,18 @@ class ClipSession:
         """
         if not isinstance(clip_uuid, str) or not clip_uuid:  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError(f"clip_uuid must be a non-empty string, not {clip_uuid!r}")
-        answer = await self._call(GET_CLIP_WITH_PROGRESS, {"clip_uuid": clip_uuid})
-        if answer.clip is None:
-            raise ClipNotFoundError(
-                f"there is no clip {clip_uuid}",
-                warning_msg=answer.warning_msg,
-                endpoint=GET_CLIP_WITH_PROGRESS.path,
-                attempts=1,
-            )
-        return answer.clip
+
+        def clip_of(payload: dict[str, Any]) -> ClipWithProgress:
+            answer = from_dict(payload, ClipWithProgressAnswer)
+            if answer.clip is None:
+                raise ClipNotFoundError(
+                    f"there is no clip {clip_uuid}", warning_msg=answer.warning_msg
+                )
+            return answer.clip
+
+        return await self._call.decoded_by(
+            clip_of, GET_CLIP_WITH_PROGRESS, {"clip_uuid": clip_uuid}
+        )
 
     async def get_shared_clip_groups(
         self,
@@ -224,7 +229,7 @@ class ClipSession:
         since: datetime | int | None = None,
         until: datetime | int | None = None,
         by: ClipTime = "timestamp_ms",
-        cursor: int | None = None,
+        cursor: datetime | int | None = None,
         page_size: int = 100,
         limit: int | None = None,
         overlap_ms: int = 1,
@@ -237,7 +242,7 @@ class ClipSession:
         :param by: Which time of a clip the bounds are about: ``timestamp_ms``, when the footage
             begins, or ``created_at_ms``, when the clip was made. A clip that lacks it lies in no
             range. The listing stops early only once it is known to go by that time.
-        :param cursor: Where another pager stopped; None begins at the beginning.
+        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
         :param page_size: How many clips to ask for at once, 1 to 10,000; the reference documents
             pages of up to 100.
         :param limit: The most clips to yield; None for all.
@@ -251,7 +256,7 @@ class ClipSession:
         return SavedClipPager(
             self._call,
             times=times,
-            cursor=cursor,
+            cursor=_epoch_ms(cursor, "cursor"),
             page_size=page_size,
             limit=limit,
             overlap_ms=overlap_ms,

@@ -161,10 +161,13 @@ async def test_body_above_the_bound_is_refused(fake, connect) -> None:
     async with connect(fake, max_response_bytes=500) as session:
         with pytest.raises(DecodeError, match="larger than max_response_bytes"):
             await _call(session)
-        small = faults.Respond(200, b'{"savedClips": []}')
-        fake.faults = [small]
+        # One that does not announce its length is refused while it is read.
+        fake.faults = [faults.EndlessBody()]
+        with pytest.raises(DecodeError, match="larger than max_response_bytes"):
+            await _call(session)
+        fake.faults = [faults.Respond(200, b'{"savedClips": []}')]
         assert (await _call(session)).saved_clips == []
-    assert len(fake.requests) == 2
+    assert len(fake.requests) == 3
 
 
 async def test_closing_the_session_ends_calls_under_way(fake, connect) -> None:

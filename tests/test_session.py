@@ -1,6 +1,8 @@
 """The session: its settings, its lifetime, its four endpoints."""
 
+import asyncio
 import logging
+import traceback
 
 import aiohttp
 import pytest
@@ -15,6 +17,7 @@ from rhombus_clips import (
     ConfigurationError,
     ConnectError,
     DecodeError,
+    DisconnectedError,
     NotFoundError,
     PermissionDeniedError,
     RetryPolicy,
@@ -70,7 +73,7 @@ async def test_unknown_clip_raises_whatever_the_service_answers(connect, answer,
         with pytest.raises(error) as caught:
             await session.get_clip_with_progress("A" * 22)
     assert caught.value.endpoint == "/api/event/getClipWithProgress"
-    assert len(fake.requests) == 1
+    assert len(fake.requests) == caught.value.attempts == 1
 
 
 async def test_shared_clip_groups_of_the_bounds_as_given(fake, session) -> None:
@@ -100,6 +103,16 @@ async def test_deprecated_endpoint_that_is_gone_is_replaced_for_the_session(
         assert len(await session.get_spliced_clips_in_progress()) == 1
     paths = [request.path for request in fake.requests]
     assert paths == [deprecated, *["/api/video/getSplicedClipsInProgress"] * 3]
+
+
+async def test_replacement_that_is_not_there_either_is_not_kept(fake, session) -> None:
+    """A 404 for both says that the address is wrong, not that an endpoint is gone."""
+    fake.faults = [faults.Respond(404, times=2)]
+    with pytest.raises(NotFoundError) as caught:
+        await session.get_spliced_clips_in_progress()
+    assert caught.value.attempts == 2
+    assert await session.get_spliced_clips_in_progress() == []
+    assert fake.requests[-1].path == "/api/event/getSplicedClipsInProgress"
 
 
 async def test_endpoint_without_replacement_that_is_gone_raises(connect) -> None:
@@ -140,9 +153,9 @@ async def test_html_in_place_of_json_is_a_decode_error(fake, session) -> None:
     assert caught.value.attempts == 1
 
 
-@pytest.mark.parametrize("size", [0, -1, True])
+@pytest.mark.parametrize("size", [0, -1, True, 1.5, "5", None])
 async def test_bad_page_size_is_refused_before_anything_is_sent(fake, session, size) -> None:
-    with pytest.raises(ValueError, match="max_page_size"):
+    with pytest.raises((TypeError, ValueError), match="max_page_size"):
         await session.get_saved_clips(max_page_size=size)
     assert fake.requests == []
 
@@ -256,6 +269,7 @@ def test_session_from_the_environment(monkeypatch) -> None:
     assert "api2.eu.rhombussystems.com" in repr(ClipSession.from_env())
     monkeypatch.delenv("RHOMBUS_ENDPOINT_URL")
     assert "api2.rhombussystems.com" in repr(ClipSession.from_env())
+    assert "partner-api" in repr(ClipSession.from_env(auth_scheme=AuthScheme.PARTNER_API))
     monkeypatch.setenv("RHOMBUS_API_KEY", "")
     with pytest.raises(ConfigurationError, match="RHOMBUS_API_KEY"):
         ClipSession.from_env()
@@ -319,7 +333,49 @@ async def test_nothing_listens(fake) -> None:
         with pytest.raises(ConnectError, match=r"after 2 attempts") as caught:
             await session.get_saved_clips()
     assert caught.value.__cause__ is None
-    assert caught.value.__context__ is None or KEY not in repr(caught.value.__context__)
+    assert caught.value.__context__ is None
+
+
+async def test_answer_that_is_not_http_takes_no_header_of_the_request_along() -> None:
+    """Aiohttp's own error for it has the request, with the key, in its repr."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+    once = RetryPolicy(attempts=1)
+    async with server, ClipSession(KEY, base_url=url, retry=once) as session:
+        with pytest.raises(DisconnectedError, match="the answer was not HTTP") as caught:
+            await session.get_saved_clips()
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_session_of_its_own_heeds_proxies_and_keeps_no_cookies(fake, monkeypatch) -> None:
+    fake.faults = [faults.Respond(200, b"{}", headers={"Set-Cookie": "crumb=1"})]
+    async with ClipSession(fake.api_key, base_url=fake.url) as session:
+        await session.get_saved_clips()
+        await session.get_saved_clips()
+        assert "Cookie" not in fake.requests[1].headers
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+        monkeypatch.delenv("no_proxy", raising=False)
+    quick = RetryPolicy(attempts=1)
+    async with ClipSession(fake.api_key, base_url=fake.url, retry=quick) as session:
+        with pytest.raises(ConnectError):
+            await session.get_saved_clips()
+
+
+async def test_proxy_that_refuses_is_a_connect_error(monkeypatch) -> None:
+    async with FakeRhombus(0) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        once = RetryPolicy(attempts=1)
+        async with ClipSession(KEY, base_url="https://127.0.0.1:1", retry=once) as session:
+            with pytest.raises(ConnectError, match="the proxy refused"):
+                await session.get_saved_clips()
 
 
 async def test_debug_log_has_one_line_per_attempt_and_no_key(fake, session, caplog) -> None:

@@ -98,6 +98,12 @@ def most_in_one_ms(entries: Sequence[Entry]) -> int:
     return max(Counter(entry.time for entry in entries).values(), default=0)
 
 
+def most_near_one_ms(entries: Sequence[Entry]) -> int:
+    """How many clips share a millisecond or the next one: what an overlap has to list at once."""
+    counts = Counter(entry.time for entry in entries)
+    return max((counts[time] + counts[time + 1] for time in [*counts]), default=0)
+
+
 def visible(entries: Sequence[Entry]) -> Counter[int]:
     """The serials of the clips that the caller may see."""
     return Counter(entry.clip.serial for entry in entries if entry.visible)

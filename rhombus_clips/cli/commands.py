@@ -65,7 +65,7 @@ def command() -> None:
 @click.option("--since", type=Moment(), help="Only clips at or after this time.")
 @click.option("--until", type=Moment(), help="Only clips before this time.")
 @click.option("--by", type=click.Choice(CLIP_TIMES), default="timestamp_ms", show_default=True,
-              help="Which time of a clip the two are about.")  # fmt: skip
+              help="Which time of a clip --since and --until are about.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), help="The most clips to list.")
 @click.option("--page-size", type=click.IntRange(1, 10_000), default=100, show_default=True)
 @as_json_option
@@ -81,11 +81,13 @@ def saved(*, as_json: bool, **options: Any) -> None:
 @command.command()
 @click.option("--created-after", type=Moment(), help="Only groups made at or after this time.")
 @click.option("--created-before", type=Moment(), help="Only groups made before this time.")
-@click.option("--window", "days", type=click.FloatRange(min=0, min_open=True), metavar="DAYS",
+@click.option("--window", "days", type=click.FloatRange(0, 36_500, min_open=True), metavar="DAYS",
               help="Ask for this many days at a time; needs --created-after.")  # fmt: skip
 @as_json_option
 def shared(*, as_json: bool, days: float | None, **options: Any) -> None:
     """List the shared clip groups."""
+    if days is not None and options["created_after"] is None:
+        raise click.UsageError("--window needs --created-after: an open range has no first window")
     window = None if days is None else timedelta(days=days)
 
     async def work(session: ClipSession) -> None:

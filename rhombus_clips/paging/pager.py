@@ -18,6 +18,7 @@ from attrs import define
 
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import Answer
+from rhombus_clips.protocol.arguments import whole_number
 
 ItemT = TypeVar("ItemT")
 PageT = TypeVar("PageT", bound=Answer)
@@ -57,10 +58,8 @@ class Pager(ABC, Generic[ItemT, PageT]):
     """
 
     def __init__(self, *, cursor: int | None, limit: int | None) -> None:
-        if limit is not None and (isinstance(limit, bool) or limit < 0):
-            raise ValueError(f"limit must be None or a number from 0 up, not {limit!r}")
         self._cursor = cursor
-        self._limit = limit
+        self._limit = None if limit is None else whole_number(limit, "limit", least=0)
         self._batch: Batch[ItemT, PageT] | None = None
         self._is_exhausted = False
         self._iteration: weakref.ref[AsyncGeneratorType[Any, None]] | None = None

@@ -11,6 +11,7 @@ from rhombus_clips.calls import Caller
 from rhombus_clips.errors import ApiError, BadRequestError, DecodeError, PagingError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Batch, Pager
+from rhombus_clips.protocol.arguments import whole_number
 from rhombus_clips.protocol.clock import Clock, TimeRange
 from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, Ask, CursorWalk, Fresh, Listed
 from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
@@ -34,10 +35,10 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
         on_decode_error: OnDecodeError | None,
     ) -> None:
         super().__init__(cursor=cursor, limit=limit)
-        if isinstance(page_size, bool) or not 1 <= page_size <= LARGEST_PAGE_SIZE:
-            raise ValueError(f"page_size must be 1 to {LARGEST_PAGE_SIZE}, not {page_size!r}")
-        if overlap_ms not in (0, 1):
-            raise ValueError(f"overlap_ms must be 0 or 1, not {overlap_ms!r}")
+        whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE)
+        whole_number(overlap_ms, "overlap_ms", least=0, most=1)
+        if cursor is not None:
+            whole_number(cursor, "cursor", least=1)
         self._caller = caller
         self._times = times
         self._on_decode_error = on_decode_error

@@ -120,7 +120,6 @@ class CursorWalk(Generic[ItemT]):
         self._fruitless_pages = 0
         self._longest_page = 0
         self._handed_out = 0
-        self._hides_items = False
 
     def steps(self) -> Steps[ItemT]:
         """Yield an `Ask` for each page to fetch and a `Fresh` for each page that was taken.
@@ -152,7 +151,6 @@ class CursorWalk(Generic[ItemT]):
         self._handed_out += len(fresh)
         self._longest_page = max(self._longest_page, len(listed.items))
         self._boundary_was_listed = bool(listed.items) and self.cursor in _times(listed.items[-1])
-        self._hides_items |= moved and not self._boundary_was_listed
         self._hint = _suggested_direction(listed)
         self._count_fruitless_pages(len(fresh))
         return Fresh(fresh, listed, self.cursor)
@@ -306,12 +304,10 @@ class CursorWalk(Generic[ItemT]):
 
         When all there is fits into one such page this cannot be told, and it is taken as the end.
         """
-        # Where items are hidden from pages, a page says less about how long one can be.
-        most = 2 * self._longest_page if self._hides_items else length
-        if length >= self._handed_out or most < self._longest_page:
+        if length < self._longest_page or length >= self._handed_out:
             return False
-        start = yield Ask(None, min(10 * most + 10, LARGEST_PAGE_SIZE), is_probe=True)
-        return len(start.items) < self._handed_out and len(start.items) <= most
+        start = yield Ask(None, min(10 * length + 10, LARGEST_PAGE_SIZE), is_probe=True)
+        return len(start.items) <= length
 
     # --- what a page tells -------------------------------------------------------------------
 

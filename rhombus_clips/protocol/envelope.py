@@ -97,9 +97,14 @@ def open_envelope(payload: object) -> dict[str, Any]:
         raise ApiError(
             f"the service refused: {said}" if said else "the service refused and gave no reason",
             error_msg=error_msg,
-            warning_msg=_text(answer.get("warningMsg")),
+            warning_msg=warning_of(answer),
         )
     return answer
+
+
+def warning_of(answer: dict[str, Any]) -> str | None:
+    """What the answer says under ``warningMsg``: "it worked, but"."""
+    return _text(answer.get("warningMsg"))
 
 
 def _message_of(body: bytes) -> str | None:

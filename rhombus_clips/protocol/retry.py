@@ -19,6 +19,7 @@ from rhombus_clips.errors import (
     RhombusError,
     ServerError,
 )
+from rhombus_clips.protocol.arguments import whole_number
 
 # What a proxy or a balancer says when the service behind it did not answer.
 _PASSING_STATUSES = frozenset({502, 503, 504})
@@ -36,10 +37,7 @@ def _seconds(_instance: object, attribute: "Attribute[float]", value: object) ->
 
 
 def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{attribute.name} must be a whole number, not {value!r}")
-    if value < 1:
-        raise ValueError(f"{attribute.name} must be at least 1, not {value!r}")
+    whole_number(value, attribute.name, least=1)
 
 
 @frozen

@@ -12,7 +12,7 @@ from typing import Any
 Wire = dict[str, Any]
 """A JSON object of the service."""
 
-# A Sunday evening in 2025; the newest clip of every seed lies before it.
+# 9 October 2025; the newest clip of every seed lies before it.
 NEWEST_MS = 1_760_000_000_000
 _MINUTE_MS = 60_000
 

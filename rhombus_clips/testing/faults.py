@@ -9,11 +9,12 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 from aiohttp import web
 from attrs import field, frozen
 
-Answer = Callable[[], Awaitable[web.Response]]
+Answering = Callable[[], Awaitable[web.Response]]
 
 
 @frozen(kw_only=True)
@@ -26,7 +27,7 @@ class Fault(ABC):
     """How many requests it befalls; None for all that come."""
 
     @abstractmethod
-    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer *request*, by *answer* or otherwise."""
 
 
@@ -34,7 +35,7 @@ class Fault(ABC):
 class Ok(Fault):
     """Nothing goes wrong: a turn to let pass between others."""
 
-    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Let it be."""
         return await answer()
 
@@ -45,7 +46,7 @@ class Latency(Fault):
 
     seconds: float = field(kw_only=False, default=0.1)
 
-    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Wait, then answer."""
         await asyncio.sleep(self.seconds)
         return await answer()
@@ -59,7 +60,7 @@ class Respond(Fault):
     body: bytes = field(kw_only=False, default=b"")
     headers: Mapping[str, str] = field(factory=dict[str, str])
 
-    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer with the status, the body and the headers given."""
         return web.Response(status=self.status, body=self.body, headers=self.headers)
 
@@ -71,7 +72,7 @@ class Disconnect(Fault):
     after_bytes: int = field(kw_only=False, default=0)
     """How much of the answer, status line and headers included, goes out first."""
 
-    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer up to a byte, then close the connection."""
         response = await answer()
         body = response.body if isinstance(response.body, bytes) else b""
@@ -84,12 +85,26 @@ class Disconnect(Fault):
 
 
 @frozen
+class EndlessBody(Fault):
+    """A body without a length that goes on until the client hangs up, or for 64 MiB."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer with blanks."""
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            for _ in range(1024):
+                await response.write(b" " * 65_536)
+        return response
+
+
+@frozen
 class Silence(Fault):
     """No answer at all until the client gives up, or *seconds* have passed."""
 
     seconds: float = field(kw_only=False, default=30.0)
 
-    async def befall(self, request: web.Request, answer: Answer) -> web.StreamResponse:
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Wait, then close the connection."""
         await asyncio.sleep(self.seconds)
         if request.transport is not None:
@@ -118,7 +133,6 @@ UNAUTHENTICATED = Respond(
 )
 ACCESS_DENIED = json_answer(403, {"status": 403, "error": "Forbidden", "msg": "Access Denied"})
 BARE_FORBIDDEN = Respond(403)
-GONE = Respond(410)
 TOO_MANY_REQUESTS = Respond(
     429,
     b"Too many api requests. Enhance your calm.",

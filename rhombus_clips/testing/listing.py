@@ -7,12 +7,11 @@ whether clips that the caller may not see thin a page out.
 
 from collections.abc import Sequence
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
 from attrs import field, frozen, validators
 
-Clock = Literal["timestamp_ms", "created_at_ms"]
-"""Which time of a clip the cursor is."""
+from rhombus_clips.protocol.clock import ClipTime
 
 
 class LastPage(Enum):
@@ -35,7 +34,8 @@ class Listing:
     """How a service lists saved clips."""
 
     newest_first: bool = True
-    clock: Clock = "timestamp_ms"
+    clock: ClipTime = "timestamp_ms"
+    """Which time of a clip the cursor is."""
     inclusive: bool = False
     """Whether clips of the cursor's own millisecond are listed."""
     last_page: LastPage = field(default=LastPage.NULL, converter=LastPage)

@@ -123,7 +123,6 @@ class FakeRhombus:
         self._port = port
         self._now = now
         self._runner: web.AppRunner | None = None
-        self._entries: tuple[Listing, int, list[Entry]] | None = None
 
     # --- lifetime ----------------------------------------------------------------------------
 
@@ -256,10 +255,7 @@ class FakeRhombus:
         return answer
 
     def _in_order(self) -> list[Entry]:
-        if self._entries is None or self._entries[:2] != (self.listing, len(self.clips)):
-            entries = in_order([self._entry(clip) for clip in self.clips], self.listing)
-            self._entries = (self.listing, len(self.clips), entries)
-        return self._entries[2]
+        return in_order([self._entry(clip) for clip in self.clips], self.listing)
 
     def _entry(self, clip: Wire) -> Entry:
         # A clip whose time is null on the wire still has its place in the service's order.
