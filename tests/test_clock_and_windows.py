@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips.protocol.clock import Clock, TimeRange
-from rhombus_clips.protocol.cursor import NEWEST_FIRST, OLDEST_FIRST, Listed
+from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Listed
 from rhombus_clips.protocol.windows import Window
 from tests.walking import Clip
 
@@ -19,10 +19,28 @@ def test_clock_is_the_one_time_that_the_pages_leave_possible() -> None:
     assert clock.learned is None
     clock.observe(_page([(9, 20), (8, 19), (7, 18)], 7), NEWEST_FIRST)
     assert clock.learned is None  # Both run down so far.
-    clock.observe(_page([(6, 30), (5, 10)], 5), NEWEST_FIRST)
-    assert clock.learned is None  # created_at_ms still runs down.
-    clock.observe(_page([(4, 10), (3, 90)], 3), NEWEST_FIRST)
+    clock.observe(_page([(6, 30), (5, 31)], 5), NEWEST_FIRST)
     assert clock.learned == "timestamp_ms"
+
+
+@pytest.mark.parametrize("created_after", [60_000, None])
+def test_clock_is_the_time_that_keeps_equalling_the_cursor(created_after: int | None) -> None:
+    """Also where the other time runs along, a minute later, or is never given."""
+    clock = Clock()
+    for newest in (90, 80):
+        assert clock.learned is None
+        times: list[tuple[int | None, int | None]] = [
+            (time, created_after and time + created_after) for time in (newest, newest - 5)
+        ]
+        clock.observe(_page(times, newest - 5), NEWEST_FIRST)
+    assert clock.learned == "timestamp_ms"
+
+
+def test_times_that_are_always_equal_do_not_tell_the_clock() -> None:
+    clock = Clock()
+    for newest in (90, 80, 70):
+        clock.observe(_page([(newest, newest), (newest - 5, newest - 5)], newest - 5), NEWEST_FIRST)
+    assert clock.learned is None
 
 
 def test_clock_that_contradicts_itself_is_not_used() -> None:

@@ -7,16 +7,8 @@ from attrs import evolve
 from hypothesis import given, settings
 
 from rhombus_clips import CursorCycleError, CursorStalledError, PagingError
-from rhombus_clips.protocol.cursor import (
-    LARGEST_PAGE_SIZE,
-    MOST_EMPTY_PAGES,
-    NEWEST_FIRST,
-    OLDEST_FIRST,
-    Ask,
-    CursorWalk,
-    Fresh,
-    Listed,
-)
+from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
+from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
 from rhombus_clips.testing.listing import LastPage, Listing, in_order
 from tests.walking import Walked, listings, most_near_one_ms, spaced, visible, walk_through
 
@@ -31,9 +23,12 @@ def test_each_clip_exactly_once_or_an_error_that_says_why(drawn) -> None:
     try:
         walked = walk_through(entries, listing, page_size)
     except PagingError as error:
-        # Only a service that cuts pages can leave more in one millisecond than it lists.
+        # Only a service that cuts pages can leave more in one millisecond than it lists; one
+        # that hides clips as well cannot always be told from it.
         assert isinstance(error, CursorStalledError)
-        assert most_near_one_ms(entries) >= (listing.largest_page or 1_000)
+        assert listing.largest_page is not None
+        hides = not all(entry.visible for entry in entries)
+        assert most_near_one_ms(entries) >= listing.largest_page or hides
         return
     if not _cannot_be_told_from_the_end(entries, listing, walked):
         assert walked.serials == visible(entries)
@@ -157,6 +152,43 @@ def test_more_ties_than_a_page_holds_are_listed_by_larger_pages() -> None:
     walked = walk_through(entries, Listing(), 20)
     assert len(walked.clips) == 500
     assert max(ask.max_page_size for ask in walked.asked) <= LARGEST_PAGE_SIZE
+
+
+@pytest.mark.parametrize("last_page", LastPage)
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_service_that_refuses_more_than_a_page_is_walked_by_pages(newest_first, last_page) -> None:
+    """A larger page is only ever a question: its refusal is nobody's error."""
+    listing = Listing(newest_first=newest_first, last_page=last_page)
+    entries = in_order(spaced(250, ties=2), listing)
+    for hidden in (None, 99):
+        seen = [evolve(entry, visible=n != hidden) for n, entry in enumerate(entries)]
+        walked = walk_through(seen, listing, 100, refused_above=100)
+        assert walked.serials == visible(seen)
+
+
+def test_ties_that_only_a_refused_page_would_hold_raise() -> None:
+    with pytest.raises(CursorStalledError):
+        walk_through(spaced(240, ties=120), Listing(), 100, refused_above=100)
+
+
+def test_clip_made_while_the_end_is_settled_is_listed() -> None:
+    """It is no sign of hidden ties."""
+    listing = Listing(newest_first=False, last_page=LastPage.REPEATED)
+    entries = in_order(spaced(250), listing)
+    newer = evolve(
+        entries[-1], time=2_000_000, clip=evolve(entries[-1].clip, uuid="new", serial=250)
+    )
+    for late in range(3, 9):
+        walked = walk_through([*entries, newer], listing, 100, appears=(late, newer))
+        assert walked.serials == visible([*entries, newer]), late
+
+
+def test_hidden_clip_among_more_ties_than_a_page_holds_is_no_end() -> None:
+    """The page of ties is a clip short of the longest, and still cut."""
+    ties = [evolve(entry, time=5, visible=n != 300) for n, entry in enumerate(spaced(400))]
+    entries = [*spaced(250), *ties[250:]]
+    with pytest.raises(CursorStalledError):
+        walk_through(entries, Listing(largest_page=100), 100)
 
 
 @pytest.mark.parametrize("last_page", LastPage)

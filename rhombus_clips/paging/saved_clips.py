@@ -8,13 +8,14 @@ from attrs import evolve, frozen
 
 from rhombus_clips import codec
 from rhombus_clips.calls import Caller
-from rhombus_clips.errors import ApiError, BadRequestError, DecodeError, PagingError
+from rhombus_clips.errors import ApiError, DecodeError, PagingError, StatusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Batch, Pager
 from rhombus_clips.protocol.arguments import whole_number
 from rhombus_clips.protocol.clock import Clock, TimeRange
-from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, Ask, CursorWalk, Fresh, Listed
+from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, CursorWalk
 from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.protocol.listed import Ask, Fresh, Listed, refused
 
 OnDecodeError = Callable[[Any, DecodeError], None]
 """Takes an item of a page that does not decode, as the JSON parser made it, and the error."""
@@ -88,10 +89,10 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
                     "page_timestamp_ms": ask.page_timestamp_ms,
                 },
             )
-        except (ApiError, BadRequestError):
-            if not ask.is_probe:
+        except (ApiError, StatusError) as error:
+            if not (ask.is_probe and _refuses_the_parameters(error)):
                 raise
-        return Listed((), ask.page_timestamp_ms)
+        return refused(ask)
 
     def _decoded(self, answer: dict[str, Any]) -> Listed[SavedClip]:
         if self._on_decode_error is None:
@@ -104,7 +105,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
 
     def _batch_of(self, fresh: Fresh[SavedClip]) -> Batch[SavedClip, SavedClipPage]:
         listed: Listed[SavedClip] = fresh.listed
-        origin: _Origin = listed.page
+        origin: _Origin = listed.origin
         clips: deque[SavedClip] = deque()
         for clip in fresh.items:
             bad = origin.bad.get(id(clip))
@@ -142,3 +143,11 @@ class _Origin:
 def _identity(clip: SavedClip) -> Hashable:
     """What tells a clip from others: its uuid, or all that it says when it has none."""
     return clip.uuid if clip.uuid is not None else codec.dumps(clip)
+
+
+def _refuses_the_parameters(error: ApiError | StatusError) -> bool:
+    """Whether the service may have refused a page for what it was asked with."""
+    about_the_caller = {401, 403, 429}
+    return isinstance(error, ApiError) or (
+        400 <= error.status < 500 and error.status not in about_the_caller
+    )

@@ -3,11 +3,12 @@
 A bound on one time ends a listing early only when the cursor is known to be that very time.
 """
 
+from collections import Counter
 from typing import Any, Literal
 
 from attrs import field, frozen
 
-from rhombus_clips.protocol.cursor import NEWEST_FIRST, Listed, Timed
+from rhombus_clips.protocol.listed import NEWEST_FIRST, Listed, Timed
 
 ClipTime = Literal["timestamp_ms", "created_at_ms"]
 CLIP_TIMES: tuple[ClipTime, ...] = ("timestamp_ms", "created_at_ms")
@@ -18,14 +19,14 @@ class Clock:
 
     def __init__(self) -> None:
         self._possible: set[ClipTime] = set(CLIP_TIMES)
-        self._matched: set[ClipTime] = set()
+        self._matches: Counter[ClipTime] = Counter()
 
     def observe(self, listed: Listed[Any], direction: int) -> None:
         """Rule out each time that does not run in *direction* and up to the page's cursor."""
         for name in CLIP_TIMES:
             times = [time for item in listed.items if (time := getattr(item, name)) is not None]
             if listed.cursor and times and times[-1] == listed.cursor:
-                self._matched.add(name)
+                self._matches[name] += 1
             if listed.cursor:
                 times.append(listed.cursor)
             if times != sorted(times, reverse=direction == NEWEST_FIRST):
@@ -33,11 +34,17 @@ class Clock:
 
     @property
     def learned(self) -> ClipTime | None:
-        """The one time that is left and has matched a cursor; None while that is open."""
-        if len(self._possible) != 1:
-            return None
-        (name,) = self._possible
-        return name if name in self._matched else None
+        """The one time that the cursor can be; None while that is open.
+
+        Either the pages rule out the other time, or this one has been the cursor of two pages and
+        the other of none.
+        """
+        for name in self._possible:
+            others = self._possible - {name}
+            enough = 2 if others else 1
+            if self._matches[name] >= enough and not any(self._matches[o] for o in others):
+                return name
+        return None
 
 
 def _known_time(_instance: object, _attribute: object, value: str) -> None:

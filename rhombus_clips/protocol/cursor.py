@@ -19,78 +19,28 @@ settles what it can from the answers and is right whichever way the rest falls:
 """
 
 from collections import Counter
-from collections.abc import Callable, Generator, Hashable, Sequence
-from typing import Any, Generic, Protocol, TypeVar
-
-from attrs import frozen
+from collections.abc import Callable, Generator, Hashable
+from typing import Any, Generic
 
 from rhombus_clips.errors import CursorCycleError, CursorStalledError, PagingError
+from rhombus_clips.protocol.listed import (
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    Ask,
+    Fresh,
+    ItemT,
+    Listed,
+    distance,
+    suggested_direction,
+    times_of,
+)
 
 LARGEST_PAGE_SIZE = 10_000
 MOST_EMPTY_PAGES = 100
 
-NEWEST_FIRST, OLDEST_FIRST = -1, 1
-
-
-class Timed(Protocol):
-    """What the walk needs to know of an item."""
-
-    @property
-    def uuid(self) -> str | None:
-        """What tells it from others."""
-        ...
-
-    @property
-    def timestamp_ms(self) -> int | None:
-        """A time that the cursor may be."""
-        ...
-
-    @property
-    def created_at_ms(self) -> int | None:
-        """Another time that the cursor may be."""
-        ...
-
-
-ItemT = TypeVar("ItemT", bound=Timed)
-
-
-@frozen
-class Ask:
-    """A page to ask for. The answer goes into the generator as a `Listed`."""
-
-    page_timestamp_ms: int | None
-    max_page_size: int
-    is_probe: bool = False
-    """Whether the service may refuse it: a refusal goes in as a `Listed` that brings nothing."""
-
-
-@frozen
-class Listed(Generic[ItemT]):
-    """A page that the service listed."""
-
-    items: Sequence[ItemT]
-    cursor: int | None
-    page: Any = None
-    """Whatever the caller wants to find again on `Fresh.listed`."""
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the service says that no page follows."""
-        return self.cursor is None or self.cursor <= 0
-
-
-@frozen
-class Fresh(Generic[ItemT]):
-    """Items to hand out, none of them handed out before; nothing goes into the generator."""
-
-    items: Sequence[ItemT]
-    listed: Listed[ItemT]
-    cursor: int | None
-    """Where to resume once they are all handed out."""
-
-
 Steps = Generator[Ask | Fresh[ItemT], Any, None]
 Asking = Generator[Ask, Listed[ItemT], Listed[ItemT] | None]
+Probing = Generator[Ask, Listed[ItemT], Listed[ItemT]]
 
 
 class CursorWalk(Generic[ItemT]):
@@ -118,6 +68,9 @@ class CursorWalk(Generic[ItemT]):
         self._hint: int | None = None
         self._boundary_was_listed = False
         self._fruitless_pages = 0
+        self._largest_size = LARGEST_PAGE_SIZE
+        self._accepted_size = page_size
+        self._was_resumed = cursor is not None
         self._longest_page = 0
         self._handed_out = 0
 
@@ -150,8 +103,8 @@ class CursorWalk(Generic[ItemT]):
         self.duplicates += len(listed.items) - len(fresh)
         self._handed_out += len(fresh)
         self._longest_page = max(self._longest_page, len(listed.items))
-        self._boundary_was_listed = bool(listed.items) and self.cursor in _times(listed.items[-1])
-        self._hint = _suggested_direction(listed)
+        self._boundary_was_listed = bool(listed.items) and self.cursor in times_of(listed.items[-1])
+        self._hint = suggested_direction(listed)
         self._count_fruitless_pages(len(fresh))
         return Fresh(fresh, listed, self.cursor)
 
@@ -216,9 +169,8 @@ class CursorWalk(Generic[ItemT]):
         first = self._hint or NEWEST_FIRST
         sides: dict[int, Listed[ItemT]] = {}
         for size in (self._size, LARGEST_PAGE_SIZE):
-            sides = {}
             for side in (first, -first):
-                sides[side] = yield Ask(_asked(boundary, side), size, is_probe=True)
+                sides[side] = yield from self._probe(_asked(boundary, side), size)
                 if self._comes_back(sides[side]) and self._goes_on(sides[side], boundary, side):
                     break
             told = self._directions_told(sides, boundary)
@@ -249,7 +201,7 @@ class CursorWalk(Generic[ItemT]):
             return back if len(back) == 1 else []
         # On the wrong side, a cursor can only lie behind what was asked, or repeat it.
         ahead = {
-            side: _distance(listed, _asked(boundary, side), side)
+            side: distance(listed, _asked(boundary, side), side)
             for side, listed in sides.items()
             if not listed.is_last
         }
@@ -264,50 +216,73 @@ class CursorWalk(Generic[ItemT]):
         longest = yield from self._larger_page(listed, boundary, asked)
         if self._goes_on(longest, boundary, direction):
             return longest
+        bare = longest if self._verbatim else (yield from self._probe(boundary))
+        brings_more = self._brings_more(bare, boundary, direction)
+        if brings_more and self._comes_back(bare):
+            return bare  # The cursor is inclusive: nothing of its millisecond stays behind.
         length = len(longest.items)
-        if not self._verbatim:
-            bare = yield Ask(boundary, LARGEST_PAGE_SIZE)
-            if self._brings_more(bare, boundary, direction):
-                if not self._comes_back(bare):
-                    raise _stalled(boundary, length)
-                return bare  # The cursor is inclusive: nothing of its millisecond stays behind.
-        for side in (direction,) if direction else (NEWEST_FIRST, OLDEST_FIRST):
-            beyond = yield Ask(boundary + side, LARGEST_PAGE_SIZE, is_probe=True)
-            if self._brings_more(beyond, boundary + side, side):
-                raise _stalled(boundary, length)
-        if (yield from self._may_be_capped_at(length)):
-            raise _stalled(boundary, length)
+        if brings_more or (yield from self._more_lies_behind(boundary, length)):
+            # Unless a clip was made just now, it lies behind more ties than are listed at once.
+            again = yield Ask(asked, self._size)
+            if self._goes_on(again, boundary, direction):
+                return again
+            raise CursorStalledError(
+                f"more clips may share one millisecond, at {boundary}, than the service lists at"
+                f" once ({length}), and what lies behind them cannot be told; overlap_ms=0 reads"
+                " on from there but may lose some of them"
+            )
         return None
 
-    def _larger_page(
-        self, listed: Listed[ItemT], boundary: int, asked: int
-    ) -> Generator[Ask, Listed[ItemT], Listed[ItemT]]:
+    def _larger_page(self, listed: Listed[ItemT], boundary: int, asked: int) -> Probing[ItemT]:
         """Double the page while that lists more, then try the largest, until one goes on.
 
         Returns that one, or the longest page if none does.
         """
         size = self._size
-        while size < LARGEST_PAGE_SIZE:
-            size = min(2 * size, LARGEST_PAGE_SIZE)
-            larger = yield Ask(asked, size, is_probe=True)
+        while size < self._largest_size:
+            size = min(2 * size, self._largest_size)
+            larger = yield from self._probe(asked, size)
             if self._goes_on(larger, boundary, self.direction):
-                self._size = size
+                self._size = min(size, self._largest_size)
                 return larger
             if len(larger.items) > len(listed.items):
                 listed = larger
             else:
-                size = max(size, LARGEST_PAGE_SIZE // 2)
+                size = max(size, self._largest_size // 2)
         return listed
 
-    def _may_be_capped_at(self, length: int) -> Generator[Ask, Listed[ItemT], bool]:
-        """Whether the service may list no more than *length* items, whatever it is asked for.
+    def _more_lies_behind(self, boundary: int, length: int) -> Generator[Ask, Listed[ItemT], bool]:
+        """Whether anything may be left behind a boundary where the service lists *length* items.
 
-        When all there is fits into one such page this cannot be told, and it is taken as the end.
+        When all that it ever listed fits into one such page, a page that is cut and the end look
+        alike, and it is taken for the end.
         """
-        if length < self._longest_page or length >= self._handed_out:
+        for side in (self.direction,) if self.direction else (NEWEST_FIRST, OLDEST_FIRST):
+            beyond = yield from self._probe(boundary + side)
+            if self._brings_more(beyond, boundary + side, side):
+                return True
+        most = self._longest_page
+        if 10 * length < 9 * most:
+            return False  # It has listed more at once, by more than a few hidden items.
+        start = yield from self._probe(None, 10 * most + 10)
+        if len(start.items) > most:
             return False
-        start = yield Ask(None, min(10 * length + 10, LARGEST_PAGE_SIZE), is_probe=True)
-        return len(start.items) <= length
+        if self._was_resumed:
+            return self._news(start) > 0
+        return len(start.items) < self._handed_out
+
+    def _probe(
+        self, page_timestamp_ms: int | None, size: int = LARGEST_PAGE_SIZE
+    ) -> Probing[ItemT]:
+        """A page that settles something; no larger than the service has shown to accept."""
+        size = min(size, self._largest_size)
+        listed = yield Ask(page_timestamp_ms, size, is_probe=True)
+        if not listed.is_refused:
+            self._accepted_size = max(self._accepted_size, size)
+        elif size > self._accepted_size:
+            self._largest_size = self._accepted_size
+            listed = yield Ask(page_timestamp_ms, self._largest_size, is_probe=True)
+        return listed
 
     # --- what a page tells -------------------------------------------------------------------
 
@@ -318,7 +293,8 @@ class CursorWalk(Generic[ItemT]):
     def _comes_back(self, listed: Listed[ItemT]) -> bool:
         """Whether an item of the page before is on it; one without uuid and times may be a twin."""
         return any(
-            (item.uuid, *_times(item)) != (None, None, None) and self._identity(item) in self._seen
+            (item.uuid, *times_of(item)) != (None, None, None)
+            and self._identity(item) in self._seen
             for item in listed.items
         )
 
@@ -332,38 +308,9 @@ class CursorWalk(Generic[ItemT]):
             return False
         if self._verbatim or direction is None:
             return listed.cursor != boundary
-        return _distance(listed, boundary, direction) > 0
+        return distance(listed, boundary, direction) > 0
 
 
 def _asked(boundary: int, direction: int) -> int:
     """One millisecond before the boundary, so that clips that share its millisecond come again."""
     return boundary - direction
-
-
-def _distance(listed: Listed[Any], moment: int, direction: int) -> int:
-    """How far past *moment* the cursor of a page lies; negative when before it."""
-    return ((listed.cursor or 0) - moment) * direction
-
-
-def _times(item: Timed) -> tuple[int | None, int | None]:
-    return item.timestamp_ms, item.created_at_ms
-
-
-def _suggested_direction(listed: Listed[Any]) -> int | None:
-    """The direction in which a time runs through the page and ends at the cursor, if one does."""
-    suggested: set[int] = set()
-    for times in zip(*map(_times, listed.items), strict=True):
-        if None in times or times[-1] != listed.cursor:
-            continue
-        for direction in (NEWEST_FIRST, OLDEST_FIRST):
-            if times[0] != times[-1] and list(times) == sorted(times, reverse=direction < 0):
-                suggested.add(direction)
-    return suggested.pop() if len(suggested) == 1 else None
-
-
-def _stalled(boundary: int, listed: int) -> CursorStalledError:
-    return CursorStalledError(
-        f"more clips may share one millisecond, at {boundary}, than the service lists at once"
-        f" ({listed}), and what lies behind them cannot be told; overlap_ms=0 reads on from there"
-        " but may lose some of them"
-    )
