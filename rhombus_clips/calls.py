@@ -22,6 +22,7 @@ from rhombus_clips.errors import (
     RateLimitedError,
     RhombusError,
     StatusError,
+    redacted,
 )
 from rhombus_clips.models import Answer
 from rhombus_clips.pacing import Pacing
@@ -52,13 +53,25 @@ class Caller:
     """Calls endpoints; the one callable that pagers and other jobs need of a session."""
 
     def __init__(
-        self, transport: Transport, pacing: Pacing, retry: RetryPolicy, timeout: Timeout
+        self,
+        transport: Transport,
+        pacing: Pacing,
+        retry: RetryPolicy,
+        timeout: Timeout,
+        *,
+        secret: str,
     ) -> None:
         self._transport = transport
+        self._secret = secret
         self._pacing = pacing
         self._retry = retry
         self._timeout = timeout
         self._taken_over: dict[str, Endpoint[Any]] = {}
+
+    async def aclose(self) -> None:
+        """End the calls that wait, and close the connections."""
+        self._pacing.close()
+        await self._transport.aclose()
 
     async def __call__(
         self, endpoint: Endpoint[AnswerT], parameters: Mapping[str, object]
@@ -80,12 +93,15 @@ class Caller:
             codec.encode_request(parameters),
             self._transport,
             self._pacing,
+            self._secret,
             deadline=anyio.current_time() + self._timeout.total,
         )
         try:
             return decode(await self._answer_of_endpoint_or_successor(call))
         except RhombusError as error:
             safe = call.endpoint.safe
+            # A service or a proxy may quote the key that it refuses.
+            error.redact(self._secret)
             error.endpoint = call.endpoint.path
             error.attempts = call.attempts
             error.maybe_applied = call.is_sent and may_have_been_applied(error, safe=safe)
@@ -130,7 +146,7 @@ class Caller:
             retry=retry_if_exception(call.may_go_on),
             wait=wait,
             stop=stop_after_attempt(self._retry.attempts) | stop_before_delay(call.seconds_left()),
-            sleep=anyio.sleep,
+            sleep=self._pacing.sleep,
             reraise=True,
         )
 
@@ -141,6 +157,7 @@ class _Call:
     body: bytes
     transport: Transport
     pacing: Pacing
+    secret: str = field(repr=False)
     deadline: float
     attempts: int = field(default=0, init=False)
     is_sent: bool = field(default=False, init=False)
@@ -192,7 +209,7 @@ class _Call:
         answer = open_envelope(codec.parse(reply.body))
         warning = warning_of(answer)
         if warning is not None:
-            logger.warning("%s: %s", self.endpoint.path, warning)
+            logger.warning("%s: %s", self.endpoint.path, redacted(warning, self.secret))
         return answer
 
     def attempts_after(

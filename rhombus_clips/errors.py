@@ -29,6 +29,8 @@ All of them pickle, and none holds a header, a key or an object of the HTTP libr
 from collections.abc import Callable
 from typing import Any, Self
 
+_SHORTEST_SECRET = 8
+
 
 class RhombusError(Exception):
     """The base of everything that this library raises about the service and the network.
@@ -74,8 +76,20 @@ class RhombusError(Exception):
             text = f"{text}; the change may have been applied: look before you send it again"
         return text
 
+    def redact(self, secret: str) -> None:
+        """Take *secret* out of all that the error says."""
+        self.args = tuple(redacted(str(part), secret) for part in self.args)
+        for name, value in vars(self).items():
+            if isinstance(value, str):
+                setattr(self, name, redacted(value, secret))
+
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
         return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def redacted(text: str, secret: str) -> str:
+    """*text* without *secret*, unless that is too short to be one (the service's have 22)."""
+    return text.replace(secret, "[redacted]") if len(secret) >= _SHORTEST_SECRET else text
 
 
 def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ import random
 
 import anyio
 
-from rhombus_clips.errors import DeadlineExceededError, RateLimitedError
+from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, SessionClosedError
 from rhombus_clips.protocol.rate import TokenBucket
 from rhombus_clips.protocol.retry import RateLimit
 
@@ -21,6 +21,7 @@ class Pacing:
         self._bucket = None if rate is None else TokenBucket(rate)
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
+        self._closed = asyncio.Event()
         self._paused_until = -math.inf
 
     def pause(self, seconds: float) -> None:
@@ -55,6 +56,18 @@ class Pacing:
             self.finished()
             raise
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
+        with anyio.move_on_after(seconds):
+            await self._closed.wait()
+        if self._closed.is_set():
+            raise SessionClosedError("the session was closed while the call waited")
+
+    def close(self) -> None:
+        """End every wait."""
+        self._closed.set()
+        self._answered.set()
+
     def finished(self) -> None:
         """Say that a request that was admitted is over."""
         if self._bucket is not None:
@@ -68,7 +81,7 @@ class Pacing:
                     self._answered.clear()
                     await self._answered.wait()
                 else:
-                    await anyio.sleep(seconds)
+                    await self.sleep(seconds)
             bucket.start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
@@ -81,4 +94,4 @@ class Pacing:
                     status=429,
                     retry_after=delay,
                 )
-            await anyio.sleep(delay)
+            await self.sleep(delay)

@@ -100,7 +100,7 @@ class ClipSession:
             timeout=timeout,
             max_response_bytes=max_response_bytes,
         )
-        self._call = Caller(self._transport, Pacing(rate), retry, timeout)
+        self._call = Caller(self._transport, Pacing(rate), retry, timeout, secret=api_key)
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:
@@ -129,8 +129,11 @@ class ClipSession:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the session; calls under way and later ones raise `SessionClosedError`."""
-        await self._transport.aclose()
+        """Close the session; later calls, and those that wait, raise `SessionClosedError`.
+
+        So do calls under way, except that a borrowed client session may still answer them.
+        """
+        await self._call.aclose()
 
     @property
     def is_closed(self) -> bool:

@@ -1,8 +1,10 @@
 """aiohttp: one attempt of one request, over a client session that is owned or borrowed."""
 
+import asyncio
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -85,7 +87,8 @@ class Transport:
                     limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
+                # A proxy for plain http would see the key; and nothing on the loopback needs one.
+                trust_env=self._base.startswith("https:"),
             )
         return self._http
 
@@ -134,7 +137,21 @@ class Transport:
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.
             failure = self._translated(error, seconds)
+        except asyncio.CancelledError:
+            # aiohttp cancels those who wait for a connection when it is closed: nobody asked
+            # for that cancellation, and it must not pass for one.
+            task = asyncio.current_task()
+            if not self._was_closed or task is None or task.cancelling():
+                raise
+            failure = _closed_under_way()
         raise failure
+
+    @property
+    def _was_closed(self) -> bool:
+        return self.is_closed or (self._http is not None and self._http.closed)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session does not pickle: it holds connections and the API key")
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         limit = self._max_response_bytes
@@ -157,8 +174,8 @@ class Transport:
         return b"".join(chunks)
 
     def _translated(self, error: Exception, seconds: float) -> RhombusError:
-        if self.is_closed or (self._http is not None and self._http.closed):
-            return SessionClosedError("the session was closed while the call was under way")
+        if self._was_closed:
+            return _closed_under_way()
         if isinstance(error, RuntimeError):
             raise error
         match error:
@@ -178,3 +195,7 @@ class Transport:
                 return DisconnectedError("the answer was not HTTP")
             case _:
                 return DisconnectedError(f"the connection broke: {type(error).__name__}")
+
+
+def _closed_under_way() -> SessionClosedError:
+    return SessionClosedError("the session was closed while the call was under way")

@@ -180,6 +180,32 @@ async def test_closing_the_session_ends_calls_under_way(fake, connect) -> None:
         await call
 
 
+async def test_closing_ends_calls_that_wait_for_a_connection_without_cancelling_them(fake) -> None:
+    """Aiohttp cancels those who wait for a connection; that must not pass for a cancellation."""
+    fake.faults = [faults.Silence(5, times=None)]
+    session = ClipSession(fake.api_key, base_url=fake.url)
+    calls = [asyncio.ensure_future(_call(session)) for _ in range(105)]
+    await fake.wait_for_requests(100)
+    await session.aclose()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(result) for result in results} == {SessionClosedError}
+
+
+async def test_closing_ends_calls_that_wait_for_a_pause_or_the_rate(fake, connect) -> None:
+    fake.faults = [faults.Respond(429, headers={"Retry-After": "60"})]
+    slow = RateLimit(per_second=0.01, burst=2)
+    session = connect(fake, rate=slow)
+    paused = [asyncio.ensure_future(_call(session)) for _ in range(2)]
+    await fake.wait_for_requests(2)
+    waiting = [asyncio.ensure_future(_call(session)) for _ in range(2)]
+    await anyio.sleep(0.02)
+    started = time.monotonic()
+    await session.aclose()
+    results = await asyncio.gather(*paused, *waiting, return_exceptions=True)
+    assert sum(isinstance(result, SessionClosedError) for result in results) == 3
+    assert time.monotonic() - started < 1
+
+
 async def test_cancelled_call_leaves_the_session_working(fake, session) -> None:
     fake.faults = [faults.Silence(5)]
     call = asyncio.ensure_future(_call(session))

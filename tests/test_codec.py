@@ -121,6 +121,10 @@ def test_number_beyond_floats_is_refused() -> None:
         with pytest.raises(DecodeError) as caught:
             loads(f'{{"thumbnailRelativeSecond": {number}}}', SplicedClip)
         assert caught.value.path in {"$.thumbnailRelativeSecond", "$"}
+    with pytest.raises(DecodeError):
+        from_dict({"thumbnailRelativeSecond": float("inf")}, SplicedClip)
+    with pytest.raises(DecodeError, match="beyond what a number holds"):
+        loads('{"unknown": 1e999}', SplicedClip)
 
 
 @pytest.mark.usefixtures("parser")

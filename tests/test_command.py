@@ -102,7 +102,9 @@ def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
     [
         (["saved", "--since", "2025-10-01"], "not a time with a zone"),
         (["saved", "--since", "yesterday"], "not a time with a zone"),
+        (["saved", "--since", "9" * 5000], "not a time with a zone"),
         (["saved", "--limit", "-1"], "--limit"),
+        (["shared", "--window", "nan", "--created-after", "0"], "--window"),
         (["saved", "--by", "title"], "--by"),
         (["shared", "--window", "5"], "--window needs --created-after"),
         (["shared", "--window", "1e12", "--created-after", "0"], "--window"),
@@ -119,11 +121,17 @@ def test_missing_key_is_wrong_usage(run, monkeypatch) -> None:
     assert "set RHOMBUS_API_KEY" in run("saved", code=2).stderr
 
 
+def test_title_of_control_characters_does_nothing_to_the_terminal() -> None:
+    from rhombus_clips.cli.output import _cell
+
+    assert _cell("a\x1b[2Jb\ud800[bold]") == "a\ufffd[2Jb\ufffd\\[bold]"
+
+
 def test_number_beyond_the_calendar_is_shown_as_nothing() -> None:
     from rhombus_clips import SavedClip
     from rhombus_clips.cli.output import SAVED
 
-    assert SAVED.row(SavedClip(timestamp_ms=2**62, title="far"))[0] is None
+    assert SAVED.row(SavedClip(timestamp_ms=2**62, duration_sec=2**62))[:2] == (None, None)
 
 
 def test_reader_of_a_pipe_may_leave(service) -> None:

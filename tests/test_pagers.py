@@ -135,6 +135,26 @@ async def test_collect_goes_on_where_it_stopped(fake, session) -> None:
     assert await pager.collect(0) == []
 
 
+async def test_collect_that_fails_has_handed_out_nothing(fake, connect) -> None:
+    """What it had collected comes again, from this pager and from another at its cursor."""
+    async with connect(fake, retry=NO_RETRY) as session:
+        pager = session.saved_clips(page_size=5)
+        seen = [clip.uuid for clip in await pager.collect(3)]
+        fake.faults = [faults.Ok(times=2), faults.UNAVAILABLE, faults.Silence(5)]
+        with pytest.raises(ServerError) as caught:
+            await pager.collect(100)
+        assert caught.value.cursor == pager.cursor
+        assert pager.stats.items == 3
+        with anyio.move_on_after(0.05) as scope:
+            await pager.collect(100)
+        assert scope.cancelled_caught
+        others = {clip.uuid async for clip in session.saved_clips(cursor=pager.cursor)}
+        assert set(seen) | others == {clip["uuid"] for clip in fake.clips}
+        seen.extend([clip.uuid for clip in await pager.collect(9)])
+        seen.extend([clip.uuid async for clip in pager])
+    assert len(seen) == len(set(seen)) == 30
+
+
 async def test_break_and_iterate_again(fake, session) -> None:
     """A loop that was left goes on with the next clip, at once and without a pause."""
     pager = session.saved_clips(page_size=10)

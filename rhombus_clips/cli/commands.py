@@ -1,6 +1,9 @@
 """The commands, each a thin line to a method of the session."""
 
 import asyncio
+import io
+import math
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -30,7 +33,7 @@ class Moment(click.ParamType[datetime | int]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime | int:
         """Turn the argument into what the session takes."""
-        if str(value).isdecimal():
+        if re.fullmatch("[0-9]{1,15}", str(value)):
             return int(value)
         try:
             moment = datetime.fromisoformat(str(value))
@@ -86,6 +89,8 @@ def saved(*, as_json: bool, **options: Any) -> None:
 @as_json_option
 def shared(*, as_json: bool, days: float | None, **options: Any) -> None:
     """List the shared clip groups."""
+    if days is not None and math.isnan(days):
+        raise click.BadParameter("nan is no number of days", param_hint="--window")
     if days is not None and options["created_after"] is None:
         raise click.UsageError("--window needs --created-after: an open range has no first window")
     window = None if days is None else timedelta(days=days)
@@ -153,6 +158,10 @@ def demo() -> None:
 
 def run() -> None:
     """Run the command with the arguments of the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A title may have letters that the terminal's encoding lacks.
+            stream.reconfigure(errors="replace")
     command(prog_name="rhombus-clips")
 
 

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import click
@@ -30,7 +30,7 @@ class Columns(Generic[ModelT]):
 
 def _saved(clip: SavedClip) -> Sequence[object]:
     recorded = _moment(clip, "recorded_at")
-    return recorded, clip.length, clip.status, clip.title, clip.uuid
+    return recorded, _length(clip), clip.status, clip.title, clip.uuid
 
 
 def _shared(group: SharedClipGroup) -> Sequence[object]:
@@ -42,7 +42,7 @@ def _shared(group: SharedClipGroup) -> Sequence[object]:
 def _spliced(clip: SplicedClip) -> Sequence[object]:
     segments = f"{clip.segments_uploaded or 0} of {clip.total_segments or '?'}"
     starts = _moment(clip, "starts_at")
-    return starts, clip.length, clip.status, segments, clip.title, clip.clip_uuid
+    return starts, _length(clip), clip.status, segments, clip.title, clip.clip_uuid
 
 
 def _progress(clip: ClipWithProgress) -> Sequence[object]:
@@ -64,13 +64,27 @@ async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_js
         return
     table = Table(*columns.headings)
     async for model in models:
-        table.add_row(*("" if cell is None else escape(str(cell)) for cell in columns.row(model)))
+        table.add_row(*map(_cell, columns.row(model)))
     console().print(table)
 
 
 def console() -> Console:
     """The console of the standard output, as wide as its terminal."""
     return Console(width=None if sys.stdout.isatty() else _UNBOUNDED_WIDTH)
+
+
+def _cell(value: object) -> str:
+    """A value as text that no terminal takes for anything else."""
+    text = "" if value is None else str(value)
+    printable = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return escape(printable)
+
+
+def _length(clip: SavedClip | SplicedClip) -> timedelta | None:
+    try:
+        return clip.length
+    except OverflowError:
+        return None
 
 
 def _moment(model: Model, name: str) -> str | None:

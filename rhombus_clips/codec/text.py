@@ -1,6 +1,7 @@
 """JSON text to plain Python values and back, with orjson when it is installed."""
 
 import json
+import math
 from typing import Any
 
 from rhombus_clips.errors import DecodeError
@@ -23,7 +24,7 @@ def parse(data: bytes | str) -> Any:
             # lone surrogate, say) and the same messages come with and without the speedup.
             pass
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite_float)
     except RecursionError:
         reason = "nested too deeply"
     except ValueError as error:
@@ -66,6 +67,13 @@ def _beginning_as_json(value: object, length: int) -> str:
     except (TypeError, ValueError, RecursionError):
         return type(value).__name__
     return text
+
+
+def _finite_float(literal: str) -> float:
+    number = float(literal)
+    if math.isinf(number):
+        raise ValueError(f"{literal[:20]} is beyond what a number holds")
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -60,7 +60,8 @@ class Pager(ABC, Generic[ItemT, PageT]):
     def __init__(self, *, cursor: int | None, limit: int | None) -> None:
         self._cursor = cursor
         self._limit = None if limit is None else whole_number(limit, "limit", least=0)
-        self._batch: Batch[ItemT, PageT] | None = None
+        self._batches: deque[Batch[ItemT, PageT]] = deque()
+        self._last_page: PageT | None = None
         self._is_exhausted = False
         self._iteration: weakref.ref[AsyncGeneratorType[Any, None]] | None = None
         self.stats = PagerStats()
@@ -83,14 +84,27 @@ class Pager(ABC, Generic[ItemT, PageT]):
         return self._claimed(self._pages())
 
     async def collect(self, limit: int) -> list[ItemT]:
-        """The next items as a list, *limit* at the most."""
+        """Return the next items as a list.
+
+        When it fails or is cancelled midway it has handed out nothing: the items that it had
+        already come again with the next iteration, and `cursor` is where it was before.
+
+        :param limit: The most items to return; there is no default, so that nobody asks for a
+            whole organization by accident.
+        :raises RhombusError: as iterating does.
+        """
+        whole_number(limit, "limit", least=0)
         items: list[ItemT] = []
-        if limit > 0:
-            async with aclosing(self._claimed(self._items())) as iteration:
-                async for item in iteration:
-                    items.append(item)
-                    if len(items) == limit:
-                        break
+        before = self._cursor
+        try:
+            async with aclosing(self._claimed(self._pages(limit))) as pages:
+                async for page in pages:
+                    items.extend(self._items_of(page))
+        except BaseException as error:
+            self._take_back(items, before)
+            if isinstance(error, RhombusError):
+                error.cursor = before
+            raise
         return items
 
     @abstractmethod
@@ -101,14 +115,21 @@ class Pager(ABC, Generic[ItemT, PageT]):
     def _with_items(self, page: PageT, items: list[ItemT]) -> PageT:
         """*page* with *items* for its list."""
 
+    @abstractmethod
+    def _items_of(self, page: PageT) -> list[ItemT]:
+        """The list of *page*."""
+
     async def _items(self) -> AsyncGenerator[ItemT, None]:
         while (batch := await self._next_batch()) is not None:
             (item,) = self._handed_out(batch, 1)
             yield item
 
-    async def _pages(self) -> AsyncGenerator[PageT, None]:
-        while (batch := await self._next_batch()) is not None:
-            items = self._handed_out(batch, len(batch.items))
+    async def _pages(self, limit: int | None = None) -> AsyncGenerator[PageT, None]:
+        left = limit
+        while left != 0 and (batch := await self._next_batch()) is not None:
+            count = len(batch.items)
+            items = self._handed_out(batch, count if left is None else min(count, left))
+            left = None if left is None else left - len(items)
             yield self._with_items(batch.page, items)
 
     def _handed_out(self, batch: Batch[ItemT, PageT], count: int) -> list[ItemT]:
@@ -118,21 +139,32 @@ class Pager(ABC, Generic[ItemT, PageT]):
         self.stats.items += count
         if not batch.items:
             self._cursor = batch.cursor
-            self._batch = None
+            self._batches.popleft()
         return items
 
+    def _take_back(self, items: list[ItemT], cursor: int | None) -> None:
+        """Undo that *items* were handed out since the pager's cursor was *cursor*."""
+        if items and self._last_page is not None:
+            self._batches.appendleft(Batch(deque(items), self._last_page, self._cursor))
+            self._cursor = cursor
+            self.stats.items -= len(items)
+
     async def _next_batch(self) -> Batch[ItemT, PageT] | None:
-        if self._is_exhausted or self.stats.items == self._limit:
+        if self.stats.items == self._limit:
             return None
-        if self._batch is None:
+        if not self._batches and not self._is_exhausted:
             try:
-                self._batch = await self._fetch()
+                batch = await self._fetch()
             except RhombusError as error:
                 error.cursor = self._cursor
                 raise
-            self._is_exhausted = self._batch is None
-            self.stats.pages += not self._is_exhausted
-        return self._batch
+            if batch is None:
+                self._is_exhausted = True
+            else:
+                self._batches.append(batch)
+                self._last_page = batch.page
+                self.stats.pages += 1
+        return self._batches[0] if self._batches else None
 
     def _claimed(self, iteration: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         current = None if self._iteration is None else self._iteration()

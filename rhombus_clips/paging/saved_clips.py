@@ -128,6 +128,9 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
         if self._on_decode_error is not None and bad.error is not None:
             self._on_decode_error(bad.raw, bad.error)
 
+    def _items_of(self, page: SavedClipPage) -> list[SavedClip]:
+        return page.saved_clips
+
     def _with_items(self, page: SavedClipPage, items: list[SavedClip]) -> SavedClipPage:
         return evolve(page, saved_clips=items)
 

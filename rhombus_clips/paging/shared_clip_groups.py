@@ -64,6 +64,9 @@ class SharedClipGroupPager(Pager[SharedClipGroup, SharedClipGroupPage]):
         self._timeless |= timeless
         return fresh
 
+    def _items_of(self, page: SharedClipGroupPage) -> list[SharedClipGroup]:
+        return page.shared_clip_groups
+
     def _with_items(
         self, page: SharedClipGroupPage, items: list[SharedClipGroup]
     ) -> SharedClipGroupPage:
