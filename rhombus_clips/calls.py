@@ -18,7 +18,6 @@ from tenacity import (
 
 from rhombus_clips import codec
 from rhombus_clips.errors import (
-    ConnectError,
     RateLimitedError,
     RhombusError,
     StatusError,
@@ -104,7 +103,7 @@ class Caller:
             error.redact(self._secret)
             error.endpoint = call.endpoint.path
             error.attempts = call.attempts
-            error.maybe_applied = call.is_sent and may_have_been_applied(error, safe=safe)
+            error.maybe_applied = call.was_admitted and may_have_been_applied(error, safe=safe)
             raise
 
     async def _answer_of_endpoint_or_successor(self, call: "_Call") -> dict[str, Any]:
@@ -160,9 +159,8 @@ class _Call:
     secret: str = field(repr=False)
     deadline: float
     attempts: int = field(default=0, init=False)
-    is_sent: bool = field(default=False, init=False)
-    """Whether the last attempt got as far as to send something."""
-    _is_admitted: bool = field(default=False, init=False)
+    was_admitted: bool = field(default=False, init=False)
+    """Whether the last attempt went to the network, and did not only wait for its turn."""
     _server_errors: int = field(default=0, init=False)
 
     def seconds_left(self) -> float:
@@ -172,16 +170,16 @@ class _Call:
         # What the session's own pacing refused was not refused by the service, and must not
         # count as one more 429: it would make the pause longer with every call that meets it.
         return (
-            self._is_admitted
+            self.was_admitted
             and isinstance(error, RhombusError)
             and may_retry(error, safe=self.endpoint.safe, server_errors=self._server_errors)
         )
 
     async def attempt(self) -> dict[str, Any]:
         """Send the request once and return the object that its answer carries."""
-        self.is_sent = self._is_admitted = False
+        self.was_admitted = False
         await self.pacing.admit(self.deadline)
-        self.is_sent = self._is_admitted = True
+        self.was_admitted = True
         self.attempts += 1
         started = time.perf_counter()
         outcome: object = "cancelled"
@@ -191,7 +189,6 @@ class _Call:
             )
             outcome = reply.status
         except RhombusError as error:
-            self.is_sent = not isinstance(error, ConnectError)
             outcome = type(error).__name__
             raise
         finally:

@@ -151,14 +151,14 @@ async def test_call_ends_at_its_deadline(fake, connect, fault) -> None:
 
 
 async def test_silence_is_a_disconnect_and_tried_again(fake, connect) -> None:
-    fake.faults = [faults.Silence(5)]
-    async with connect(fake, timeout=Timeout(read=0.05)) as session:
+    fake.faults = [faults.Silence(20)]
+    async with connect(fake, timeout=Timeout(total=3, read=0.05)) as session:
         assert (await _call(session)).saved_clips
     assert len(fake.requests) == 2
 
 
 async def test_body_above_the_bound_is_refused(fake, connect) -> None:
-    async with connect(fake, max_response_bytes=500) as session:
+    async with connect(fake, max_response_bytes=500, timeout=Timeout(total=3)) as session:
         with pytest.raises(DecodeError, match="larger than max_response_bytes"):
             await _call(session)
         # One that does not announce its length is refused while it is read.

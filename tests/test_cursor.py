@@ -275,6 +275,20 @@ def test_fruitless_pages_are_bounded_and_may_be_gone_past() -> None:
     assert _answered(walk, [_page(50, cursor=before - 5), _page(51, cursor=None)]) != []
 
 
+def test_service_that_forgets_to_read_the_cursor_as_a_time_is_walked_verbatim() -> None:
+    """The overlap is checked at every boundary, not at the first alone."""
+    walk = _walk()
+    newest = 1_000_000
+    pages = [
+        _page(0, 1, cursor=newest - 1),
+        _page(1, 2, cursor=newest - 2),
+        _page(cursor=None),  # Asked from a millisecond before: nothing, not even clip 2.
+        _page(3, 4, cursor=newest - 4),  # Asked from the bare cursor.
+        _page(5, cursor=None),
+    ]
+    assert len(_answered(walk, pages)) == 6
+
+
 def test_clip_deleted_at_the_boundary_is_no_reason_to_distrust_the_cursor() -> None:
     walk = _walk()
     newest = 1_000_000

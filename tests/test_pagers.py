@@ -121,10 +121,12 @@ async def test_limit_is_kept_and_asks_for_no_more(fake, session) -> None:
 
 async def test_cursor_behind_a_limit_loses_nothing(fake, session) -> None:
     """A page that was cut by the limit is listed again by who goes on from the cursor."""
-    first = session.saved_clips(limit=7, page_size=5)
-    seen = {clip.uuid async for clip in first}
-    seen |= {clip.uuid async for clip in session.saved_clips(cursor=first.cursor)}
-    assert len(seen) == 30
+    for limit in range(1, 30):
+        first = session.saved_clips(limit=limit, page_size=5)
+        seen = {clip.uuid async for clip in first}
+        assert len(seen) == limit
+        seen |= {clip.uuid async for clip in session.saved_clips(cursor=first.cursor)}
+        assert len(seen) == 30
 
 
 async def test_collect_goes_on_where_it_stopped(fake, session) -> None:

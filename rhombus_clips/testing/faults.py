@@ -86,14 +86,14 @@ class Disconnect(Fault):
 
 @frozen
 class EndlessBody(Fault):
-    """A body without a length that goes on until the client hangs up, or for 64 MiB."""
+    """A body without a length that goes on until the client hangs up, or for 64 GiB."""
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer with blanks."""
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         with suppress(ConnectionError):
-            for _ in range(1024):
+            for _ in range(1024 * 1024):
                 await response.write(b" " * 65_536)
         return response
 
