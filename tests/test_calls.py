@@ -9,18 +9,21 @@ import pytest
 from attrs import evolve
 
 from rhombus_clips import (
+    ApiError,
     BadRequestError,
     ClipSession,
     ConnectError,
     DeadlineExceededError,
     DecodeError,
     DisconnectedError,
+    PermissionDeniedError,
     RateLimit,
     RateLimitedError,
     RetryPolicy,
     RhombusError,
     ServerError,
     SessionClosedError,
+    StatusError,
     Timeout,
 )
 from rhombus_clips.pacing import Pacing
@@ -43,6 +46,11 @@ CELLS: list[tuple[faults.Fault, int, int, type[RhombusError]]] = [
     (faults.Disconnect(), 5, 1, DisconnectedError),
     (faults.Disconnect(after_bytes=30), 5, 1, DisconnectedError),
     (faults.Disconnect(after_bytes=300), 5, 1, DisconnectedError),
+    (faults.Reset(), 5, 1, DisconnectedError),
+    (faults.Reset(after_bytes=30), 5, 1, DisconnectedError),
+    (faults.Reset(after_bytes=300), 5, 1, DisconnectedError),
+    (faults.TruncatedChunks(), 5, 1, DisconnectedError),
+    (faults.GZIP_GARBAGE, 5, 1, DisconnectedError),
     (faults.INTERNAL_ERROR, 2, 1, ServerError),
     (faults.BAD_GATEWAY, 5, 1, ServerError),
     (faults.UNAVAILABLE, 5, 1, ServerError),
@@ -50,6 +58,11 @@ CELLS: list[tuple[faults.Fault, int, int, type[RhombusError]]] = [
     (faults.Respond(501), 1, 1, ServerError),
     (faults.BAD_STRUCTURE, 1, 1, BadRequestError),
     (faults.HTML_INSTEAD, 1, 1, DecodeError),
+    (faults.Respond(200), 1, 1, DecodeError),
+    (faults.Respond(200, b'{"savedClips": ['), 1, 1, DecodeError),
+    (faults.REFUSED, 1, 1, ApiError),
+    (faults.ACCESS_DENIED, 1, 1, PermissionDeniedError),
+    (faults.Respond(302, headers={"Location": "https://elsewhere.example"}), 1, 1, StatusError),
 ]
 
 
@@ -138,7 +151,15 @@ async def test_calls_that_a_pause_refuses_do_not_make_it_longer(fake, connect) -
     assert len(fake.requests) == 1
 
 
-@pytest.mark.parametrize("fault", [faults.Silence(5), faults.Latency(5)])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Silence(5),
+        faults.Latency(5),
+        faults.Drip(bytes_at_once=2, pause=0.02),
+        faults.GarbledChunks(),
+    ],
+)
 async def test_call_ends_at_its_deadline(fake, connect, fault) -> None:
     fake.faults = [fault]
     started = time.monotonic()
@@ -148,6 +169,27 @@ async def test_call_ends_at_its_deadline(fake, connect, fault) -> None:
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.maybe_applied
     assert time.monotonic() - started < 1
+
+
+async def test_slow_answer_within_the_deadline_is_not_ended(fake, connect) -> None:
+    """Each piece comes in time, though the whole takes longer than the read timeout."""
+    fake.faults = [faults.Drip(bytes_at_once=400, pause=0.02)]
+    async with connect(fake, timeout=Timeout(total=5, read=0.1)) as session:
+        assert (await _call(session)).saved_clips
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("fault", [faults.Disconnect(), faults.Reset()])
+async def test_kept_connection_that_is_gone_when_it_is_used_again(fake, session, fault) -> None:
+    """A read is sent again; a change is not, since it may have been carried out."""
+    await _call(session)
+    fake.faults = [fault]
+    assert (await _call(session)).saved_clips
+    fake.faults = [fault]
+    with pytest.raises(DisconnectedError) as caught:
+        await _call(session, UNSAFE)
+    assert caught.value.maybe_applied
+    assert len(fake.requests) == 4
 
 
 async def test_silence_is_a_disconnect_and_tried_again(fake, connect) -> None:

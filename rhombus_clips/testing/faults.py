@@ -7,12 +7,16 @@ Each request takes the first fault that is for its path and has a turn left::
 
 import asyncio
 import json
+import socket
+import struct
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from aiohttp import web
 from attrs import field, frozen
+
+_CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 Answering = Callable[[], Awaitable[web.Response]]
 
@@ -67,21 +71,71 @@ class Respond(Fault):
 
 @frozen
 class Disconnect(Fault):
-    """The service carries the request out, and the connection breaks within the answer."""
+    """The service carries the request out, and closes the connection within the answer."""
 
     after_bytes: int = field(kw_only=False, default=0)
     """How much of the answer, status line and headers included, goes out first."""
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer up to a byte, then close the connection."""
-        response = await answer()
-        body = response.body if isinstance(response.body, bytes) else b""
-        head = f"HTTP/1.1 {response.status} OK\r\nContent-Type: application/json\r\n"
-        whole = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
-        if request.transport is not None:
-            request.transport.write(whole[: self.after_bytes])
-            request.transport.close()
-        return web.Response()
+        wire = _wire_of(await answer())
+        return _hang_up(request, wire[: self.after_bytes])
+
+
+@frozen
+class Reset(Fault):
+    """As `Disconnect`, but the connection is reset instead of closed."""
+
+    after_bytes: int = field(kw_only=False, default=0)
+    """How much of the answer, status line and headers included, goes out first."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer up to a byte, then reset the connection."""
+        wire = _wire_of(await answer())
+        return _hang_up(request, wire[: self.after_bytes], reset=True)
+
+
+@frozen
+class Drip(Fault):
+    """The answer comes whole, in small pieces with pauses between them."""
+
+    bytes_at_once: int = field(kw_only=False, default=512)
+    pause: float = 0.01
+    """Seconds between two pieces."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer piece by piece, then close the connection."""
+        wire = _wire_of(await answer())
+        for start in range(0, len(wire), self.bytes_at_once):
+            _write(request, wire[start : start + self.bytes_at_once])
+            await asyncio.sleep(self.pause)
+        return _hang_up(request)
+
+
+@frozen
+class TruncatedChunks(Fault):
+    """A chunked body that ends without its last chunk."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Begin a chunk, then close the connection."""
+        return _hang_up(request, _CHUNKED + b'100\r\n{"savedClips": [')
+
+
+@frozen
+class GarbledChunks(Fault):
+    """A chunked body in which a chunk's size is no number, in a segment of its own.
+
+    aiohttp's parser then waits for ever, and its read timeout does not fire: only a deadline
+    over the whole call ends it.
+    """
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send a good chunk, then a bad one, then close the connection."""
+        _write(request, _CHUNKED + b"2\r\n{ \r\n")
+        await asyncio.sleep(0.02)
+        _write(request, b"zz-no-size\r\n")
+        await asyncio.sleep(0.02)
+        return _hang_up(request)
 
 
 @frozen
@@ -107,9 +161,34 @@ class Silence(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Wait, then close the connection."""
         await asyncio.sleep(self.seconds)
-        if request.transport is not None:
-            request.transport.close()
-        return web.Response()
+        return _hang_up(request)
+
+
+def _wire_of(response: web.Response) -> bytes:
+    """An answer as it goes over the wire."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    head = f"HTTP/1.1 {response.status} {response.reason}\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _write(request: web.Request, data: bytes) -> None:
+    if request.transport is not None:
+        request.transport.write(data)
+
+
+def _hang_up(
+    request: web.Request, last_words: bytes = b"", *, reset: bool = False
+) -> web.StreamResponse:
+    """End the connection behind *last_words*; returns what aiohttp can no longer send."""
+    _write(request, last_words)
+    if request.transport is not None:
+        if reset:
+            # A linger of no time makes the kernel send a reset.
+            request.transport.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+        request.transport.close()
+    return web.Response()
 
 
 def json_answer(status: int, body: object, **fault: object) -> Respond:
@@ -145,6 +224,7 @@ BAD_GATEWAY = Respond(
     headers={"Content-Type": "text/html"},
 )
 UNAVAILABLE = Respond(503)
+GZIP_GARBAGE = Respond(200, b"no gzip at all", headers={"Content-Encoding": "gzip"})
 HTML_INSTEAD = Respond(200, b"<html><body>Sign in</body></html>")
 REFUSED = json_answer(200, {"error": True, "errorMsg": "that plate is already saved"})
 REFUSED_WITHOUT_REASON = json_answer(200, {"error": True})
