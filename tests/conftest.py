@@ -1,6 +1,8 @@
 """What the tests share: a fake service, and a session that waits for nothing."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +29,27 @@ def anyio_backend() -> str:
 async def fake() -> AsyncIterator[FakeRhombus]:
     async with FakeRhombus(30) as service:
         yield service
+
+
+@pytest.fixture
+def fake_elsewhere() -> Iterator[FakeRhombus]:
+    """A fake service on a loop of its own, in a thread: none of its tasks are on the test's."""
+    started, stop = threading.Event(), asyncio.Event()
+    serving: list[tuple[FakeRhombus, asyncio.AbstractEventLoop]] = []
+
+    async def serve() -> None:
+        async with FakeRhombus(30) as service:
+            serving.append((service, asyncio.get_running_loop()))
+            started.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert started.wait(10)
+    service, loop = serving[0]
+    yield service
+    loop.call_soon_threadsafe(stop.set)
+    thread.join(10)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from rhombus_clips import errors
-from rhombus_clips.testing import FakeRhombus
 
 README = pathlib.Path(__file__).parent.parent / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -22,27 +21,11 @@ def _blocks(language: str, text: str = TEXT) -> list[str]:
 
 
 @pytest.fixture
-def environment(monkeypatch):
-    """What ``rhombus-clips fake`` would print, for a service in a thread of its own."""
-    import threading
-
-    started, stop = threading.Event(), asyncio.Event()
-    serving: dict[str, Any] = {}
-
-    async def serve() -> None:
-        async with FakeRhombus(30) as fake:
-            serving.update(fake=fake, loop=asyncio.get_running_loop())
-            started.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    assert started.wait(10)
-    monkeypatch.setenv("RHOMBUS_API_KEY", serving["fake"].api_key)
-    monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", serving["fake"].url)
-    yield serving["fake"]
-    serving["loop"].call_soon_threadsafe(stop.set)
-    thread.join(10)
+def environment(fake_elsewhere, monkeypatch):
+    """What ``rhombus-clips fake`` would print."""
+    monkeypatch.setenv("RHOMBUS_API_KEY", fake_elsewhere.api_key)
+    monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", fake_elsewhere.url)
+    return fake_elsewhere
 
 
 @pytest.mark.parametrize("block", _blocks("python"))

@@ -7,10 +7,11 @@ Each request takes the first fault that is for its path and has a turn left::
 
 import asyncio
 import json
+import random
 import socket
 import struct
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from aiohttp import web
@@ -42,6 +43,22 @@ class Ok(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Let it be."""
         return await answer()
+
+
+@frozen
+class Sometimes(Fault):
+    """One of several faults, now and then: for soaks, drawn from a seed."""
+
+    faults: Sequence[Fault] = field(kw_only=False)
+    share: float = field(kw_only=False)
+    """How many of the requests it befalls, 0 to 1."""
+    chance: random.Random = field(factory=lambda: random.Random(0))
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Let it be, or let one of the faults befall it."""
+        if self.chance.random() >= self.share:
+            return await answer()
+        return await self.chance.choice(self.faults).befall(request, answer)
 
 
 @frozen

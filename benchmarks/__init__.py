@@ -1,0 +1,1 @@
+"""Speed, memory and endurance, measured; never part of the tests."""
