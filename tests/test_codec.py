@@ -151,6 +151,21 @@ def test_what_is_not_json_is_a_decode_error(body: bytes) -> None:
 
 
 @pytest.mark.usefixtures("parser")
+@pytest.mark.parametrize(
+    "number", ["9" * 10_000, "-" + "9" * 10_000, "1e99999", "1." + "0" * 10_000]
+)
+def test_number_bomb_is_a_decode_error_or_a_number(number: str) -> None:
+    """Wherever it stands: in a field, or under a key that has none."""
+    for key in ("durationSec", "new"):
+        try:
+            clip = loads(f'{{"{key}": {number}}}', SavedClip)
+        except DecodeError as error:
+            assert len(str(error)) < 500
+        else:
+            assert clip == SavedClip(duration_sec=1 if key == "durationSec" else None)
+
+
+@pytest.mark.usefixtures("parser")
 def test_nesting_bomb_is_a_decode_error() -> None:
     with pytest.raises(DecodeError, match="nested too deeply"):
         loads(b'{"new":' + b"[" * 100_000 + b"]" * 100_000 + b"}", SavedClip)

@@ -188,6 +188,16 @@ async def test_two_iterations_at_once_are_refused(fake, session) -> None:
     assert len(await pager.collect(100)) == 29
 
 
+async def test_two_pagers_of_one_session_do_not_meet(fake, session) -> None:
+    first, second = session.saved_clips(page_size=7), session.saved_clips(page_size=4)
+    seen: list[tuple[str | None, str | None]] = []
+    others = aiter(second)
+    async for clip in first:
+        seen.append((clip.uuid, (await anext(others)).uuid))
+    assert len(seen) == 30
+    assert all(one == other for one, other in seen)
+
+
 async def test_abandoned_iteration_leaves_nothing_behind(fake, session) -> None:
     await session.get_saved_clips()
     before = asyncio.all_tasks()
