@@ -52,7 +52,7 @@ class Pacing:
             raise DeadlineExceededError("the client-side rate left no room for the request")
         try:
             await self._wait_out_pause(deadline)
-        except BaseException:
+        except BaseException:  # A cancellation too must not keep the token.
             self.finished()
             raise
 

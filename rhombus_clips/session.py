@@ -177,7 +177,7 @@ class ClipSession:
         :raises ClipNotFoundError: when the service answers without a clip. What it answers for a
             uuid that it does not know is not documented; a 404 raises `NotFoundError`.
         """
-        if not isinstance(clip_uuid, str) or not clip_uuid:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not clip_uuid or str(clip_uuid) != clip_uuid:
             raise ValueError(f"clip_uuid must be a non-empty string, not {clip_uuid!r}")
 
         def clip_of(payload: dict[str, Any]) -> ClipWithProgress:

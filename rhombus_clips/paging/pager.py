@@ -103,7 +103,7 @@ class Pager(ABC, Generic[ItemT, PageT]):
         except BaseException as error:
             self._take_back(items, before)
             if isinstance(error, RhombusError):
-                error.cursor = before
+                error.cursor = self._cursor
             raise
         return items
 

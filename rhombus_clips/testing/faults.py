@@ -208,13 +208,16 @@ def _hang_up(
     return web.Response()
 
 
-def json_answer(status: int, body: object, **fault: object) -> Respond:
+def json_answer(
+    status: int, body: object, *, path: str | None = None, times: int | None = 1
+) -> Respond:
     """Another answer, with a JSON body."""
     return Respond(
         status,
         json.dumps(body).encode(),
         headers={"Content-Type": "application/json"},
-        **fault,  # type: ignore[arg-type]
+        path=path,
+        times=times,
     )
 
 
