@@ -8,6 +8,8 @@ down (5 attempts, 20 ms at the most between them, 0.5 s of silence, 3 s altogeth
 takes a minute; what is done is the same as with the defaults.
 """
 
+# pyright: reportPrivateUsage=false
+# A look inside of the session is what this is for.
 import asyncio
 import sys
 import time
