@@ -205,6 +205,9 @@ def test_cut_pages_within_an_inclusive_listing_are_walked() -> None:
     entries = in_order([*spaced(5, apart=1, ties=2)], Listing())
     walked = walk_through(entries, Listing(inclusive=True, largest_page=3), 100)
     assert len(walked.clips) == 5
+    # Nor one that refuses a larger page instead of cutting it.
+    walked = walk_through(entries, Listing(inclusive=True), 3, refused_above=3)
+    assert len(walked.clips) == 5
 
 
 def test_walk_without_overlap_past_cut_ties_raises_too() -> None:
