@@ -69,6 +69,7 @@ class Tally:
     twice: int = 0
     polls: int = 0
     not_found: int = 0
+    pauses: int = 0
     started_in_pause: int = 0
     errors: Counter[str] = Factory(Counter[str])
     unexpected: Counter[str] = Factory(Counter[str])
@@ -172,14 +173,19 @@ async def _poll(session: ClipSession, clip_uuid: str, tally: Tally) -> None:
 
 
 def watch_starts(session: ClipSession, tally: Tally) -> None:
-    """Count the requests that start while the session pauses: none should."""
+    """Count the pauses of the session, and the requests that start within one: none should."""
     transport, pacing = session._transport, session._call._pacing  # noqa: SLF001  # to see inside
-    post = transport.post
+    post, pause = transport.post, pacing.pause
+
+    def counted(seconds: float) -> None:
+        tally.pauses += pacing.delay() == 0
+        pause(seconds)
 
     async def watched(path: str, body: bytes, *, seconds: float) -> Reply:
         tally.started_in_pause += pacing.delay() > 0
         return await post(path, body, seconds=seconds)
 
+    pacing.pause = counted  # type: ignore[method-assign]
     transport.post = watched  # type: ignore[method-assign]
 
 
@@ -231,6 +237,7 @@ async def soak(options: argparse.Namespace, service: Service, attempts: Attempts
         "attempts": attempts.attempts,
         "of them retries": attempts.retries,
         "answered 429": service.refused,
+        "pauses": tally.pauses,
         "started within a pause": tally.started_in_pause,
         "listings": tally.listings,
         "clips seen": tally.clips_seen,
