@@ -4,8 +4,9 @@
 
 It prints what was asked and answered, what the tasks saw, and what is left at the end; it exits
 with 1 when a clip was lost or came twice, when an exception came that is not one of the library's,
-or when a request started within a pause. (The service may still refuse some within a pause that it
-asked for: those that were on their way when its first refusal arrived.)
+or when a request was sent within a pause. The service runs in a process of its own; when a request
+leaves, aiohttp's tracing tells. What was on its way when the first refusal came back may still be
+refused within the pause that this refusal began; such answers are counted by themselves.
 """
 
 # pyright: reportPrivateUsage=false
@@ -19,15 +20,16 @@ import os
 import pathlib
 import random
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from types import SimpleNamespace
 
+import aiohttp
 from aiohttp import web
 from attrs import Factory, define
 
+from benchmarks.elsewhere import Elsewhere, Lifetime, service_elsewhere
 from rhombus_clips import (
     ClipNotFoundError,
     ClipSession,
@@ -37,7 +39,6 @@ from rhombus_clips import (
     SavedClipPager,
     Timeout,
 )
-from rhombus_clips.protocol.envelope import Reply
 from rhombus_clips.testing import FakeRhombus, ReceivedRequest, faults
 
 _FAULTS = [
@@ -70,7 +71,14 @@ class Tally:
     polls: int = 0
     not_found: int = 0
     pauses: int = 0
-    started_in_pause: int = 0
+    is_pause_on: Callable[[], bool] = bool
+    sent_in_pause: int = 0
+    refused_sent_in_pause: int = 0
+    refused_on_their_way: int = 0
+    sockets_before: int = 0
+    sockets_after: int = 0
+    memory_begin: float = 0.0
+    memory_end: float = 0.0
     errors: Counter[str] = Factory(Counter[str])
     unexpected: Counter[str] = Factory(Counter[str])
 
@@ -89,7 +97,7 @@ class Attempts(logging.Handler):
 
 
 class Service(FakeRhombus):
-    """The stand-in, watching what it refuses."""
+    """The stand-in, counting what it receives and refuses."""
 
     received = 0
     refused = 0
@@ -102,34 +110,23 @@ class Service(FakeRhombus):
         return response
 
 
-@contextmanager
-def service_in_thread(options: argparse.Namespace) -> Generator[Service, None, None]:
-    """The service on a loop of its own, so that its sockets and tasks are not the client's."""
-    ready, stop = threading.Event(), asyncio.Event()
-    running: list[tuple[Service, asyncio.AbstractEventLoop]] = []
-
-    async def serve() -> None:
-        limit = RateLimit(per_second=options.rate, burst=int(options.rate))
-        async with Service(options.clips, rate=limit) as service:
-            service.faults = [faults.Sometimes(_FAULTS, options.faults, times=None)]
-            running.append((service, asyncio.get_running_loop()))
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    ready.wait(10)
-    service, loop = running[0]
-    try:
-        yield service
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(10)
+def rate_limit(per_second: float) -> RateLimit:
+    """The service's limit: a second's worth at once."""
+    return RateLimit(per_second=per_second, burst=int(per_second))
 
 
-async def work(session: ClipSession, service: Service, tally: Tally, until: float) -> None:
+async def serve(lifetime: Lifetime, clips: int, rate: float, share_of_faults: float) -> None:
+    """The service's process."""
+    async with Service(clips, rate=rate_limit(rate)) as service:
+        service.faults = [faults.Sometimes(_FAULTS, share_of_faults, times=None)]
+        lifetime.ready((service.url, service.api_key))
+        await lifetime.over()
+        lifetime.report((service.received, service.refused))
+
+
+async def work(session: ClipSession, uuids: list[str], tally: Tally, until: float) -> None:
     """One task: list everything, poll a clip, ask for one that is not there; again and again."""
-    everything = Counter(clip["uuid"] for clip in service.clips)
+    everything = Counter[str | None](uuids)
     while time.monotonic() < until:
         pager, seen = session.saved_clips(), Counter[str | None]()
         while not await _read_on(pager, seen, tally, until):
@@ -141,7 +138,7 @@ async def work(session: ClipSession, service: Service, tally: Tally, until: floa
         tally.clips_there += everything.total()
         tally.lost += (everything - seen).total()
         tally.twice += (seen - everything).total()
-        for clip_uuid in (random.choice(service.clips)["uuid"], "A" * 22):
+        for clip_uuid in (random.choice(uuids), "A" * 22):
             await _poll(session, clip_uuid, tally)
 
 
@@ -172,21 +169,37 @@ async def _poll(session: ClipSession, clip_uuid: str, tally: Tally) -> None:
         tally.unexpected[repr(error)] += 1
 
 
-def watch_starts(session: ClipSession, tally: Tally) -> None:
-    """Count the pauses of the session, and the requests that start within one: none should."""
-    transport, pacing = session._transport, session._call._pacing  # noqa: SLF001  # to see inside
-    post, pause = transport.post, pacing.pause
+def watch_pauses(session: ClipSession, tally: Tally) -> None:
+    """Count the session's pauses, and when those requests were sent that were refused."""
+    pacing = session._call._pacing  # noqa: SLF001  # to see inside
+    pause = pacing.pause
 
     def counted(seconds: float) -> None:
         tally.pauses += pacing.delay() == 0
         pause(seconds)
 
-    async def watched(path: str, body: bytes, *, seconds: float) -> Reply:
-        tally.started_in_pause += pacing.delay() > 0
-        return await post(path, body, seconds=seconds)
-
     pacing.pause = counted  # type: ignore[method-assign]
-    transport.post = watched  # type: ignore[method-assign]
+    tally.is_pause_on = lambda: pacing.delay() > 0
+
+
+def tracing(tally: Tally) -> aiohttp.TraceConfig:
+    """What aiohttp says of each request: when its headers went out, and how it was answered."""
+    trace = aiohttp.TraceConfig()
+
+    async def sent(_: object, context: SimpleNamespace, __: object) -> None:
+        context.late = tally.is_pause_on()
+        tally.sent_in_pause += context.late
+
+    async def answered(
+        _: object, context: SimpleNamespace, end: aiohttp.TraceRequestEndParams
+    ) -> None:
+        if end.response.status == 429:
+            tally.refused_sent_in_pause += context.late
+            tally.refused_on_their_way += not context.late and tally.is_pause_on()
+
+    trace.on_request_headers_sent.append(sent)
+    trace.on_request_end.append(answered)
+    return trace
 
 
 def memory_mib() -> float:
@@ -207,38 +220,57 @@ def open_sockets() -> int:
     return count
 
 
-async def soak(options: argparse.Namespace, service: Service, attempts: Attempts) -> int:
-    """Run the tasks, print the figures, and return the exit code."""
+async def soak(options: argparse.Namespace, service: Elsewhere) -> Tally:
+    """Run the tasks, and tell what they saw."""
     tally = Tally()
-    sockets_before = open_sockets()
-    begun = time.monotonic()
+    url, api_key = service.address
+    uuids = [clip["uuid"] for clip in FakeRhombus(options.clips).clips]
+    until = time.monotonic() + 60 * options.minutes
+    tally.sockets_before = open_sockets()
     async with (
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=10),
+            trace_configs=[tracing(tally)],
+        ) as http,
         ClipSession(
-            service.api_key,
-            base_url=service.url,
+            api_key,
+            base_url=url,
+            http=http,
             retry=RetryPolicy(base=0.05, cap=2.0),
             timeout=Timeout(total=30.0, read=5.0),
+            rate=rate_limit(options.rate) if options.keep_below else None,
         ) as session,
         asyncio.TaskGroup() as tasks,
     ):
-        watch_starts(session, tally)
+        watch_pauses(session, tally)
         for _ in range(options.tasks):
-            tasks.create_task(work(session, service, tally, begun + 60 * options.minutes))
+            tasks.create_task(work(session, uuids, tally, until))
         # What the first minute fills (pools, caches, the code's own tables) is no leak.
         await asyncio.sleep(min(60.0, 20 * options.minutes))
-        memory_begin = memory_mib()
-    memory_end = memory_mib()
+        tally.memory_begin = memory_mib()
+    tally.memory_end = memory_mib()
     await asyncio.sleep(1)
+    tally.sockets_after = open_sockets()
+    return tally
+
+
+def print_report(
+    options: argparse.Namespace, service: Elsewhere, attempts: Attempts, tally: Tally
+) -> None:
+    """Print what was asked, answered and seen."""
+    received, refused = service.report
     report = {
-        "seconds": round(time.monotonic() - begun),
+        "minutes": options.minutes,
         "tasks": options.tasks,
         "share of requests with a fault": options.faults,
-        "requests received": service.received,
+        "requests received": received,
         "attempts": attempts.attempts,
         "of them retries": attempts.retries,
-        "answered 429": service.refused,
+        "answered 429": refused,
         "pauses": tally.pauses,
-        "started within a pause": tally.started_in_pause,
+        "sent within a pause": tally.sent_in_pause,
+        "of them answered 429": tally.refused_sent_in_pause,
+        "on their way, then answered 429": tally.refused_on_their_way,
         "listings": tally.listings,
         "clips seen": tally.clips_seen,
         "clips there": tally.clips_there,
@@ -248,13 +280,11 @@ async def soak(options: argparse.Namespace, service: Service, attempts: Attempts
         "unknown clips": tally.not_found,
         "errors by class": dict(tally.errors.most_common()),
         "unexpected exceptions": dict(tally.unexpected),
-        "memory, MiB, begin and end": [round(memory_begin, 1), round(memory_end, 1)],
-        "client sockets left": open_sockets() - sockets_before,
+        "memory, MiB, begin and end": [round(tally.memory_begin, 1), round(tally.memory_end, 1)],
+        "client sockets, begin and end": [tally.sockets_before, tally.sockets_after],
     }
     for name, value in report.items():
         print(f"{name:32} {json.dumps(value)}")  # noqa: T201  # this is a command
-    bad = tally.lost or tally.twice or tally.unexpected or tally.started_in_pause
-    return 1 if bad else 0
 
 
 def main() -> int:
@@ -267,14 +297,19 @@ def main() -> int:
     parser.add_argument("--faults", type=float, default=0.02, help="share of the requests, 0 to 1")
     parser.add_argument("--clips", type=int, default=250)
     parser.add_argument("--rate", type=float, default=40.0, help="the service's requests a second")
+    parser.add_argument(
+        "--keep-below", action="store_true", help="give the session a rate of the same size"
+    )
     options = parser.parse_args()
     attempts = Attempts()
     logger = logging.getLogger("rhombus_clips")
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     logger.addHandler(attempts)
-    with service_in_thread(options) as service:
-        return asyncio.run(soak(options, service, attempts))
+    with service_elsewhere(serve, options.clips, options.rate, options.faults) as service:
+        tally = asyncio.run(soak(options, service))
+    print_report(options, service, attempts, tally)
+    return 1 if tally.lost or tally.twice or tally.unexpected or tally.sent_in_pause else 0
 
 
 if __name__ == "__main__":

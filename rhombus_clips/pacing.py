@@ -1,4 +1,8 @@
-"""When a request may start: after the session-wide pause, and within the client-side rate."""
+"""When a request may start: after the session-wide pause, and within the client-side rate.
+
+A request also has to have a connection to go out on at once: one that queued for a connection
+inside of aiohttp would leave whenever one comes free, in the middle of a pause too.
+"""
 
 import asyncio
 import math
@@ -17,8 +21,10 @@ _SPREAD = 1.0
 class Pacing:
     """One per session: the rate budget belongs to a whole organization, so all calls share it."""
 
-    def __init__(self, rate: RateLimit | None) -> None:
+    def __init__(self, rate: RateLimit | None, *, connections: float) -> None:
         self._bucket = None if rate is None else TokenBucket(rate)
+        self._connections = connections
+        self._in_flight = 0
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
         self._closed = asyncio.Event()
@@ -41,15 +47,18 @@ class Pacing:
 
         Whoever was admitted has to call `finished` when the request was answered or failed.
         Raises `RateLimitedError` at once when the pause lasts beyond the deadline, and
-        `DeadlineExceededError` when the client-side rate leaves no room before it.
+        `DeadlineExceededError` when the connections or the client-side rate leave no room.
         """
         await self._wait_out_pause(deadline)
-        if self._bucket is None:
-            return
-        with anyio.move_on_after(deadline - anyio.current_time()) as scope:
-            await self._take_token(self._bucket)
-        if scope.cancelled_caught:
-            raise DeadlineExceededError("the client-side rate left no room for the request")
+        if self._queue.locked() or self._seconds_to_wait() > 0:
+            with anyio.move_on_after(deadline - anyio.current_time()) as scope:
+                await self._take_turn()
+            if scope.cancelled_caught:
+                raise DeadlineExceededError(
+                    "all connections were busy, or the client-side rate left no room"
+                )
+        else:
+            self._start()
         try:
             await self._wait_out_pause(deadline)
         except BaseException:  # A cancellation too must not keep the token.
@@ -60,6 +69,9 @@ class Pacing:
         """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
         with anyio.move_on_after(seconds):
             await self._closed.wait()
+        self._refuse_if_closed()
+
+    def _refuse_if_closed(self) -> None:
         if self._closed.is_set():
             raise SessionClosedError("the session was closed while the call waited")
 
@@ -70,19 +82,32 @@ class Pacing:
 
     def finished(self) -> None:
         """Say that a request that was admitted is over."""
+        self._in_flight -= 1
         if self._bucket is not None:
             self._bucket.finish(anyio.current_time())
-            self._answered.set()
+        self._answered.set()
 
-    async def _take_token(self, bucket: TokenBucket) -> None:
+    def _seconds_to_wait(self) -> float:
+        """How long until a request may start; infinite until one in flight is answered."""
+        if self._in_flight >= self._connections:
+            return math.inf
+        return self._bucket.seconds_to_wait(anyio.current_time()) if self._bucket else 0.0
+
+    def _start(self) -> None:
+        self._in_flight += 1
+        if self._bucket is not None:
+            self._bucket.start()
+
+    async def _take_turn(self) -> None:
         async with self._queue:  # First come, first served.
-            while seconds := bucket.seconds_to_wait(anyio.current_time()):
+            while seconds := self._seconds_to_wait():
+                self._refuse_if_closed()
                 if math.isinf(seconds):
                     self._answered.clear()
                     await self._answered.wait()
                 else:
                     await self.sleep(seconds)
-            bucket.start()
+            self._start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
         while delay := self.delay():
@@ -95,3 +120,5 @@ class Pacing:
                     retry_after=delay,
                 )
             await self.sleep(delay)
+        if anyio.current_time() >= deadline:
+            raise DeadlineExceededError("no time was left to send the request")

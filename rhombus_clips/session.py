@@ -100,7 +100,8 @@ class ClipSession:
             timeout=timeout,
             max_response_bytes=max_response_bytes,
         )
-        self._call = Caller(self._transport, Pacing(rate), retry, timeout, secret=api_key)
+        pacing = Pacing(rate, connections=self._transport.connections)
+        self._call = Caller(self._transport, pacing, retry, timeout, secret=api_key)
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:

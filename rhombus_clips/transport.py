@@ -92,6 +92,15 @@ class Transport:
             )
         return self._http
 
+    @property
+    def connections(self) -> float:
+        """How many requests can be under way at once; infinite for no limit."""
+        if self._owns_http or self._http is None:
+            return _CONNECTIONS
+        connector = self._http.connector
+        limits = () if connector is None else (connector.limit, connector.limit_per_host)
+        return min((limit for limit in limits if limit > 0), default=math.inf)
+
     async def aclose(self) -> None:
         """Close an owned client session; leave a borrowed one as it is."""
         self.is_closed = True

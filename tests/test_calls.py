@@ -4,6 +4,7 @@ import asyncio
 import time
 from typing import Any
 
+import aiohttp
 import anyio
 import pytest
 from attrs import evolve
@@ -141,6 +142,55 @@ async def test_pause_after_429_holds_up_every_call_of_the_session(
     assert min(others) - first >= 0.15
     # They start again spread out, not as a herd.
     assert max(others) - min(others) > 0.02
+
+
+@pytest.mark.parametrize("limits", [{"limit": 2}, {"limit": 0, "limit_per_host": 2}])
+async def test_no_call_that_waits_for_a_connection_starts_within_a_pause(
+    fake, connect, limits
+) -> None:
+    """The refused one's connection comes free in the pause, and nobody goes out on it."""
+    fake.faults = [faults.Respond(429, headers={"Retry-After": "0.3"})]
+    fake.faults += [faults.Latency(0.05, times=None)]
+    connector = aiohttp.TCPConnector(**limits)
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        connect(fake, http=http) as session,
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(6):
+            tasks.start_soon(_call, session)
+    refused, on_its_way, *others = [request.received_at for request in fake.requests]
+    assert on_its_way - refused < 0.1
+    assert len(others) == 5
+    assert min(others) - refused >= 0.3
+
+
+async def test_call_that_finds_no_free_connection_ends_at_its_deadline_unsent(
+    fake, connect
+) -> None:
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http,
+        connect(fake, http=http, timeout=Timeout(total=0.1)) as session,
+    ):
+        await session._call._pacing.admit(anyio.current_time() + 5)  # takes the only one
+        with pytest.raises(DeadlineExceededError, match="all connections were busy") as caught:
+            await _call(session, UNSAFE)
+    assert not caught.value.maybe_applied
+    assert caught.value.attempts == 0
+    assert fake.requests == []
+
+
+async def test_closing_ends_calls_that_wait_for_a_borrowed_connection(fake, connect) -> None:
+    fake.faults = [faults.Latency(0.3)]
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http:
+        session = connect(fake, http=http)
+        calls = [asyncio.ensure_future(_call(session)) for _ in range(3)]
+        await fake.wait_for_requests(1)
+        await session.aclose()
+        for waiting in calls[1:]:
+            with anyio.fail_after(0.2), pytest.raises(SessionClosedError):
+                await waiting
+        assert (await calls[0]).saved_clips
 
 
 async def test_calls_that_a_pause_refuses_do_not_make_it_longer(fake, connect) -> None:
@@ -282,7 +332,7 @@ async def test_client_side_rate_without_room_raises_at_the_deadline(fake, connec
 
 
 async def test_longer_pause_is_not_cut_short_by_a_shorter_one() -> None:
-    pacing = Pacing(None)
+    pacing = Pacing(None, connections=1)
     pacing.pause(10)
     pacing.pause(0.001)
     assert pacing.delay() > 9

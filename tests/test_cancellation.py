@@ -110,12 +110,13 @@ async def test_cancelled_at_any_wait_it_leaves_nothing_behind(
         before = asyncio.all_tasks()
         async with _open(fake_elsewhere) as session:
             cancelled = await (_by_scope if by_scope else _by_task)(job, session, at)
-            http, bucket = session._transport._http, session._call._pacing._bucket
+            http, pacing = session._transport._http, session._call._pacing
             assert http is not None
             assert http.connector is not None
             assert not http.connector._acquired
-            assert bucket is not None
-            assert bucket._in_flight == 0
+            assert pacing._bucket is not None
+            assert pacing._bucket._in_flight == 0
+            assert pacing._in_flight == 0
             fake_elsewhere.faults = []
             with anyio.fail_after(5):
                 assert (await session.get_saved_clips()).saved_clips

@@ -84,7 +84,7 @@ async def test_no_429_with_many_tasks_at_the_services_own_rate(connect) -> None:
 
 
 async def test_request_that_a_pause_keeps_from_starting_gives_its_token_back() -> None:
-    pacing = Pacing(RateLimit(per_second=1, burst=1))
+    pacing = Pacing(RateLimit(per_second=1, burst=1), connections=1)
 
     async def late_pause() -> None:
         pacing.pause(50)
@@ -98,3 +98,4 @@ async def test_request_that_a_pause_keeps_from_starting_gives_its_token_back() -
             await pacing.admit(anyio.current_time() + 2)
     assert pacing._bucket is not None
     assert pacing._bucket._in_flight == 0
+    assert pacing._in_flight == 0
