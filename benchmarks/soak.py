@@ -171,7 +171,9 @@ async def _poll(session: ClipSession, clip_uuid: str, tally: Tally) -> None:
 
 def watch_pauses(session: ClipSession, tally: Tally) -> None:
     """Count the session's pauses, and when those requests were sent that were refused."""
-    pacing = session._call._pacing  # noqa: SLF001  # to see inside
+    # ruff: noqa: SLF001  # to see inside
+    pacing = session._call._pacing
+    session._transport.open()._trace_configs.append(tracing(tally))
     pause = pacing.pause
 
     def counted(seconds: float) -> None:
@@ -199,6 +201,7 @@ def tracing(tally: Tally) -> aiohttp.TraceConfig:
 
     trace.on_request_headers_sent.append(sent)
     trace.on_request_end.append(answered)
+    trace.freeze()
     return trace
 
 
@@ -228,14 +231,9 @@ async def soak(options: argparse.Namespace, service: Elsewhere) -> Tally:
     until = time.monotonic() + 60 * options.minutes
     tally.sockets_before = open_sockets()
     async with (
-        aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=100, keepalive_timeout=10),
-            trace_configs=[tracing(tally)],
-        ) as http,
         ClipSession(
             api_key,
             base_url=url,
-            http=http,
             retry=RetryPolicy(base=0.05, cap=2.0),
             timeout=Timeout(total=30.0, read=5.0),
             rate=rate_limit(options.rate) if options.keep_below else None,

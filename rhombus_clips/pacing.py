@@ -1,7 +1,9 @@
 """When a request may start: after the session-wide pause, and within the client-side rate.
 
 A request also has to have a connection to go out on at once: one that queued for a connection
-inside of aiohttp would leave whenever one comes free, in the middle of a pause too.
+inside of aiohttp would leave whenever one comes free, in the middle of a pause too. And after a
+refusal fewer requests are let out at once, half of what was under way, growing again by one with
+each round that is answered: whatever is on its way when the budget runs dry is refused as well.
 """
 
 import asyncio
@@ -24,6 +26,7 @@ class Pacing:
     def __init__(self, rate: RateLimit | None, *, connections: float) -> None:
         self._bucket = None if rate is None else TokenBucket(rate)
         self._connections = connections
+        self._at_once = connections
         self._in_flight = 0
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
@@ -32,6 +35,8 @@ class Pacing:
 
     def pause(self, seconds: float) -> None:
         """Let no request start for *seconds* from now; a longer pause that is on stays."""
+        if not self._is_paused():
+            self._at_once = max(1.0, min(self._at_once, self._in_flight + 1) / 2)
         self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
     def delay(self) -> float:
@@ -41,6 +46,9 @@ class Pacing:
         """
         left = self._paused_until - anyio.current_time()
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
+
+    def _is_paused(self) -> bool:
+        return self._paused_until > anyio.current_time()
 
     async def admit(self, deadline: float) -> None:
         """Wait until a request may start, at most until *deadline* on the loop's clock.
@@ -65,6 +73,11 @@ class Pacing:
             self.finished()
             raise
 
+    async def pause_is_over(self) -> None:
+        """Wait until no pause is on."""
+        while delay := self.delay():
+            await self.sleep(delay)
+
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
         with anyio.move_on_after(seconds):
@@ -83,13 +96,15 @@ class Pacing:
     def finished(self) -> None:
         """Say that a request that was admitted is over."""
         self._in_flight -= 1
+        if self._at_once < self._connections and not self._is_paused():
+            self._at_once = min(self._connections, self._at_once + 1 / self._at_once)
         if self._bucket is not None:
             self._bucket.finish(anyio.current_time())
         self._answered.set()
 
     def _seconds_to_wait(self) -> float:
         """How long until a request may start; infinite until one in flight is answered."""
-        if self._in_flight >= self._connections:
+        if self._in_flight + 1 > self._at_once:
             return math.inf
         return self._bucket.seconds_to_wait(anyio.current_time()) if self._bucket else 0.0
 

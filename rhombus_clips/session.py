@@ -33,7 +33,7 @@ from rhombus_clips.protocol.endpoints import (
 )
 from rhombus_clips.protocol.retry import RateLimit, RetryPolicy, Timeout
 from rhombus_clips.protocol.windows import Window
-from rhombus_clips.transport import Transport, checked_base_url
+from rhombus_clips.transport import Transport, checked_base_url, connections_of
 
 _KEY_CHARACTERS_SHOWN = 4
 
@@ -93,14 +93,15 @@ class ClipSession:
             else agent,
         }
         self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
+        pacing = Pacing(rate, connections=connections_of(http))
         self._transport = Transport(
             self._base_url.geturl(),
             headers,
             http=http,
             timeout=timeout,
             max_response_bytes=max_response_bytes,
+            before_sending=pacing.pause_is_over,
         )
-        pacing = Pacing(rate, connections=self._transport.connections)
         self._call = Caller(self._transport, pacing, retry, timeout, secret=api_key)
 
     @classmethod

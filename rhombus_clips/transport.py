@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -53,6 +53,26 @@ def checked_base_url(url: str) -> SplitResult:
     return base._replace(path=path)
 
 
+def connections_of(http: aiohttp.ClientSession | None) -> float:
+    """How many requests can be under way at once on *http*, or on a session of our own."""
+    if http is None:
+        return _CONNECTIONS
+    connector = http.connector
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min((limit for limit in limits if limit > 0), default=math.inf)
+
+
+def _request_class(before_sending: Callable[[], Awaitable[None]]) -> type[aiohttp.ClientRequest]:
+    class Request(aiohttp.ClientRequest):
+        """A request that, when it has its connection, waits once more before it goes out."""
+
+        async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+            await before_sending()
+            return await super().send(conn)
+
+    return Request
+
+
 class Transport:
     """Sends requests and reads their replies whole."""
 
@@ -64,6 +84,7 @@ class Transport:
         http: aiohttp.ClientSession | None,
         timeout: Timeout,
         max_response_bytes: int,
+        before_sending: Callable[[], Awaitable[None]],
     ) -> None:
         self._base = base_url
         self._headers = {
@@ -73,6 +94,7 @@ class Transport:
         }
         self._timeout = timeout
         self._max_response_bytes = max_response_bytes
+        self._before_sending = before_sending
         self._http = http
         self._owns_http = http is None
         self.is_closed = False
@@ -89,17 +111,9 @@ class Transport:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # A proxy for plain http would see the key; and nothing on the loopback needs one.
                 trust_env=self._base.startswith("https:"),
+                request_class=_request_class(self._before_sending),
             )
         return self._http
-
-    @property
-    def connections(self) -> float:
-        """How many requests can be under way at once; infinite for no limit."""
-        if self._owns_http or self._http is None:
-            return _CONNECTIONS
-        connector = self._http.connector
-        limits = () if connector is None else (connector.limit, connector.limit_per_host)
-        return min((limit for limit in limits if limit > 0), default=math.inf)
 
     async def aclose(self) -> None:
         """Close an owned client session; leave a borrowed one as it is."""

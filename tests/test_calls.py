@@ -165,6 +165,59 @@ async def test_no_call_that_waits_for_a_connection_starts_within_a_pause(
     assert min(others) - refused >= 0.3
 
 
+async def test_call_that_gets_its_connection_within_a_pause_goes_out_after_it(
+    fake, session, monkeypatch
+) -> None:
+    """A pause may begin while a connection is being opened, after the call was let go."""
+    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    pacing = session._call._pacing
+    connect = aiohttp.TCPConnector._create_connection
+
+    async def pausing_connect(*arguments: Any) -> Any:
+        connection = await connect(*arguments)
+        pacing.pause(0.2)
+        return connection
+
+    monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", pausing_connect)
+    started = time.monotonic()
+    await _call(session)
+    assert fake.requests[0].received_at - started >= 0.2
+
+
+async def test_fewer_calls_are_let_out_at_once_after_a_refusal_and_ever_more_again(
+    monkeypatch,
+) -> None:
+    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    pacing = Pacing(None, connections=16)
+    deadline = anyio.current_time() + 5
+
+    async def count_let_out() -> int:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(pacing.admit, deadline)
+            await anyio.wait_all_tasks_blocked()
+            let_out = pacing._in_flight
+            tasks.cancel_scope.cancel()
+        return let_out
+
+    assert await count_let_out() == 16
+    pacing.finished()
+    pacing.pause(0.01)
+    pacing.pause(0.01)  # Another refusal of the same round does not count twice.
+    while pacing._in_flight:
+        pacing.finished()
+    await pacing.pause_is_over()
+    assert await count_let_out() == 8
+    let_out = []
+    for _ in range(12):
+        while pacing._in_flight:
+            pacing.finished()
+        let_out.append(await count_let_out())
+    assert let_out == sorted(let_out)
+    assert let_out[2] == 10
+    assert let_out[-1] == 16
+
+
 async def test_call_that_finds_no_free_connection_ends_at_its_deadline_unsent(
     fake, connect
 ) -> None:
