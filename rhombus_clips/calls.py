@@ -2,8 +2,8 @@
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from typing import Any, TypeVar, cast
 
 import anyio
 from attrs import define, field
@@ -17,6 +17,7 @@ from tenacity import (
 )
 
 from rhombus_clips import codec
+from rhombus_clips.codec import Document
 from rhombus_clips.errors import (
     RateLimitedError,
     RhombusError,
@@ -39,6 +40,7 @@ from rhombus_clips.protocol.retry import (
     may_retry,
 )
 from rhombus_clips.transport import Transport
+from rhombus_clips.turns import DecodingTurns
 
 logger = logging.getLogger("rhombus_clips")
 
@@ -65,6 +67,7 @@ class Caller:
         self._pacing = pacing
         self._retry = retry
         self._timeout = timeout
+        self._turns = DecodingTurns()
         self._taken_over: dict[str, Endpoint[Any]] = {}
 
     async def aclose(self) -> None:
@@ -77,26 +80,28 @@ class Caller:
     ) -> AnswerT:
         """Call *endpoint* and decode its answer."""
         return await self.decoded_by(
-            lambda answer: codec.from_dict(answer, endpoint.answer), endpoint, parameters
+            lambda document: codec.structure(document, endpoint.answer), endpoint, parameters
         )
 
     async def decoded_by(
         self,
-        decode: Callable[[dict[str, Any]], ResultT],
+        decode: Callable[[Document], Generator[None, None, ResultT]],
         endpoint: Endpoint[Any],
         parameters: Mapping[str, object],
     ) -> ResultT:
-        """As a call, with *decode* making the result of the answer's JSON object."""
+        """As a call, with *decode* making the result of the answer, step by step."""
         call = _Call(
             self._taken_over.get(endpoint.path, endpoint),
             codec.encode_request(parameters),
             self._transport,
             self._pacing,
+            self._turns,
             self._secret,
             deadline=anyio.current_time() + self._timeout.total,
         )
         try:
-            return decode(await self._answer_of_endpoint_or_successor(call))
+            document = await self._answer_of_endpoint_or_successor(call)
+            return await self._taking_turns(decode(document))
         except RhombusError as error:
             safe = call.endpoint.safe
             # A service or a proxy may quote the key that it refuses.
@@ -106,7 +111,16 @@ class Caller:
             error.maybe_applied = call.was_admitted and may_have_been_applied(error, safe=safe)
             raise
 
-    async def _answer_of_endpoint_or_successor(self, call: "_Call") -> dict[str, Any]:
+    async def _taking_turns(self, steps: Generator[None, None, ResultT]) -> ResultT:
+        while True:
+            try:
+                with self._turns:
+                    next(steps)
+            except StopIteration as end:
+                return cast("ResultT", end.value)
+            await self._turns.turn()
+
+    async def _answer_of_endpoint_or_successor(self, call: "_Call") -> Document:
         endpoint = call.endpoint
         try:
             return await self._answer(call)
@@ -119,7 +133,7 @@ class Caller:
         self._taken_over[endpoint.path] = call.endpoint
         return answer
 
-    async def _answer(self, call: "_Call") -> dict[str, Any]:
+    async def _answer(self, call: "_Call") -> Document:
         try:
             return await call.attempt()
         except RhombusError as error:
@@ -156,6 +170,7 @@ class _Call:
     body: bytes
     transport: Transport
     pacing: Pacing
+    turns: DecodingTurns
     secret: str = field(repr=False)
     deadline: float
     attempts: int = field(default=0, init=False)
@@ -175,8 +190,8 @@ class _Call:
             and may_retry(error, safe=self.endpoint.safe, server_errors=self._server_errors)
         )
 
-    async def attempt(self) -> dict[str, Any]:
-        """Send the request once and return the object that its answer carries."""
+    async def attempt(self) -> Document:
+        """Send the request once and return its answer, which is an object and no failure."""
         self.was_admitted = False
         await self.pacing.admit(self.deadline)
         self.was_admitted = True
@@ -203,19 +218,19 @@ class _Call:
         if not is_success(reply):
             self._server_errors += reply.status == 500
             raise status_error(reply)
-        answer = open_envelope(codec.parse(reply.body))
-        warning = warning_of(answer)
+        await self.turns.turn()
+        with self.turns:
+            document = Document.of(reply.body)
+            warning = warning_of(open_envelope(document.tree))
         if warning is not None:
             logger.warning("%s: %s", self.endpoint.path, redacted(warning, self.secret))
-        return answer
+        return document
 
-    def attempts_after(
-        self, first_failure: RhombusError
-    ) -> Callable[[], Awaitable[dict[str, Any]]]:
+    def attempts_after(self, first_failure: RhombusError) -> Callable[[], Awaitable[Document]]:
         """What the retry loop runs: the failure that was there already, then attempts."""
         failures = [first_failure]
 
-        async def attempt() -> dict[str, Any]:
+        async def attempt() -> Document:
             if failures:
                 raise failures.pop()
             return await self.attempt()

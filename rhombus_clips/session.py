@@ -1,5 +1,6 @@
 """The session: its lifetime, one short coroutine per endpoint, the doors to the pagers."""
 
+from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -8,7 +9,7 @@ import aiohttp
 
 from rhombus_clips._version import __version__
 from rhombus_clips.calls import Caller
-from rhombus_clips.codec import from_dict
+from rhombus_clips.codec import Document, structure
 from rhombus_clips.config import DEFAULT_BASE_URL, settings_of_environment
 from rhombus_clips.errors import ClipNotFoundError, ConfigurationError
 from rhombus_clips.models import (
@@ -182,8 +183,8 @@ class ClipSession:
         if not clip_uuid or str(clip_uuid) != clip_uuid:
             raise ValueError(f"clip_uuid must be a non-empty string, not {clip_uuid!r}")
 
-        def clip_of(payload: dict[str, Any]) -> ClipWithProgress:
-            answer = from_dict(payload, ClipWithProgressAnswer)
+        def clip_of(document: Document) -> Generator[None, None, ClipWithProgress]:
+            answer = yield from structure(document, ClipWithProgressAnswer)
             if answer.clip is None:
                 raise ClipNotFoundError(
                     f"there is no clip {clip_uuid}", warning_msg=answer.warning_msg

@@ -11,13 +11,15 @@ from typing import Any, Generic, TypeVar, cast
 
 from attrs import frozen
 
-from rhombus_clips.codec.strict import MismatchError, make_converter, wire_fields, wire_name
+from rhombus_clips.codec.document import Document, finished, structure
+from rhombus_clips.codec.strict import MismatchError, strict, wire_fields, wire_name
 from rhombus_clips.codec.text import excerpt, parse, render
 from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import Extra, Model
 
 __all__ = [
     "DecodedItem",
+    "Document",
     "dumps",
     "encode_request",
     "excerpt",
@@ -25,6 +27,7 @@ __all__ = [
     "items_one_by_one",
     "loads",
     "parse",
+    "structure",
     "to_dict",
 ]
 
@@ -32,15 +35,13 @@ T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=Model)
 ItemT = TypeVar("ItemT", bound=Model)
 
-_converter = make_converter()
-
 
 def loads(data: bytes | str, kind: type[T]) -> T:
     """Decode JSON as the service sends it into *kind*, a model or a list of models.
 
     Raises `DecodeError` for what is not JSON and for any value of a wrong type.
     """
-    return from_dict(parse(data), kind)
+    return finished(structure(Document.of(data), kind))
 
 
 def dumps(value: Model | Iterable[Model]) -> bytes:
@@ -55,10 +56,11 @@ def dumps(value: Model | Iterable[Model]) -> bytes:
 def from_dict(data: object, kind: type[T]) -> T:
     """Decode what a JSON parser made of an answer into *kind*, a model or a list of models.
 
+    The model shares nothing with *data*, which is why `loads` is several times as fast.
     Raises `DecodeError` with the JSON path of the first value that has a wrong type.
     """
     try:
-        return cast("T", _converter.get_structure_hook(kind)(data, kind))
+        return cast("T", strict.get_structure_hook(kind)(data, kind))
     except MismatchError as mismatch:
         failure = mismatch.as_decode_error()
     raise failure
@@ -66,7 +68,7 @@ def from_dict(data: object, kind: type[T]) -> T:
 
 def to_dict(model: Model) -> dict[str, Any]:
     """The JSON object of a model: plain dicts, lists and strings, keys in camelCase."""
-    return cast("dict[str, Any]", _converter.unstructure(model))
+    return cast("dict[str, Any]", strict.unstructure(model))
 
 
 def encode_request(parameters: Mapping[str, object]) -> bytes:
@@ -89,12 +91,13 @@ class DecodedItem(Generic[ItemT]):
 
 
 def items_one_by_one(
-    data: Mapping[str, Any], answer: type[ModelT], field: str, item: type[ItemT]
+    document: Document, answer: type[ModelT], field: str, item: type[ItemT]
 ) -> tuple[ModelT, list[DecodedItem[ItemT]]]:
     """Decode *answer* with its list *field* left empty, and apart from it each item of the list.
 
     Raises `DecodeError` when anything but an item of the list has a wrong type.
     """
+    data = parse(document.body)
     wire = wire_name(field)
     if not isinstance(data.get(wire), list):
         return from_dict(data, answer), []
@@ -109,7 +112,7 @@ def items_one_by_one(
 
 def _decode_item(raw: Any, kind: type[ItemT], wire: str, index: int) -> DecodedItem[ItemT]:
     try:
-        model = cast("ItemT", _converter.get_structure_hook(kind)(raw, kind))
+        model = cast("ItemT", strict.get_structure_hook(kind)(raw, kind))
     except MismatchError as mismatch:
         mismatch.passed(index)
         mismatch.passed(wire)
@@ -124,5 +127,5 @@ def _salvage(raw: Any, kind: type[ItemT]) -> ItemT:
     fields: dict[str, Any] = {}
     for name, wire, field_kind in wire_fields(kind):
         with suppress(MismatchError):
-            fields[name] = _converter.get_structure_hook(field_kind)(source.get(wire), field_kind)
+            fields[name] = strict.get_structure_hook(field_kind)(source.get(wire), field_kind)
     return kind(**fields, extra=Extra(source))

@@ -17,7 +17,7 @@ from rhombus_clips.models import Extra, Model, OpenEnum
 Hook = Callable[[Any, Any], Any]
 
 # int64 is the widest integer of the reference; a float holds every integer up to 2**53 exactly.
-_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**63 - 1
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2.0**53
 _LARGEST_FLOAT = 2**1023
 
@@ -33,6 +33,13 @@ class MismatchError(Exception):
 
     def passed(self, step: str | int) -> None:
         """Note that the error passed a key or an index on its way to the root."""
+        self._steps.append(step)
+
+    def passed_list(self, start: int, step: str) -> None:
+        """Note that it passed the key of a list, of which it saw the part from *start* on."""
+        index = self._steps[-1]
+        if isinstance(index, int):
+            self._steps[-1] = start + index
         self._steps.append(step)
 
     def as_decode_error(self) -> DecodeError:
@@ -62,25 +69,6 @@ def wire_fields(model: type[Model]) -> list[tuple[str, str, Any]]:
     ]
 
 
-def make_converter() -> Converter:
-    """A converter with nothing but strict hooks for what models are made of."""
-    converter = Converter()
-    # singledispatch takes the most specific class: OpenEnum's hook goes before that of str,
-    # which would turn every str enum into a bare string.
-    converter.register_structure_hook(str, _structure_str)
-    converter.register_structure_hook(bool, _structure_bool)
-    converter.register_structure_hook(int, _structure_int)
-    converter.register_structure_hook(float, _structure_float)
-    converter.register_structure_hook(OpenEnum, _structure_enum)
-    converter.register_structure_hook_factory(_is_optional, _make_optional_hook)
-    converter.register_structure_hook_factory(_is_list, _make_list_hook)
-    converter.register_structure_hook_factory(_is_map, _make_map_hook)
-    converter.register_structure_hook_factory(_is_model, _make_model_hook)
-    converter.register_unstructure_hook(OpenEnum, _unstructure_enum)
-    converter.register_unstructure_hook_factory(_is_model, _make_model_unstructure_hook)
-    return converter
-
-
 # --- structure -------------------------------------------------------------------------------
 
 
@@ -97,7 +85,7 @@ def _structure_bool(value: Any, _: Any) -> bool:
 
 
 def _structure_int(value: Any, _: Any) -> int:
-    if type(value) is int and _SMALLEST_INTEGER <= value <= _LARGEST_INTEGER:
+    if type(value) is int and SMALLEST_INTEGER <= value <= LARGEST_INTEGER:
         return value
     if type(value) is float and abs(value) <= _LARGEST_EXACT_FLOAT and value.is_integer():
         return int(value)
@@ -118,20 +106,35 @@ def _structure_enum(value: Any, enum: Any) -> OpenEnum:
     return member
 
 
-def _is_array(value: object) -> TypeGuard[list[Any]]:
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether *value* is a JSON array."""
     return type(value) is list
 
 
-def _is_object(value: object) -> TypeGuard[dict[str, Any]]:
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether *value* is a JSON object."""
     return type(value) is dict
 
 
-def _is_optional(kind: Any) -> bool:
+def is_enum(kind: Any) -> TypeGuard[type[OpenEnum]]:
+    """Whether *kind* is an open enum."""
+    return isinstance(kind, type) and issubclass(kind, OpenEnum)
+
+
+def is_optional(kind: Any) -> bool:
+    """Whether None is a *kind*."""
     return type(None) in get_args(kind)
 
 
+def without_none(kind: Any) -> Any:
+    """What a value of *kind* is when it is not None."""
+    if not is_optional(kind):
+        return kind
+    return next(part for part in get_args(kind) if part is not type(None))
+
+
 def _make_optional_hook(kind: Any, converter: Converter) -> Hook:
-    (inner,) = (part for part in get_args(kind) if part is not type(None))
+    inner = without_none(kind)
     hook = converter.get_structure_hook(inner)
 
     def structure(value: Any, _: Any) -> Any:
@@ -140,7 +143,8 @@ def _make_optional_hook(kind: Any, converter: Converter) -> Hook:
     return structure
 
 
-def _is_list(kind: Any) -> bool:
+def is_list(kind: Any) -> bool:
+    """Whether *kind* is ``list[...]``."""
     return get_origin(kind) is list
 
 
@@ -148,10 +152,10 @@ def _make_list_hook(kind: Any, converter: Converter) -> Hook:
     (item_kind,) = get_args(kind)
     hook = converter.get_structure_hook(item_kind)
     # A null among things that cannot be null is nothing: leaving it out loses nothing.
-    skips_null = not _is_optional(item_kind)
+    skips_null = not is_optional(item_kind)
 
     def structure(value: Any, _: Any) -> list[Any]:
-        if not _is_array(value):
+        if not is_array(value):
             raise MismatchError("an array", value)
         items: list[Any] = []
         index = -1
@@ -168,7 +172,8 @@ def _make_list_hook(kind: Any, converter: Converter) -> Hook:
     return structure
 
 
-def _is_map(kind: Any) -> bool:
+def is_map(kind: Any) -> bool:
+    """Whether *kind* is ``dict[str, ...]``."""
     return get_origin(kind) is dict
 
 
@@ -177,7 +182,7 @@ def _make_map_hook(kind: Any, converter: Converter) -> Hook:
     hook = converter.get_structure_hook(value_kind)
 
     def structure(value: Any, _: Any) -> dict[str, Any]:
-        if not _is_object(value):
+        if not is_object(value):
             raise MismatchError("an object", value)
         entries: dict[str, Any] = {}
         key = ""
@@ -192,7 +197,8 @@ def _make_map_hook(kind: Any, converter: Converter) -> Hook:
     return structure
 
 
-def _is_model(kind: Any) -> bool:
+def is_model(kind: Any) -> TypeGuard[type[Model]]:
+    """Whether *kind* is a model."""
     return isinstance(kind, type) and issubclass(kind, Model)
 
 
@@ -203,7 +209,7 @@ def _make_model_hook(model: Any, converter: Converter) -> Hook:
     }
 
     def structure(value: Any, _: Any) -> Any:
-        if not _is_object(value):
+        if not is_object(value):
             raise MismatchError("an object", value)
         known: dict[str, Any] = {}
         unknown: dict[str, Any] = {}
@@ -271,3 +277,23 @@ def _json_type(value: object) -> str:
             return "an object"
         case _:
             return f"a {type(value).__name__}"
+
+
+# --- the converter ---------------------------------------------------------------------------
+
+strict = Converter()
+"""The converter with nothing but strict hooks for what models are made of."""
+
+# singledispatch takes the most specific class: OpenEnum's hook goes before that of str,
+# which would turn every str enum into a bare string.
+strict.register_structure_hook(str, _structure_str)
+strict.register_structure_hook(bool, _structure_bool)
+strict.register_structure_hook(int, _structure_int)
+strict.register_structure_hook(float, _structure_float)
+strict.register_structure_hook(OpenEnum, _structure_enum)
+strict.register_structure_hook_factory(is_optional, _make_optional_hook)
+strict.register_structure_hook_factory(is_list, _make_list_hook)
+strict.register_structure_hook_factory(is_map, _make_map_hook)
+strict.register_structure_hook_factory(is_model, _make_model_hook)
+strict.register_unstructure_hook(OpenEnum, _unstructure_enum)
+strict.register_unstructure_hook_factory(is_model, _make_model_unstructure_hook)

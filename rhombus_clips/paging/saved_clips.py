@@ -1,7 +1,7 @@
 """The pager of the saved clips, over their timestamp cursor."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from typing import Any
 
 from attrs import evolve, frozen
@@ -94,11 +94,15 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
                 raise
         return refused(ask)
 
-    def _decoded(self, answer: dict[str, Any]) -> Listed[SavedClip]:
-        if self._on_decode_error is None:
-            page = codec.from_dict(answer, SavedClipPage)
+    def _decoded(self, document: codec.Document) -> Generator[None, None, Listed[SavedClip]]:
+        try:
+            page = yield from codec.structure(document, SavedClipPage)
+        except DecodeError:
+            if self._on_decode_error is None:
+                raise
+        else:
             return Listed(page.saved_clips, page.last_evaluated_timestamp_ms, _Origin(page))
-        page, items = codec.items_one_by_one(answer, SavedClipPage, "saved_clips", SavedClip)
+        page, items = codec.items_one_by_one(document, SavedClipPage, "saved_clips", SavedClip)
         bad = {id(item.model): item for item in items if item.error is not None}
         clips = [item.model for item in items]
         return Listed(clips, page.last_evaluated_timestamp_ms, _Origin(page, bad))
