@@ -70,6 +70,11 @@ class Caller:
         self._turns = DecodingTurns()
         self._taken_over: dict[str, Endpoint[Any]] = {}
 
+    @property
+    def budget_is_spent(self) -> bool:
+        """Whether more calls at once would only be refused, or wait."""
+        return self._pacing.is_short
+
     async def aclose(self) -> None:
         """End the calls that wait, and close the connections."""
         self._pacing.close()

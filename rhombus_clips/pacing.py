@@ -47,6 +47,11 @@ class Pacing:
         left = self._paused_until - anyio.current_time()
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
 
+    @property
+    def is_short(self) -> bool:
+        """Whether the service refused something of late, or a request would have to wait."""
+        return self._at_once < self._connections or self._seconds_to_wait() > 0
+
     def _is_paused(self) -> bool:
         return self._paused_until > anyio.current_time()
 

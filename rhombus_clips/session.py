@@ -22,7 +22,7 @@ from rhombus_clips.models import (
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.pacing import Pacing
 from rhombus_clips.paging import SavedClipPager, SharedClipGroupPager
-from rhombus_clips.paging.saved_clips import OnDecodeError
+from rhombus_clips.paging.saved_clip_walk import OnDecodeError
 from rhombus_clips.protocol.arguments import whole_number
 from rhombus_clips.protocol.auth import AuthScheme, auth_headers, header_value
 from rhombus_clips.protocol.clock import ClipTime, TimeRange

@@ -18,7 +18,8 @@ from rhombus_clips import (
     SplicedClip,
     loads,
 )
-from rhombus_clips.codec import Document, document, finished, structure
+from rhombus_clips.codec import Document, document, structure
+from rhombus_clips.codec.document import finished
 from rhombus_clips.codec.fast import _MOST_SHARED, StepAside, fast
 from rhombus_clips.codec.strict import MismatchError, strict, wire_fields
 from rhombus_clips.models import ClipWithProgressAnswer
@@ -123,17 +124,17 @@ def test_it_takes_integers_of_64_bits_and_nothing_else(number, takes) -> None:
 
 
 def test_models_it_makes_are_whole_and_immutable() -> None:
-    clip = _fast({"uuid": "a", "clipLocation": {"region": "us-west-2"}}, SavedClip)
-    assert type(clip) is SavedClip
+    clip: Any = _fast({"uuid": "a", "clipLocation": {"region": "us-west-2"}}, SavedClip)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         clip.title = "mine"
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         del clip.clip_location.region
     assert attrs.evolve(clip, title="new").title == "new"
+    assert type(clip) is SavedClip
 
 
 def test_strings_and_places_that_repeat_are_one() -> None:
-    body = {"orgUuid": "o" * 22, "deviceUuid": "d" * 22, "userUuid": "u" * 22}
+    body: dict[str, Any] = {"orgUuid": "o" * 22, "deviceUuid": "d" * 22, "userUuid": "u" * 22}
     body |= {"clipLocation": {"region": "us-west-2"}, "thumbnailLocation": {"region": "us-west-2"}}
     page = loads(json.dumps({"savedClips": [body, body]}), SavedClipPage)
     one, other = page.saved_clips

@@ -9,8 +9,9 @@ held.
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Generator
+from contextlib import aclosing, asynccontextmanager
+from itertools import islice
 from types import AsyncGeneratorType
 from typing import Any, Generic, TypeVar, cast
 
@@ -18,6 +19,8 @@ from attrs import define
 
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import Answer
+from rhombus_clips.paging.background import alongside
+from rhombus_clips.paging.prefetch import Prefetch
 from rhombus_clips.protocol.arguments import whole_number
 
 ItemT = TypeVar("ItemT")
@@ -47,6 +50,7 @@ class Batch(Generic[ItemT, PageT]):
     items: deque[ItemT]
     page: PageT
     cursor: int | None
+    is_begun: bool = False
 
 
 class Pager(ABC, Generic[ItemT, PageT]):
@@ -107,6 +111,25 @@ class Pager(ABC, Generic[ItemT, PageT]):
             raise
         return items
 
+    @asynccontextmanager
+    async def prefetched(self, ahead: int = 1) -> AsyncGenerator[AsyncGenerator[ItemT, None], None]:
+        """Fetch the next page while the caller works on this one.
+
+        ``async with pager.prefetched() as items: async for item in items: ...``. The items and
+        their order are those of the pager itself, and exceptions come where they would come there.
+        Leaving the block early ends the fetching; pages that were fetched by then, at most *ahead*,
+        are kept, and iterating the pager goes on with them.
+
+        :param ahead: How many pages to keep ready, 1 by default. As each page names the next,
+            more than one helps only a caller whose speed varies.
+        :raises ValueError: for *ahead* below 1.
+        :raises RhombusError: as iterating the pager does.
+        """
+        whole_number(ahead, "ahead", least=1)
+        prefetch = Prefetch(ahead, fetch=self._fetch_another, ready=self._batches_ready)
+        async with alongside(prefetch.run), aclosing(self._claimed(self._items(prefetch))) as items:
+            yield items
+
     @abstractmethod
     async def _fetch(self) -> Batch[ItemT, PageT] | None:
         """The next page that brings something, or None at the end of the listing."""
@@ -119,28 +142,27 @@ class Pager(ABC, Generic[ItemT, PageT]):
     def _items_of(self, page: PageT) -> list[ItemT]:
         """The list of *page*."""
 
-    async def _items(self) -> AsyncGenerator[ItemT, None]:
-        while (batch := await self._next_batch()) is not None:
-            (item,) = self._handed_out(batch, 1)
-            yield item
+    async def _items(self, prefetch: Prefetch | None = None) -> AsyncGenerator[ItemT, None]:
+        while (batch := await self._next_batch(prefetch)) is not None:
+            for item in self._handing_out(batch):
+                yield item
 
     async def _pages(self, limit: int | None = None) -> AsyncGenerator[PageT, None]:
         left = limit
         while left != 0 and (batch := await self._next_batch()) is not None:
-            count = len(batch.items)
-            items = self._handed_out(batch, count if left is None else min(count, left))
+            items = list(islice(self._handing_out(batch), left))
             left = None if left is None else left - len(items)
             yield self._with_items(batch.page, items)
 
-    def _handed_out(self, batch: Batch[ItemT, PageT], count: int) -> list[ItemT]:
-        if self._limit is not None:
-            count = min(count, self._limit - self.stats.items)
-        items = [batch.items.popleft() for _ in range(count)]
-        self.stats.items += count
-        if not batch.items:
-            self._cursor = batch.cursor
-            self._batches.popleft()
-        return items
+    def _handing_out(self, batch: Batch[ItemT, PageT]) -> Generator[ItemT, None, None]:
+        """The items of *batch*, each counted as handed out before it is."""
+        while batch.items and self.stats.items != self._limit:
+            item = batch.items.popleft()
+            self.stats.items += 1
+            if not batch.items:
+                self._cursor = batch.cursor
+                self._batches.popleft()
+            yield item
 
     def _take_back(self, items: list[ItemT], cursor: int | None) -> None:
         """Undo that *items* were handed out since the pager's cursor was *cursor*."""
@@ -149,22 +171,39 @@ class Pager(ABC, Generic[ItemT, PageT]):
             self._cursor = cursor
             self.stats.items -= len(items)
 
-    async def _next_batch(self) -> Batch[ItemT, PageT] | None:
+    async def _next_batch(self, prefetch: Prefetch | None = None) -> Batch[ItemT, PageT] | None:
         if self.stats.items == self._limit:
             return None
         if not self._batches and not self._is_exhausted:
             try:
-                batch = await self._fetch()
+                await (prefetch.wait() if prefetch else self._fetch_another())
             except RhombusError as error:
                 error.cursor = self._cursor
                 raise
-            if batch is None:
-                self._is_exhausted = True
-            else:
-                self._batches.append(batch)
-                self._last_page = batch.page
-                self.stats.pages += 1
-        return self._batches[0] if self._batches else None
+        if not self._batches:
+            return None
+        batch = self._batches[0]
+        batch.is_begun = True
+        if prefetch:
+            prefetch.begun()
+        self._last_page = batch.page
+        return batch
+
+    async def _fetch_another(self) -> bool:
+        """Fetch the next batch and keep it; False when there is none, or none is needed."""
+        kept = sum(len(batch.items) for batch in self._batches)
+        if self._limit is not None and self.stats.items + kept >= self._limit:
+            return False
+        batch = await self._fetch()
+        if batch is None:
+            self._is_exhausted = True
+            return False
+        self._batches.append(batch)
+        self.stats.pages += 1
+        return True
+
+    def _batches_ready(self) -> int:
+        return sum(not batch.is_begun for batch in self._batches)
 
     def _claimed(self, iteration: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         current = None if self._iteration is None else self._iteration()

@@ -32,6 +32,10 @@ class Clock:
             if times != sorted(times, reverse=direction == NEWEST_FIRST):
                 self._possible.discard(name)
 
+    def rules_out(self, name: ClipTime) -> bool:
+        """Whether the cursor cannot be that time."""
+        return name not in self._possible
+
     @property
     def learned(self) -> ClipTime | None:
         """The one time that the cursor can be; None while that is open.

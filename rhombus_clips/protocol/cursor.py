@@ -53,16 +53,19 @@ class CursorWalk(Generic[ItemT]):
         identity: Callable[[ItemT], Hashable],
         cursor: int | None = None,
         overlap: bool = True,
+        direction: int | None = None,
     ) -> None:
         self.cursor = cursor
         """Where to resume: the last cursor that the service gave for a page that was taken."""
-        self.direction: int | None = None
+        self.direction = direction
         """`NEWEST_FIRST` or `OLDEST_FIRST`, once the answers have told."""
         self.duplicates = 0
         self._page_size = page_size
         self._size = page_size
         self._identity = identity
-        self._verbatim = not overlap
+        self.is_verbatim = not overlap
+        """Whether the cursor goes back as it came: the service does not read it as a time, or the
+        walk was told not to overlap."""
         self._used_cursors: set[int] = set()
         self._seen: Counter[Hashable] = Counter()
         self._hint: int | None = None
@@ -111,7 +114,7 @@ class CursorWalk(Generic[ItemT]):
     def _move_to(self, cursor: int) -> bool:
         """Make *cursor* the boundary; False when it is where the boundary was already."""
         before = self.cursor
-        if self._verbatim:
+        if self.is_verbatim:
             if cursor != before and cursor in self._used_cursors:
                 raise CursorCycleError(f"the cursor {cursor} has come before: it runs in a circle")
             self._used_cursors.add(cursor)
@@ -145,7 +148,7 @@ class CursorWalk(Generic[ItemT]):
     def _next_page(self) -> Asking[ItemT]:
         if self.cursor is None:
             return (yield Ask(None, self._size))
-        if self._verbatim:
+        if self.is_verbatim:
             listed = yield Ask(self.cursor, self._size)
             return (yield from self._page_that_moves(listed, self.cursor, self.cursor))
         if self.direction is None:
@@ -160,7 +163,7 @@ class CursorWalk(Generic[ItemT]):
             # The boundary's clip must come back, unless it was deleted: then nothing else comes.
             bare = yield Ask(boundary, self._size)
             if bare.items:
-                self._verbatim = True
+                self.is_verbatim = True
                 return (yield from self._page_that_moves(bare, boundary, boundary))
         return (yield from self._page_that_moves(listed, boundary, asked))
 
@@ -175,7 +178,7 @@ class CursorWalk(Generic[ItemT]):
                     break
             told = self._directions_told(sides, boundary)
             if not told:
-                self._verbatim = True
+                self.is_verbatim = True
                 return (yield from self._next_page())
             if len(told) == 1:
                 self.direction = told[0]
@@ -189,7 +192,7 @@ class CursorWalk(Generic[ItemT]):
             asked = _asked(boundary, fuller)
             return (yield from self._page_that_moves(sides[fuller], boundary, asked))
         bare = yield Ask(boundary, self._size)
-        self._verbatim = bool(bare.items)
+        self.is_verbatim = bool(bare.items)
         return (yield from self._page_that_moves(bare, boundary, boundary))
 
     def _directions_told(self, sides: dict[int, Listed[ItemT]], boundary: int) -> list[int]:
@@ -216,7 +219,7 @@ class CursorWalk(Generic[ItemT]):
         longest = yield from self._larger_page(listed, boundary, asked)
         if self._goes_on(longest, boundary, direction):
             return longest
-        bare = longest if self._verbatim else (yield from self._probe(boundary))
+        bare = longest if self.is_verbatim else (yield from self._probe(boundary))
         brings_more = self._brings_more(bare, boundary, direction)
         if brings_more and self._comes_back(bare):
             return bare  # The cursor is inclusive: nothing of its millisecond stays behind.
@@ -306,7 +309,7 @@ class CursorWalk(Generic[ItemT]):
             return True
         if listed.is_last:
             return False
-        if self._verbatim or direction is None:
+        if self.is_verbatim or direction is None:
             return listed.cursor != boundary
         return distance(listed, boundary, direction) > 0
 

@@ -1,0 +1,192 @@
+"""One walk through the saved clips: what `CursorWalk` asks for is fetched, decoded and filtered."""
+
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from rhombus_clips import codec
+from rhombus_clips.calls import Caller
+from rhombus_clips.errors import ApiError, DecodeError, PagingError, StatusError
+from rhombus_clips.models import SavedClip, SavedClipPage
+from rhombus_clips.paging.pager import Batch, PagerStats
+from rhombus_clips.protocol.clock import Clock, TimeRange
+from rhombus_clips.protocol.cursor import CursorWalk
+from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.protocol.listed import Ask, Fresh, Listed, refused
+from rhombus_clips.protocol.shards import Order
+
+OnDecodeError = Callable[[Any, DecodeError], None]
+"""Takes an item of a page that does not decode, as the JSON parser made it, and the error."""
+
+ClipBatch = Batch[SavedClip, SavedClipPage]
+
+
+@frozen(kw_only=True)
+class Walking:
+    """How saved clips are walked through, whatever the part of them."""
+
+    caller: Caller
+    stats: PagerStats
+    page_size: int
+    overlaps: bool
+    on_decode_error: OnDecodeError | None
+
+
+class SavedClipWalk:
+    """A walk through the clips of a time range, page by page.
+
+    :param walking: How to walk.
+    :param times: The range; it may be narrowed on the way.
+    :param cursor: Where to begin; None for the beginning of the listing.
+    :param order: How the service lists, when that is known; else the walk finds out.
+    """
+
+    def __init__(
+        self,
+        walking: Walking,
+        *,
+        times: TimeRange,
+        cursor: int | None = None,
+        order: Order | None = None,
+    ) -> None:
+        self.times = times
+        self._walking = walking
+        self._order = order
+        self._clock = Clock()
+        self._cursors: CursorWalk[SavedClip] = CursorWalk(
+            page_size=walking.page_size,
+            identity=_identity,
+            cursor=cursor,
+            overlap=walking.overlaps,
+            direction=None if order is None else order.direction,
+        )
+        self._steps = self._cursors.steps()
+        self._step: Ask | Fresh[SavedClip] | None = None
+        self._is_past_range = False
+        self.skipped_to: int | None = None
+        """The cursor of the last page that `next_batch` passed over; None when it passed none."""
+
+    @property
+    def position(self) -> int | None:
+        """The cursor of the last page that was taken."""
+        return self._cursors.cursor
+
+    @property
+    def order(self) -> Order | None:
+        """How the service lists, once its answers have told."""
+        clock, direction = self._clock.learned, self._cursors.direction
+        if clock is None or direction is None or self._cursors.is_verbatim:
+            return None
+        return Order(clock, direction)
+
+    async def next_batch(self) -> ClipBatch | None:
+        """The next page with clips of the range; None at the end. After an error it goes on."""
+        self.skipped_to = None
+        while not self._is_past_range:
+            # A step stays pending until it is done with: after an error it is taken up again.
+            step = self._step or self._advance(None)
+            if isinstance(step, Ask):
+                self._advance(await self._list(step))
+            elif step is None:
+                return None
+            else:
+                batch = self._batch_of(step)
+                self._step = None
+                if batch.items:
+                    return batch
+                self.skipped_to = step.cursor
+        return None
+
+    def _advance(self, answer: Listed[SavedClip] | None) -> Ask | Fresh[SavedClip] | None:
+        try:
+            self._step = self._steps.send(answer)
+        except StopIteration:
+            self._step = None
+        except PagingError:
+            self._steps = self._cursors.steps()
+            self._step = None
+            raise
+        return self._step
+
+    async def _list(self, ask: Ask) -> Listed[SavedClip]:
+        self._walking.stats.requests += 1
+        try:
+            return await self._walking.caller.decoded_by(
+                self._decoded,
+                GET_SAVED_CLIPS,
+                {
+                    "max_page_size": ask.max_page_size,
+                    "page_timestamp_ms": ask.page_timestamp_ms,
+                },
+            )
+        except (ApiError, StatusError) as error:
+            if not (ask.is_probe and _refuses_the_parameters(error)):
+                raise
+        return refused(ask)
+
+    def _decoded(self, document: codec.Document) -> Generator[None, None, Listed[SavedClip]]:
+        try:
+            page = yield from codec.structure(document, SavedClipPage)
+        except DecodeError:
+            if self._walking.on_decode_error is None:
+                raise
+        else:
+            return Listed(page.saved_clips, page.last_evaluated_timestamp_ms, _Origin(page))
+        page, items = codec.items_one_by_one(document, SavedClipPage, "saved_clips", SavedClip)
+        bad = {id(item.model): item for item in items if item.error is not None}
+        clips = [item.model for item in items]
+        return Listed(clips, page.last_evaluated_timestamp_ms, _Origin(page, bad))
+
+    def _batch_of(self, fresh: Fresh[SavedClip]) -> Batch[SavedClip, SavedClipPage]:
+        listed: Listed[SavedClip] = fresh.listed
+        origin: _Origin = listed.origin
+        clips: deque[SavedClip] = deque()
+        for clip in fresh.items:
+            bad = origin.bad.get(id(clip))
+            if bad is None:
+                if clip in self.times:
+                    clips.append(clip)
+            elif getattr(clip, self.times.by) is None or clip in self.times:
+                self._report(bad)
+        self._walking.stats.duplicates += len(listed.items) - len(fresh.items)
+        if self._cursors.direction is not None and listed.cursor is not None:
+            self._look_for_end(listed, listed.cursor, self._cursors.direction)
+        return Batch(clips, origin.page, fresh.cursor)
+
+    def _look_for_end(self, listed: Listed[SavedClip], cursor: int, direction: int) -> None:
+        self._clock.observe(listed, direction)
+        clock = self._clock.learned if self._order is None else self._order.clock
+        if self._order is not None and self._clock.rules_out(self._order.clock):
+            raise PagingError(
+                f"the service began to list by another time than {clock}, so that windows of it"
+                " cannot be told apart; iterate the pager without sharding it"
+            )
+        self._is_past_range = clock == self.times.by and self.times.ends_before(cursor, direction)
+
+    def _report(self, bad: codec.DecodedItem[SavedClip]) -> None:
+        self._walking.stats.undecodable += 1
+        if self._walking.on_decode_error is not None and bad.error is not None:
+            self._walking.on_decode_error(bad.raw, bad.error)
+
+
+@frozen
+class _Origin:
+    """The page that clips came on, and those of them that did not decode, by identity."""
+
+    page: SavedClipPage
+    bad: Mapping[int, codec.DecodedItem[SavedClip]] = {}
+
+
+def _identity(clip: SavedClip) -> Hashable:
+    """What tells a clip from others: its uuid, or all that it says when it has none."""
+    return clip.uuid if clip.uuid is not None else codec.dumps(clip)
+
+
+def _refuses_the_parameters(error: ApiError | StatusError) -> bool:
+    """Whether the service may have refused a page for what it was asked with."""
+    about_the_caller = {401, 403, 429}
+    return isinstance(error, ApiError) or (
+        400 <= error.status < 500 and error.status not in about_the_caller
+    )

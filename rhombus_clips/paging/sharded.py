@@ -1,0 +1,255 @@
+"""Several walks through one listing, side by side, each within its own window of time.
+
+It has to be known that the cursor is a time, which one, and in which direction the listing runs. A
+scout finds that out with a few small pages. The walks start at the same time, on the guess that
+the listing runs newest first by the time that bounds it; nothing is handed out before the scout
+has said that the guess is right, and if it is wrong they start again.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import anyio
+from attrs import define, evolve, field, frozen
+
+from rhombus_clips.errors import DecodeError
+from rhombus_clips.models import SavedClip
+from rhombus_clips.paging.pager import PagerStats
+from rhombus_clips.paging.saved_clip_walk import ClipBatch, SavedClipWalk, Walking
+from rhombus_clips.protocol.clock import TimeRange
+from rhombus_clips.protocol.listed import NEWEST_FIRST
+from rhombus_clips.protocol.shards import Order, Shard, divide, steal
+
+logger = logging.getLogger("rhombus_clips")
+
+_SCOUTED_PAGES = 10
+_SCOUTED_CLIPS_A_PAGE = 20
+
+
+@define(eq=False)
+class _Window:
+    """A shard, the walk through it, and how much of it the caller has got."""
+
+    shard: Shard
+    walk: SavedClipWalk
+    handed_out_to: int | None = field(init=False)
+    on_their_way: int = 0
+    is_walked: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self.handed_out_to = self.shard.beginning
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something of it may be left to hand out."""
+        return not self.is_walked or self.on_their_way > 0
+
+
+@frozen
+class Part:
+    """A page on its way to the caller."""
+
+    batch: ClipBatch
+    window: _Window | None = None
+
+    @property
+    def clips(self) -> list[SavedClip]:
+        """Its clips that were not handed out before."""
+        return list(self.batch.items)
+
+
+def _leave_to_the_walks(_raw: Any, _error: DecodeError) -> None:
+    """What does not decode is reported by the walk in whose window it lies."""
+
+
+class ShardedClips:
+    """A listing of the clips of *times*, both of whose bounds are given, in *shards* windows."""
+
+    def __init__(self, walking: Walking, times: TimeRange, shards: int) -> None:
+        self._walking = walking
+        self._times = times
+        self._shards = shards
+        self._windows: list[_Window] = []
+        self._order: Order | None = None
+        self._failure: Exception | None = None
+        self._wanted = anyio.Event()
+        self._settled = anyio.Event()
+        self._changed = anyio.Event()
+        # No buffer: a walk goes on when the caller has taken its page.
+        self._send, self._receive = anyio.create_memory_object_stream[Part](0)
+
+    # --- the caller's side -------------------------------------------------------------------
+
+    async def next_part(self) -> Part | None:
+        """The next page of any walk; None when all is listed. Raises what a walk raised."""
+        self._wanted.set()
+        try:
+            return await self._receive.receive()
+        except anyio.EndOfStream:
+            if self._failure is not None:
+                raise self._failure from None
+            return None
+
+    def close(self) -> None:
+        """Say that the caller takes no more."""
+        self._receive.close()
+        self._send.close()
+
+    def handed_out(self, part: Part) -> int | None:
+        """Note that the caller has got all of *part*; returns where another pager would go on."""
+        if part.window is None or self._order is None:
+            return part.batch.cursor
+        part.window.on_their_way -= 1
+        part.window.handed_out_to = part.batch.cursor
+        is_newest_first = self._order.direction == NEWEST_FIRST
+        first = max if is_newest_first else min
+        last = self._times.since if is_newest_first else self._times.until
+        open_at = [
+            window.handed_out_to
+            for window in self._windows
+            if window.is_open and window.handed_out_to is not None
+        ]
+        return first(open_at, default=last)
+
+    # --- the walks' side ---------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """List everything, or until something fails, keeping the failure for the caller."""
+        with self._send:
+            await self._wanted.wait()
+            await self._keeping_failure(self._list)
+
+    async def _keeping_failure(self, job: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await job()
+        except Exception as error:  # noqa: BLE001  # raised again where the caller waits
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or error
+        self._stop()
+
+    def _stop(self) -> None:
+        """Replaced by what ends the walks that run."""
+
+    async def _list(self) -> None:
+        guess = Order(self._times.by, NEWEST_FIRST)
+        found = await self._walk_side_by_side(guess, self._scout)
+        if self._failure is not None or found == guess:
+            return
+        if found is not None and found.clock == self._times.by:
+            await self._walk_side_by_side(found)
+        else:
+            logger.info("the service's cursor is not known to be %s: one walk", self._times.by)
+            await self._walk_alone()
+
+    async def _walk_side_by_side(
+        self, order: Order, scout: Callable[[], Awaitable[Order | None]] | None = None
+    ) -> Order | None:
+        """Walk all windows, on the condition that *scout* finds the same order; returns that."""
+        found: Order | None = order
+        self._order = order
+        shards = divide(self._times, self._shards, order.direction)
+        self._windows = [self._window(shard, order) for shard in shards]
+        self._settled = anyio.Event()
+        async with anyio.create_task_group() as walks:
+            self._stop = walks.cancel_scope.cancel  # type: ignore[method-assign]
+            for window in self._windows:
+                walks.start_soon(self._walk, window)
+            if scout is not None:
+                found = await scout()
+            if found == order:
+                self._settled.set()
+            else:
+                walks.cancel_scope.cancel()
+        return found
+
+    async def _scout(self) -> Order | None:
+        """How the service lists, found out with small pages that are not handed out."""
+        found: list[Order | None] = [None]
+
+        async def scout() -> None:
+            stats = PagerStats()
+            walking = evolve(
+                self._walking,
+                stats=stats,
+                page_size=_SCOUTED_CLIPS_A_PAGE,
+                on_decode_error=_leave_to_the_walks,
+            )
+            walk = SavedClipWalk(walking, times=TimeRange(by=self._times.by))
+            try:
+                for _ in range(_SCOUTED_PAGES):
+                    if await walk.next_batch() is None or walk.order is not None:
+                        break
+            finally:
+                self._walking.stats.requests += stats.requests
+            found[0] = walk.order
+
+        await self._keeping_failure(scout)
+        return found[0]
+
+    async def _walk(self, window: _Window) -> None:
+        if self._walking.on_decode_error is not None:
+            await self._settled.wait()  # What is reported on a wrong guess would come again.
+        try:
+            await self._walk_on(window)
+        except Exception as error:  # noqa: BLE001  # raised again where the caller waits
+            await self._settled.wait()  # On a wrong guess, errors mean nothing.
+            self._fail(error)
+
+    async def _walk_on(self, window: _Window | None) -> None:
+        while window is not None:
+            while (batch := await window.walk.next_batch()) is not None:
+                times = [time for clip in batch.items if (time := self._time_of(clip)) is not None]
+                window.shard.met(len(times), max(times) - min(times))
+                await self._hand_over(Part(batch, window))
+            window.is_walked = True
+            self._note_change()
+            window = await self._next_window()
+
+    async def _hand_over(self, part: Part) -> None:
+        if part.window is not None:
+            part.window.on_their_way += 1
+            self._note_change()
+            await self._settled.wait()
+        await self._send.send(part)
+
+    async def _walk_alone(self) -> None:
+        self._windows = []
+        walk = SavedClipWalk(self._walking, times=self._times)
+        while (batch := await walk.next_batch()) is not None:
+            await self._hand_over(Part(batch))
+
+    # --- sharing the work --------------------------------------------------------------------
+
+    async def _next_window(self) -> _Window | None:
+        """Half of a window that another walk has before it; None when all is walked."""
+        while walked := [window for window in self._windows if not window.is_walked]:
+            if not self._walking.caller.budget_is_spent:
+                for window in walked:
+                    window.shard.moved_to(window.walk.position)
+                stolen = steal([window.shard for window in walked], self._walking.page_size)
+                if stolen is not None and self._order is not None:
+                    for window in walked:
+                        window.walk.times = self._times_of(window.shard)
+                    self._windows.append(self._window(stolen, self._order))
+                    return self._windows[-1]
+            await self._changed.wait()
+        return None
+
+    def _note_change(self) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _window(self, shard: Shard, order: Order) -> _Window:
+        times = self._times_of(shard)
+        walk = SavedClipWalk(self._walking, times=times, cursor=shard.beginning, order=order)
+        return _Window(shard, walk)
+
+    def _time_of(self, clip: SavedClip) -> int | None:
+        time: int | None = getattr(clip, self._times.by)
+        return time
+
+    def _times_of(self, shard: Shard) -> TimeRange:
+        return evolve(self._times, since=shard.start, until=shard.end)

@@ -1,0 +1,443 @@
+"""Pages fetched ahead, and windows side by side: the same clips, each once, and no surprise."""
+
+import asyncio
+import itertools
+from collections import Counter
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rhombus_clips import (
+    ClipSession,
+    DecodeError,
+    RateLimit,
+    RateLimitedError,
+    RhombusError,
+    ServerError,
+)
+from rhombus_clips.protocol.clock import TimeRange
+from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
+from rhombus_clips.protocol.shards import Shard, divide, steal
+from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
+
+LATE = 2_000_000_000_000
+
+
+def _uuids(clips: Any) -> list[str]:
+    return [clip.uuid for clip in clips]
+
+
+# --- ahead -----------------------------------------------------------------------------------
+
+
+async def test_prefetched_clips_are_the_pagers_own_in_its_order(fake, session) -> None:
+    expected = [clip.uuid async for clip in session.saved_clips(page_size=4)]
+    for ahead in (1, 3):
+        async with session.saved_clips(page_size=4).prefetched(ahead) as clips:
+            assert [clip.uuid async for clip in clips] == expected
+
+
+async def test_next_page_is_fetched_while_the_caller_works(fake, session) -> None:
+    async with session.saved_clips(page_size=10).prefetched() as clips:
+        async for _ in clips:
+            with anyio.fail_after(5):
+                await fake.wait_for_requests(2)
+            break
+
+
+async def test_nothing_is_sent_before_the_caller_asks(fake, session) -> None:
+    async with session.saved_clips().prefetched():
+        await asyncio.sleep(0.05)
+    async with session.saved_clips(since=1).sharded():
+        await asyncio.sleep(0.05)
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+async def test_early_exit_wastes_at_most_as_many_requests_as_pages_ahead(
+    fake, session, ahead
+) -> None:
+    pages = session.saved_clips(page_size=10).pages()
+    for _ in range(1 + ahead):
+        await anext(pages)
+    needed = len(fake.requests)
+    async with session.saved_clips(page_size=10).prefetched(ahead) as clips:
+        async for _ in clips:
+            await asyncio.sleep(0.1)
+            break
+    assert len(fake.requests) - needed == needed == 1 + ahead
+
+
+async def test_a_limit_fetches_no_page_too_many(fake, session) -> None:
+    async with session.saved_clips(page_size=5, limit=9).prefetched(3) as clips:
+        assert len([clip async for clip in clips]) == 9
+    plain = session.saved_clips(page_size=5, limit=9)
+    before = len(fake.requests)
+    assert len([clip async for clip in plain]) == 9
+    assert before == len(fake.requests) - before
+
+
+async def test_left_early_the_pager_goes_on_without_loss_or_repeat(fake, session) -> None:
+    expected = [clip.uuid async for clip in session.saved_clips(page_size=4)]
+    for taken in range(0, 30, 3):
+        pager, seen = session.saved_clips(page_size=4), list[str]()
+        async with pager.prefetched(2) as clips:
+            if taken:
+                async for clip in clips:
+                    seen.append(clip.uuid)
+                    if len(seen) == taken:
+                        await asyncio.sleep(0.005)
+                        break
+        seen += [clip.uuid async for clip in pager]
+        assert seen == expected
+
+
+async def test_cursor_of_a_pager_that_fetched_ahead_is_where_the_caller_is(fake, session) -> None:
+    pager, seen = session.saved_clips(page_size=4), list[str]()
+    async with pager.prefetched(3) as clips:
+        async for clip in clips:
+            seen.append(clip.uuid)
+            if len(seen) == 8:
+                await asyncio.sleep(0.05)
+                break
+    rest = [clip.uuid async for clip in session.saved_clips(page_size=4, cursor=pager.cursor)]
+    assert {*seen, *rest} == {clip["uuid"] for clip in fake.clips}
+
+
+async def test_error_comes_behind_the_clips_before_it_and_the_pager_goes_on(fake, session) -> None:
+    expected = [clip.uuid async for clip in session.saved_clips(page_size=4)]
+    pager, seen = session.saved_clips(page_size=4), list[str]()
+    fake.faults = [faults.Ok(), faults.Ok(), faults.Ok(), faults.BAD_STRUCTURE]
+    with pytest.raises(RhombusError) as caught:
+        async with pager.prefetched(2) as clips:
+            async for clip in clips:
+                seen.append(clip.uuid)
+                await asyncio.sleep(0.001)
+    assert seen == expected[: len(seen)]
+    assert seen
+    assert caught.value.cursor == pager.cursor
+    assert seen + [clip.uuid async for clip in pager] == expected
+
+
+class OwnError(Exception):
+    """A user's own."""
+
+
+@pytest.mark.parametrize("error", [OwnError(), KeyError("x"), SystemExit(3), GeneratorExit()])
+@pytest.mark.parametrize("door", ["prefetched", "sharded"])
+async def test_what_the_callers_block_raises_arrives_bare(session, door, error) -> None:
+    pager = session.saved_clips(page_size=4, since=1)
+    with pytest.raises(type(error)) as caught:
+        async with getattr(pager, door)() as clips:
+            async for _ in clips:
+                raise error
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("by_scope", [True, False])
+@pytest.mark.parametrize("door", ["prefetched", "sharded"])
+async def test_cancelled_it_leaves_no_task_behind(fake, session, door, by_scope) -> None:
+    fake.faults = [faults.Latency(0.03, times=None)]
+
+    async def read() -> None:
+        async with getattr(session.saved_clips(page_size=2, since=1), door)() as clips:
+            async for _ in clips:
+                pass
+
+    before = asyncio.all_tasks()
+    for milliseconds in range(0, 120, 15):
+        if by_scope:
+            with anyio.move_on_after(milliseconds / 1000) as scope:
+                await read()
+            assert scope.cancelled_caught
+        else:
+            task = asyncio.ensure_future(read())
+            await asyncio.sleep(milliseconds / 1000)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        left = {
+            task
+            for task in asyncio.all_tasks() - before
+            if "rhombus_clips" in repr(task.get_coro()) and "testing" not in repr(task.get_coro())
+        }
+        assert left == set()
+
+
+async def test_iterator_that_outlives_its_block_is_over(session) -> None:
+    async with session.saved_clips().prefetched() as clips:
+        await anext(clips)
+    with pytest.raises(StopAsyncIteration):
+        await anext(clips)
+
+
+@pytest.mark.parametrize("ahead", [0, -1, True, 1.5])
+async def test_ahead_has_to_be_a_whole_number(session, ahead) -> None:
+    with pytest.raises((ValueError, TypeError), match="ahead"):
+        async with session.saved_clips().prefetched(ahead):
+            pass
+
+
+# --- windows, as rules -----------------------------------------------------------------------
+
+
+@given(st.integers(0, 1000), st.integers(1, 5000), st.integers(1, 70), st.sampled_from((-1, 1)))
+def test_windows_cover_the_range_once(start, length, shards, direction) -> None:
+    times = TimeRange(by="timestamp_ms", since=start, until=start + length)
+    windows = sorted((shard.start, shard.end) for shard in divide(times, shards, direction))
+    assert windows[0][0] == start
+    assert windows[-1][1] == start + length
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(windows))
+
+
+@given(
+    st.sampled_from((NEWEST_FIRST, OLDEST_FIRST)),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 300)), min_size=1, max_size=5),
+)
+def test_what_is_stolen_lies_before_the_walk_and_is_left_out_there(direction, moves) -> None:
+    shard = Shard(0, 10_000, direction)
+    for cursor, clips in moves:
+        shard.moved_to(cursor)
+        shard.met(clips, 100)
+    stolen = steal([shard], page_size=1)
+    if stolen is None:
+        return
+    windows = sorted([(shard.start, shard.end), (stolen.start, stolen.end)])
+    assert windows[0][0] == 0
+    assert windows[1][1] == 10_000
+    assert windows[0][1] == windows[1][0]
+    assert shard.start <= shard.position <= shard.end
+    assert stolen.left == stolen.end - stolen.start
+    assert abs(stolen.left - shard.left) <= 1
+
+
+def test_the_busiest_is_stolen_from_and_a_last_page_from_nobody() -> None:
+    sparse, dense = Shard(0, 1000, NEWEST_FIRST), Shard(1000, 2000, NEWEST_FIRST)
+    sparse.moved_to(900)
+    sparse.met(1, 100)
+    dense.moved_to(1900)
+    dense.met(300, 100)
+    stolen = steal([sparse, dense], page_size=100)
+    assert stolen is not None
+    assert (stolen.start, stolen.end) == (1000, 1450)
+    dense.moved_to(1451)
+    assert steal([sparse, dense], page_size=100) is None
+
+
+# --- windows, through sockets ----------------------------------------------------------------
+
+LISTINGS = [
+    Listing(newest_first=newest, inclusive=inclusive, last_page=last, largest_page=largest)
+    for newest in (True, False)
+    for inclusive in (True, False)
+    for last, largest in ((LastPage.NULL, None), (LastPage.EMPTY, None), (LastPage.REPEATED, 7))
+]
+
+
+def _clips(times: list[int], *, created: bool = True) -> list[dict[str, Any]]:
+    return [
+        {
+            "uuid": f"clip-{number}",
+            "timestampMs": time,
+            "createdAtMs": 5000 + (time * 7919) % 100_003 if created else None,
+        }
+        for number, time in enumerate(times)
+    ]
+
+
+async def _sharded(session: ClipSession, shards: int = 8, **range_: Any) -> list[Any]:
+    async with session.saved_clips(**range_).sharded(shards) as clips:
+        return [clip.uuid async for clip in clips]
+
+
+@pytest.mark.parametrize("listing", LISTINGS, ids=str)
+async def test_sharded_lists_every_clip_once_however_the_service_lists(connect, listing) -> None:
+    times = [100 + 37 * number for number in range(150)]
+    times += [times[20]] * 4 + [times[100]] * 3  # several cameras, one moment
+    async with FakeRhombus(_clips(times), listing=listing) as fake, connect(fake) as session:
+        for shards in (1, 3, 8):
+            found = await _sharded(session, shards, since=1, until=10_000, page_size=10)
+            assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+@settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+)
+@given(
+    times=st.lists(st.integers(1000, 1400), max_size=80),
+    newest_first=st.booleans(),
+    inclusive=st.booleans(),
+    is_time=st.booleans(),
+    clock=st.sampled_from(["timestamp_ms", "created_at_ms"]),
+    last=st.sampled_from(LastPage),
+    shards=st.integers(1, 9),
+    bounds=st.tuples(st.integers(900, 1300), st.integers(1100, 1500)),
+)
+def test_sharded_lists_what_the_pager_lists(
+    connect, times, newest_first, inclusive, is_time, clock, last, shards, bounds
+) -> None:
+    listing = Listing(
+        newest_first=newest_first,
+        inclusive=inclusive,
+        is_time=is_time,
+        clock=clock,
+        last_page=last,
+    )
+
+    async def compare() -> None:
+        async with FakeRhombus(_clips(times), listing=listing) as fake, connect(fake) as session:
+            since, until = bounds
+            plain = session.saved_clips(since=since, until=until, page_size=7)
+            try:
+                expected = Counter([clip.uuid async for clip in plain])
+            except RhombusError:
+                return
+            found = await _sharded(session, shards, since=since, until=until, page_size=7)
+            assert Counter(found) == expected
+
+    asyncio.run(compare())
+
+
+async def test_where_the_cursor_is_another_time_one_walk_lists_all(connect, caplog) -> None:
+    listing = Listing(clock="created_at_ms")
+    caplog.set_level("INFO", logger="rhombus_clips")
+    async with FakeRhombus(120, listing=listing) as fake, connect(fake) as session:
+        found = await _sharded(session, since=1)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+    assert "one walk" in caplog.text
+
+
+async def test_most_clips_in_little_time_are_shared_among_the_walks(connect) -> None:
+    """Without stealing, two walks of eight would do all the work."""
+    times = [1_000_000 + number for number in range(900)] + list(range(1000, 1_000_000, 10_000))
+    async with FakeRhombus(_clips(times)) as fake, connect(fake) as session:
+        fake.faults = [faults.Latency(0.02, times=None)]
+        begun = anyio.current_time()
+        found = await _sharded(session, since=1, until=1_100_000, page_size=10)
+        rounds = (anyio.current_time() - begun) / 0.02
+    assert len(found) == len(set(found)) == 1000
+    # A hundred pages one after the other would be a hundred rounds.
+    assert rounds < 60
+
+
+async def test_walks_stop_dividing_when_the_rate_budget_is_spent(connect) -> None:
+    times = [1_000_000 + number for number in range(300)]
+    limit = RateLimit(per_second=200, burst=1)
+    async with FakeRhombus(_clips(times)) as fake, connect(fake, rate=limit) as session:
+        pager = session.saved_clips(since=1, until=1_100_000, page_size=10)
+        async with pager.sharded(8) as clips:
+            assert len([clip async for clip in clips]) == 300
+    # Eight windows, thirty pages, two for the scout, and ends: no windows beside these.
+    assert len(fake.requests) <= 30 + 8 + 8
+
+
+async def test_a_slow_caller_is_not_run_away_from(connect) -> None:
+    """One page of each walk is fetched at most, whatever there is."""
+    evenly = _clips(list(range(1000, 2000)))
+    async with (
+        FakeRhombus(evenly) as fake,
+        connect(fake) as session,
+        session.saved_clips(since=1000, until=2000, page_size=10).sharded(4) as clips,
+    ):
+        await anext(clips)
+        await asyncio.sleep(0.3)
+        scouted = sum(request.json["maxPageSize"] != 10 for request in fake.requests)
+        assert len(fake.requests) - scouted <= 4 + 1
+
+
+async def test_sharded_keeps_its_limit_and_its_cursor_covers_the_rest(connect) -> None:
+    for newest_first in (True, False):
+        listing = Listing(newest_first=newest_first)
+        async with FakeRhombus(200, listing=listing) as fake, connect(fake) as session:
+            for limit in (1, 37, 120, 199):
+                pager = session.saved_clips(since=1, page_size=9, limit=limit)
+                async with pager.sharded(5) as clips:
+                    seen = [clip.uuid async for clip in clips]
+                assert len(seen) == len(set(seen)) == limit
+                rest = session.saved_clips(since=1, page_size=9, cursor=pager.cursor)
+                found = {*seen, *[clip.uuid async for clip in rest]}
+                assert found == {clip["uuid"] for clip in fake.clips}
+
+
+async def test_error_of_one_walk_ends_all_and_arrives_bare(fake, session) -> None:
+    for number in range(12):
+        fake.faults = [faults.Ok() for _ in range(number)] + [faults.INTERNAL_ERROR] * 2
+        pager = session.saved_clips(since=1, page_size=4)
+        seen = list[str]()
+        try:
+            async with pager.sharded(3) as clips:
+                async for clip in clips:
+                    seen.append(clip.uuid)
+        except ServerError as error:
+            assert error.cursor == pager.cursor
+        assert len(seen) == len(set(seen))
+        rest = session.saved_clips(since=1, page_size=4, cursor=pager.cursor)
+        fake.faults = []
+        found = {*seen, *[clip.uuid async for clip in rest]}
+        assert found == {clip["uuid"] for clip in fake.clips}
+
+
+async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(connect) -> None:
+    clips = _clips(list(range(1000, 2000, 10)))
+    clips[50]["durationSec"] = "long"
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        with pytest.raises(DecodeError):
+            await _sharded(session, since=1, until=3000, page_size=10)
+        reported = list[Any]()
+        found = await _sharded(
+            session,
+            since=1,
+            until=3000,
+            page_size=10,
+            on_decode_error=lambda raw, _: reported.append(raw["uuid"]),
+        )
+        assert len(found) == 99
+        assert reported == ["clip-50"]
+
+
+async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monkeypatch) -> None:
+    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.01)
+    monkeypatch.setattr("rhombus_clips.testing.bucket.math.ceil", lambda _: 0)
+    rate = RateLimit(per_second=100, burst=5)
+    async with FakeRhombus(200, rate=rate) as fake, connect(fake) as session:
+        try:
+            found = await _sharded(session, since=1, page_size=10)
+        except RateLimitedError:
+            pytest.skip("the service refused five times in a row")
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "shards", "error"),
+    [
+        ({}, 8, "since"),
+        ({"since": 1, "cursor": 5}, 8, "cursor"),
+        ({"since": 1}, 0, "shards"),
+        ({"since": 1}, 65, "shards"),
+    ],
+)
+async def test_what_cannot_be_sharded_is_refused_at_once(
+    fake, session, settings_, shards, error
+) -> None:
+    with pytest.raises(ValueError, match=error):
+        async with session.saved_clips(**settings_).sharded(shards):
+            pass
+    assert fake.requests == []
+
+
+async def test_sharded_pager_is_used_up(session) -> None:
+    pager = session.saved_clips(since=1)
+    async with pager.sharded(2) as clips:
+        await anext(clips)
+        with pytest.raises(RuntimeError, match="sharded"):
+            pager.pages()
+    with pytest.raises(RuntimeError, match="sharded"):
+        aiter(pager)
+    begun = session.saved_clips(since=1)
+    await begun.collect(1)
+    with pytest.raises(RuntimeError, match="beginning"):
+        async with begun.sharded():
+            pass
