@@ -61,7 +61,8 @@ def service_elsewhere(serve: Serve, *arguments: object) -> Generator[Elsewhere, 
         yield elsewhere
         ours.send("over")
         if ours.poll(_SECONDS_TO_STOP):
-            elsewhere.report = ours.recv()
+            with suppress(EOFError):  # Not every service has something to report.
+                elsewhere.report = ours.recv()
         process.join(_SECONDS_TO_STOP)
     finally:
         ours.close()

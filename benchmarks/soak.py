@@ -174,13 +174,13 @@ def watch_pauses(session: ClipSession, tally: Tally) -> None:
     # ruff: noqa: SLF001  # to see inside
     pacing = session._call._pacing
     session._transport.open()._trace_configs.append(tracing(tally))
-    pause = pacing.pause
+    pause = pacing.begin_pause
 
     def counted(seconds: float) -> None:
         tally.pauses += pacing.delay() == 0
         pause(seconds)
 
-    pacing.pause = counted  # type: ignore[method-assign]
+    pacing.begin_pause = counted  # type: ignore[method-assign]
     tally.is_pause_on = lambda: pacing.delay() > 0
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, TypeVar, cast
 
-import anyio
 from attrs import define, field
 from tenacity import (
     AsyncRetrying,
@@ -102,7 +101,7 @@ class Caller:
             self._pacing,
             self._turns,
             self._secret,
-            deadline=anyio.current_time() + self._timeout.total,
+            deadline=time.monotonic() + self._timeout.total,
         )
         try:
             document = await self._answer_of_endpoint_or_successor(call)
@@ -156,7 +155,7 @@ class Caller:
             error = state.outcome and state.outcome.exception()
             if isinstance(error, RateLimitedError):
                 # One pause for all tasks: the budget is the organization's, not the call's.
-                self._pacing.pause(max(error.retry_after or 0.0, seconds))
+                self._pacing.begin_pause(max(error.retry_after or 0.0, seconds))
                 return self._pacing.delay()
             return seconds
 
@@ -184,7 +183,7 @@ class _Call:
     _server_errors: int = field(default=0, init=False)
 
     def seconds_left(self) -> float:
-        return self.deadline - anyio.current_time()
+        return self.deadline - time.monotonic()
 
     def may_go_on(self, error: BaseException) -> bool:
         # What the session's own pacing refused was not refused by the service, and must not
@@ -198,10 +197,11 @@ class _Call:
     async def attempt(self) -> Document:
         """Send the request once and return its answer, which is an object and no failure."""
         self.was_admitted = False
-        await self.pacing.admit(self.deadline)
+        if not self.pacing.start_at_once():
+            await self.pacing.admit(self.deadline)
         self.was_admitted = True
         self.attempts += 1
-        started = time.perf_counter()
+        started = time.monotonic()
         outcome: object = "cancelled"
         try:
             reply = await self.transport.post(
@@ -213,17 +213,19 @@ class _Call:
             raise
         finally:
             self.pacing.finished()
-            logger.debug(
-                "%s: %s in %.0f ms, attempt %d",
-                self.endpoint.path,
-                outcome,
-                (time.perf_counter() - started) * 1000,
-                self.attempts,
-            )
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug(
+                    "%s: %s in %.0f ms, attempt %d",
+                    self.endpoint.path,
+                    outcome,
+                    (time.monotonic() - started) * 1000,
+                    self.attempts,
+                )
         if not is_success(reply):
             self._server_errors += reply.status == 500
             raise status_error(reply)
-        await self.turns.turn()
+        if not self.turns.has_room:
+            await self.turns.turn()
         with self.turns:
             document = Document.of(reply.body)
             warning = warning_of(open_envelope(document.tree))

@@ -9,6 +9,8 @@ each round that is answered: whatever is on its way when the budget runs dry is 
 import asyncio
 import math
 import random
+from collections.abc import Awaitable
+from time import monotonic
 
 import anyio
 
@@ -33,18 +35,18 @@ class Pacing:
         self._closed = asyncio.Event()
         self._paused_until = -math.inf
 
-    def pause(self, seconds: float) -> None:
+    def begin_pause(self, seconds: float) -> None:
         """Let no request start for *seconds* from now; a longer pause that is on stays."""
         if not self._is_paused():
             self._at_once = max(1.0, min(self._at_once, self._in_flight + 1) / 2)
-        self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
+        self._paused_until = max(self._paused_until, monotonic() + seconds)
 
     def delay(self) -> float:
         """How long to wait before a request may start, in seconds; 0 when no pause is on.
 
         Two callers get different answers, so that they do not start again in one instant.
         """
-        left = self._paused_until - anyio.current_time()
+        left = self._paused_until - monotonic()
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
 
     @property
@@ -53,7 +55,14 @@ class Pacing:
         return self._at_once < self._connections or self._seconds_to_wait() > 0
 
     def _is_paused(self) -> bool:
-        return self._paused_until > anyio.current_time()
+        return self._paused_until > monotonic()
+
+    def start_at_once(self) -> bool:
+        """Start a request if nothing holds it up, which is as good as being admitted."""
+        if self._is_paused() or self._queue.locked() or self._seconds_to_wait() > 0:
+            return False
+        self._start()
+        return True
 
     async def admit(self, deadline: float) -> None:
         """Wait until a request may start, at most until *deadline* on the loop's clock.
@@ -64,7 +73,7 @@ class Pacing:
         """
         await self._wait_out_pause(deadline)
         if self._queue.locked() or self._seconds_to_wait() > 0:
-            with anyio.move_on_after(deadline - anyio.current_time()) as scope:
+            with anyio.move_on_after(deadline - monotonic()) as scope:
                 await self._take_turn()
             if scope.cancelled_caught:
                 raise DeadlineExceededError(
@@ -78,8 +87,11 @@ class Pacing:
             self.finished()
             raise
 
-    async def pause_is_over(self) -> None:
-        """Wait until no pause is on."""
+    def pause(self) -> Awaitable[None] | None:
+        """What to wait for until no pause is on; None when none is."""
+        return self._wait_for_end_of_pause() if self._is_paused() else None
+
+    async def _wait_for_end_of_pause(self) -> None:
         while delay := self.delay():
             await self.sleep(delay)
 
@@ -104,14 +116,14 @@ class Pacing:
         if self._at_once < self._connections and not self._is_paused():
             self._at_once = min(self._connections, self._at_once + 1 / self._at_once)
         if self._bucket is not None:
-            self._bucket.finish(anyio.current_time())
+            self._bucket.finish(monotonic())
         self._answered.set()
 
     def _seconds_to_wait(self) -> float:
         """How long until a request may start; infinite until one in flight is answered."""
         if self._in_flight + 1 > self._at_once:
             return math.inf
-        return self._bucket.seconds_to_wait(anyio.current_time()) if self._bucket else 0.0
+        return self._bucket.seconds_to_wait(monotonic()) if self._bucket else 0.0
 
     def _start(self) -> None:
         self._in_flight += 1
@@ -131,7 +143,7 @@ class Pacing:
 
     async def _wait_out_pause(self, deadline: float) -> None:
         while delay := self.delay():
-            left = deadline - anyio.current_time()
+            left = deadline - monotonic()
             if delay > left:
                 raise RateLimitedError(
                     f"the session pauses for another {delay:.1f} s because the service asked for"
@@ -140,5 +152,5 @@ class Pacing:
                     retry_after=delay,
                 )
             await self.sleep(delay)
-        if anyio.current_time() >= deadline:
+        if monotonic() >= deadline:
             raise DeadlineExceededError("no time was left to send the request")

@@ -101,7 +101,7 @@ class ClipSession:
             http=http,
             timeout=timeout,
             max_response_bytes=max_response_bytes,
-            before_sending=pacing.pause_is_over,
+            pause=pacing.pause,
         )
         self._call = Caller(self._transport, pacing, retry, timeout, secret=api_key)
 

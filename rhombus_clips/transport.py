@@ -3,11 +3,13 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
 
 from rhombus_clips.errors import (
     ConfigurationError,
@@ -25,6 +27,9 @@ from rhombus_clips.protocol.retry import Timeout, parse_retry_after
 # connection that is being closed: aiohttp resends only idempotent verbs, and ours are all POST.
 _KEEPALIVE_SECONDS = 10.0
 _CONNECTIONS = 100
+
+# A first attempt gets the whole call's timeout, made once, though a moment of it is over.
+_SAME_SECONDS = 0.01
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -62,12 +67,28 @@ def connections_of(http: aiohttp.ClientSession | None) -> float:
     return min((limit for limit in limits if limit > 0), default=math.inf)
 
 
-def _request_class(before_sending: Callable[[], Awaitable[None]]) -> type[aiohttp.ClientRequest]:
+def _proxy_of_environment(base_url: str) -> dict[str, Any]:
+    """The proxy that the environment names for *base_url*, as arguments of a client session.
+
+    Looked up once: aiohttp's ``trust_env`` asks environment and ``.netrc`` with every request, in
+    a thread, which costs more than the rest of a call. A proxy for plain http would see the key;
+    and nothing on the loopback needs one.
+    """
+    url = urlsplit(base_url)
+    proxy = URL(getproxies().get("https", ""))
+    if url.scheme != "https" or proxy.scheme != "http" or proxy_bypass(url.hostname or ""):
+        return {}
+    auth = None if proxy.user is None else aiohttp.BasicAuth(proxy.user, proxy.password or "")
+    return {"proxy": proxy.with_user(None), "proxy_auth": auth}
+
+
+def _request_class(pause: Callable[[], Awaitable[None] | None]) -> type[aiohttp.ClientRequest]:
     class Request(aiohttp.ClientRequest):
-        """A request that, when it has its connection, waits once more before it goes out."""
+        """A request that waits out a pause which began while it got its connection."""
 
         async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-            await before_sending()
+            if (end_of_pause := pause()) is not None:
+                await end_of_pause
             return await super().send(conn)
 
     return Request
@@ -84,17 +105,17 @@ class Transport:
         http: aiohttp.ClientSession | None,
         timeout: Timeout,
         max_response_bytes: int,
-        before_sending: Callable[[], Awaitable[None]],
+        pause: Callable[[], Awaitable[None] | None],
     ) -> None:
         self._base = base_url
-        self._headers = {
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-            **headers,
-        }
+        self._headers = CIMultiDict(
+            {"Accept": "application/json", "Content-Type": "application/json", **headers}
+        )
+        self._urls: dict[str, URL] = {}
         self._timeout = timeout
+        self._whole_call = self._timeout_after(timeout.total)
         self._max_response_bytes = max_response_bytes
-        self._before_sending = before_sending
+        self._pause = pause
         self._http = http
         self._owns_http = http is None
         self.is_closed = False
@@ -109,9 +130,8 @@ class Transport:
                     limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # A proxy for plain http would see the key; and nothing on the loopback needs one.
-                trust_env=self._base.startswith("https:"),
-                request_class=_request_class(self._before_sending),
+                **_proxy_of_environment(self._base),
+                request_class=_request_class(self._pause),
             )
         return self._http
 
@@ -132,28 +152,19 @@ class Transport:
         http = self.open()
         if seconds <= 0:
             raise DeadlineExceededError("no time was left to send the request")
-        # aiohttp's own timer covers the body too, a garbled chunk that hangs its parser
-        # included, and costs less than a cancel scope around the call.
-        timeout = aiohttp.ClientTimeout(
-            total=seconds,
-            sock_connect=self._timeout.connect,
-            sock_read=self._timeout.read,
-            ceil_threshold=math.inf,
-        )
         try:
             async with http.post(
-                self._base + path,
+                self._url(path),
                 data=body,
                 headers=self._headers,
-                timeout=timeout,
+                timeout=self._client_timeout(seconds),
                 allow_redirects=False,
                 raise_for_status=False,
             ) as response:
-                retry_after = response.headers.get("Retry-After")
                 return Reply(
                     status=response.status,
                     body=await self._read(response),
-                    retry_after=parse_retry_after(retry_after, datetime.now(UTC)),
+                    retry_after=parse_retry_after(response.headers.get("Retry-After")),
                     location=response.headers.get("Location"),
                 )
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
@@ -169,6 +180,27 @@ class Transport:
             failure = _closed_under_way()
         raise failure
 
+    def _url(self, path: str) -> URL:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = URL(self._base + path)
+        return url
+
+    def _client_timeout(self, seconds: float) -> aiohttp.ClientTimeout:
+        # aiohttp's own timer covers the body too, a garbled chunk that hangs its parser
+        # included, and costs less than a cancel scope around the call.
+        if seconds > self._timeout.total - _SAME_SECONDS:
+            return self._whole_call
+        return self._timeout_after(seconds)
+
+    def _timeout_after(self, seconds: float) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(
+            total=seconds,
+            sock_connect=self._timeout.connect,
+            sock_read=self._timeout.read,
+            ceil_threshold=math.inf,
+        )
+
     @property
     def _was_closed(self) -> bool:
         return self.is_closed or (self._http is not None and self._http.closed)
@@ -182,7 +214,7 @@ class Transport:
         size = response.content_length or 0
         if size <= limit:
             size = 0
-            async for chunk in response.content.iter_any():
+            while chunk := await response.content.readany():
                 chunks.append(chunk)
                 size += len(chunk)
                 if size > limit:

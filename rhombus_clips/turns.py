@@ -24,9 +24,14 @@ class DecodingTurns:
         self._will_renew = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def has_room(self) -> bool:
+        """Whether `turn` would wait for nothing."""
+        return self._left > 0 and not self._waiting
+
     async def turn(self) -> None:
         """Wait for a turn of the loop that has room for more decoding."""
-        if self._left > 0 and not self._waiting:
+        if self.has_room:
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -45,7 +50,9 @@ class DecodingTurns:
         seconds = time.perf_counter() - self._started
         self._left -= seconds
         self._usual += _SMOOTHING * (seconds - self._usual)
-        self._renew_later()
+        # What was hardly spent need not be renewed: that costs a turn of its own.
+        if self._left < _SECONDS_A_TURN / 2:
+            self._renew_later()
 
     def _renew_later(self) -> None:
         if not self._will_renew:

@@ -175,7 +175,7 @@ async def test_call_that_gets_its_connection_within_a_pause_goes_out_after_it(
 
     async def pausing_connect(*arguments: Any) -> Any:
         connection = await connect(*arguments)
-        pacing.pause(0.2)
+        pacing.begin_pause(0.2)
         return connection
 
     monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", pausing_connect)
@@ -202,11 +202,11 @@ async def test_fewer_calls_are_let_out_at_once_after_a_refusal_and_ever_more_aga
 
     assert await count_let_out() == 16
     pacing.finished()
-    pacing.pause(0.01)
-    pacing.pause(0.01)  # Another refusal of the same round does not count twice.
+    pacing.begin_pause(0.01)
+    pacing.begin_pause(0.01)  # Another refusal of the same round does not count twice.
     while pacing._in_flight:
         pacing.finished()
-    await pacing.pause_is_over()
+    await pacing._wait_for_end_of_pause()
     assert await count_let_out() == 8
     let_out = []
     for _ in range(12):
@@ -386,8 +386,8 @@ async def test_client_side_rate_without_room_raises_at_the_deadline(fake, connec
 
 async def test_longer_pause_is_not_cut_short_by_a_shorter_one() -> None:
     pacing = Pacing(None, connections=1)
-    pacing.pause(10)
-    pacing.pause(0.001)
+    pacing.begin_pause(10)
+    pacing.begin_pause(0.001)
     assert pacing.delay() > 9
 
 

@@ -87,7 +87,7 @@ async def test_request_that_a_pause_keeps_from_starting_gives_its_token_back() -
     pacing = Pacing(RateLimit(per_second=1, burst=1), connections=1)
 
     async def late_pause() -> None:
-        pacing.pause(50)
+        pacing.begin_pause(50)
 
     deadline = anyio.current_time() + 1
     async with anyio.create_task_group() as tasks:

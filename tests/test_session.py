@@ -25,6 +25,7 @@ from rhombus_clips import (
     RhombusError,
     SessionClosedError,
     StatusError,
+    Timeout,
 )
 from rhombus_clips.testing import FakeRhombus, UnknownClip, faults
 
@@ -428,3 +429,35 @@ async def test_debug_log_has_one_line_per_attempt_and_no_key(fake, session, capl
     ]
     assert lines[1].endswith("attempt 2")
     assert fake.api_key not in caplog.text
+
+
+async def _hearing(heard: list[bytes]) -> asyncio.Server:
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    return await asyncio.start_server(hear, "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize("passed_by", ["", "api2.rhombussystems.com"])
+async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
+    monkeypatch, passed_by
+) -> None:
+    heard = list[bytes]()
+    async with await _hearing(heard) as server:
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://someone:secret@127.0.0.1:{port}")
+        monkeypatch.setenv("NO_PROXY", passed_by)
+        session = ClipSession("K" * 22, retry=RetryPolicy(attempts=1), timeout=Timeout(total=2))
+        async with session:
+            http = session._transport.open()
+            assert http._default_proxy is None if passed_by else http._default_proxy is not None
+            if passed_by:
+                return
+            with pytest.raises(ConnectError, match="403"):
+                await session.get_saved_clips()
+    assert b"CONNECT api2.rhombussystems.com:443" in heard[0]
+    assert b"Proxy-Authorization: Basic" in heard[0]
+    assert b"KKKK" not in heard[0]

@@ -27,6 +27,7 @@ from rhombus_clips.codec.strict import (
     wire_fields,
     without_none,
 )
+from rhombus_clips.codec.text import parse, render
 from rhombus_clips.models import Extra, Model, OpenEnum
 from rhombus_clips.models.base import NO_EXTRA
 
@@ -121,7 +122,7 @@ class _Writer:
     def model(self, variable: str, model: type[Model]) -> Iterator[str]:
         """*variable* holds an object that becomes a *model*."""
         fields = attrs.fields_dict(model)
-        wire = {name: wire for name, wire, _ in wire_fields(model)}
+        wire = _wire_names(model)
         local = {name: self._local(name) for name in wire}
         absent = self._name("absent", dict.fromkeys(wire.values()))
         pick = f"{', '.join(local.values())} = {self._name('pick', itemgetter(*wire.values()))}"
@@ -167,9 +168,9 @@ class _Writer:
         elif is_map(kind):
             yield from self._map(variable, get_args(kind)[1])
         elif is_model(kind) and _wraps_one_string(kind):
-            ((name, wire, _),) = wire_fields(kind)
-            shared = self._name("shared", _Wrapped(kind, name))
-            yield f"if len({variable}) == 1: {variable} = {shared}[{variable}['{wire}']]"
+            ((name, wire),) = _wire_names(kind).items()
+            shared, key = self._name("shared", _Wrapped(kind, name)), self._name("key", wire)
+            yield f"if len({variable}) == 1: {variable} = {shared}[{variable}[{key}]]"
             yield "else:"
             yield from _indented(self.model(variable, kind))
         elif is_model(kind) and len(wire_fields(kind)) <= _MOST_INLINED:
@@ -205,6 +206,16 @@ class _Writer:
         name = f"{meaning}_{next(self._numbers)}"
         self.names[name] = thing
         return name
+
+
+def _wire_names(model: type[Model]) -> dict[str, str]:
+    """Wire name of each field: the very strings that the parser makes, when it keeps its keys.
+
+    A dictionary finds a key that is the same object without comparing text.
+    """
+    names = {name: wire for name, wire, _ in wire_fields(model)}
+    keys: list[str] = list(parse(render(dict.fromkeys(names.values()))))
+    return dict(zip(names, keys, strict=True))
 
 
 def _wraps_one_string(model: type[Model]) -> bool:

@@ -5,6 +5,7 @@ letters), so every hook that a model can reach is replaced here.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, TypeGuard, get_args, get_origin
 
 import attrs
@@ -54,6 +55,7 @@ class MismatchError(Exception):
         )
 
 
+@cache
 def wire_name(name: str) -> str:
     """The vendor's case of a Python name: ``sha256_hex`` is ``sha256Hex`` on the wire."""
     first, *rest = name.split("_")

@@ -5,7 +5,7 @@ verb. Nothing that changes something is resent once it may have been received.
 """
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from attrs import Attribute, field, frozen
@@ -110,17 +110,18 @@ def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
     )
 
 
-def parse_retry_after(header: str | None, now: datetime) -> float | None:
+def parse_retry_after(header: str | None, now: datetime | None = None) -> float | None:
     """Seconds to wait, from a ``Retry-After`` header: a number or an HTTP date.
 
-    None when it is absent or says neither. Never below 0 nor above 300 s.
+    None when it is absent or says neither. Never below 0 nor above 300 s. *now* is the present
+    moment unless given.
     """
     if header is None:
         return None
     try:
         seconds = float(header)
     except ValueError:
-        seconds = _seconds_until(header, now)
+        seconds = _seconds_until(header, now or datetime.now(UTC))
     if math.isnan(seconds):
         return None
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)

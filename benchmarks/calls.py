@@ -1,0 +1,83 @@
+"""One call after the other, without latency: what a client adds to the wire."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import aiohttp
+import orjson
+
+from benchmarks import generated
+from benchmarks.decoding import with_pydantic
+from benchmarks.elsewhere import service_elsewhere
+from benchmarks.measuring import Row, at_least, at_most, compare, side_by_side
+from benchmarks.service import Setting, serve
+from rhombus_clips import ClipSession
+
+API_KEY = "A" * 22
+HEADERS = {"x-auth-scheme": "api-token", "x-auth-apikey": API_KEY}
+SAVED_CLIPS = "/api/event/getSavedClipsV2"
+
+
+async def measure(*, quick: bool) -> list[Row]:
+    """Rows for an answer of one clip, and for one of a hundred."""
+    with service_elsewhere(serve, Setting()) as service:
+        return [
+            *await _calls(service.address, 1, calls=50, rounds=15 if quick else 100),
+            *await _calls(service.address, 100, calls=5, rounds=30 if quick else 150),
+        ]
+
+
+async def _calls(url: str, clips: int, *, calls: int, rounds: int) -> list[Row]:
+    import httpx  # noqa: PLC0415  # a peer
+
+    validate = with_pydantic()
+    body = {"maxPageSize": clips}
+    async with (
+        ClipSession(API_KEY, base_url=url) as session,
+        aiohttp.ClientSession(headers=HEADERS) as raw,
+        httpx.AsyncClient(headers=HEADERS, trust_env=False) as client,
+        generated.clients(url, HEADERS) as others,
+    ):
+
+        async def ours() -> None:
+            await session.get_saved_clips(max_page_size=clips)
+
+        async def raw_aiohttp() -> None:
+            async with raw.post(url + SAVED_CLIPS, json=body) as response:
+                orjson.loads(await response.read())
+
+        async def raw_aiohttp_json() -> None:
+            async with raw.post(url + SAVED_CLIPS, json=body) as response:
+                json.loads(await response.read())
+
+        async def httpx_pydantic() -> None:
+            response = await client.post(url + SAVED_CLIPS, json=body)
+            validate(response.content)
+
+        def repeated(call: Callable[[], Any]) -> Callable[[int], Any]:
+            async def repeat(_: int) -> None:
+                for _ in range(calls):
+                    await call()
+
+            return repeat
+
+        candidates = {
+            "ours": ours,
+            "aiohttp + orjson": raw_aiohttp,
+            "aiohttp + json": raw_aiohttp_json,
+            "httpx + pydantic": httpx_pydantic,
+            **{name: lambda list_=list_: list_(clips, None) for name, list_ in others.items()},
+        }
+        samples = await side_by_side(
+            {name: repeated(call) for name, call in candidates.items()}, rounds
+        )
+    one = clips == 1
+    targets = {
+        "aiohttp + orjson": at_most(1.15) if one else None,
+        "aiohttp + json": None,
+        "httpx + pydantic": at_least(4) if one else None,
+        **{name: at_least(2) for name in others},
+    }
+    section = f"one call, {clips} clip{'s' if clips > 1 else ''}"
+    return compare(section, samples, targets, scale=1e6 / calls, unit="µs/call")
