@@ -79,11 +79,11 @@ class Caller:
         self._pacing.close()
         await self._transport.aclose()
 
-    async def __call__(
+    def __call__(
         self, endpoint: Endpoint[AnswerT], parameters: Mapping[str, object]
-    ) -> AnswerT:
+    ) -> Awaitable[AnswerT]:
         """Call *endpoint* and decode its answer."""
-        return await self.decoded_by(
+        return self.decoded_by(
             lambda document: codec.structure(document, endpoint.answer), endpoint, parameters
         )
 
@@ -104,7 +104,10 @@ class Caller:
             deadline=time.monotonic() + self._timeout.total,
         )
         try:
-            document = await self._answer_of_endpoint_or_successor(call)
+            document = await call.attempt_or_failure()
+            if isinstance(document, RhombusError):
+                # A call that succeeds at once never comes here, and so pays nothing for retries.
+                document = await self._after_failure(call, document)
             return await self._taking_turns(decode(document))
         except RhombusError as error:
             safe = call.endpoint.safe
@@ -124,28 +127,19 @@ class Caller:
                 return cast("ResultT", end.value)
             await self._turns.turn()
 
-    async def _answer_of_endpoint_or_successor(self, call: "_Call") -> Document:
+    async def _after_failure(self, call: "_Call", failure: RhombusError) -> Document:
+        """The answer of more attempts, or of the endpoint that took over."""
         endpoint = call.endpoint
         try:
-            return await self._answer(call)
+            return await self._retrying(call)(call.attempts_after(failure))
         except StatusError as error:
             if endpoint.successor is None or error.status not in _GONE:
                 raise
         call.endpoint = endpoint.successor
-        answer = await self._answer(call)
+        answer = await self._retrying(call)(call.attempt)
         logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
         self._taken_over[endpoint.path] = call.endpoint
         return answer
-
-    async def _answer(self, call: "_Call") -> Document:
-        try:
-            return await call.attempt()
-        except RhombusError as error:
-            if not call.may_go_on(error):
-                raise
-            first_failure = error
-        # A call that succeeds at once never comes here, and so pays nothing for retries.
-        return await self._retrying(call)(call.attempts_after(first_failure))
 
     def _retrying(self, call: "_Call") -> AsyncRetrying:
         backoff = wait_random_exponential(multiplier=self._retry.base, max=self._retry.cap)
@@ -232,6 +226,13 @@ class _Call:
         if warning is not None:
             logger.warning("%s: %s", self.endpoint.path, redacted(warning, self.secret))
         return document
+
+    async def attempt_or_failure(self) -> Document | RhombusError:
+        """As `attempt`, but return what went wrong, so that it is nobody's context later."""
+        try:
+            return await self.attempt()
+        except RhombusError as error:
+            return error
 
     def attempts_after(self, first_failure: RhombusError) -> Callable[[], Awaitable[Document]]:
         """What the retry loop runs: the failure that was there already, then attempts."""

@@ -8,8 +8,6 @@ from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
-from multidict import CIMultiDict
-from yarl import URL
 
 from rhombus_clips.errors import (
     ConfigurationError,
@@ -75,11 +73,11 @@ def _proxy_of_environment(base_url: str) -> dict[str, Any]:
     and nothing on the loopback needs one.
     """
     url = urlsplit(base_url)
-    proxy = URL(getproxies().get("https", ""))
-    if url.scheme != "https" or proxy.scheme != "http" or proxy_bypass(url.hostname or ""):
+    proxy = getproxies().get("https", "")
+    is_usable = urlsplit(proxy).scheme == "http" and not proxy_bypass(url.hostname or "")
+    if url.scheme != "https" or not is_usable:
         return {}
-    auth = None if proxy.user is None else aiohttp.BasicAuth(proxy.user, proxy.password or "")
-    return {"proxy": proxy.with_user(None), "proxy_auth": auth}
+    return {"proxy": proxy}
 
 
 def _request_class(pause: Callable[[], Awaitable[None] | None]) -> type[aiohttp.ClientRequest]:
@@ -108,10 +106,11 @@ class Transport:
         pause: Callable[[], Awaitable[None] | None],
     ) -> None:
         self._base = base_url
-        self._headers = CIMultiDict(
-            {"Accept": "application/json", "Content-Type": "application/json", **headers}
-        )
-        self._urls: dict[str, URL] = {}
+        self._headers = {
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+            **headers,
+        }
         self._timeout = timeout
         self._whole_call = self._timeout_after(timeout.total)
         self._max_response_bytes = max_response_bytes
@@ -154,7 +153,7 @@ class Transport:
             raise DeadlineExceededError("no time was left to send the request")
         try:
             async with http.post(
-                self._url(path),
+                self._base + path,
                 data=body,
                 headers=self._headers,
                 timeout=self._client_timeout(seconds),
@@ -179,12 +178,6 @@ class Transport:
                 raise
             failure = _closed_under_way()
         raise failure
-
-    def _url(self, path: str) -> URL:
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = URL(self._base + path)
-        return url
 
     def _client_timeout(self, seconds: float) -> aiohttp.ClientTimeout:
         # aiohttp's own timer covers the body too, a garbled chunk that hangs its parser

@@ -1,7 +1,6 @@
 """A whole JSON document to a model, in steps: fast where nothing is odd, else strictly."""
 
 from collections.abc import Generator, Hashable
-from contextlib import suppress
 from functools import cache
 from typing import Any, TypeVar, cast, get_args
 
@@ -11,10 +10,8 @@ from cattrs import Converter
 from rhombus_clips.codec.fast import fast
 from rhombus_clips.codec.strict import (
     MismatchError,
-    is_array,
     is_list,
     is_model,
-    is_object,
     strict,
     wire_fields,
 )
@@ -44,9 +41,10 @@ def structure(document: Document, kind: type[T]) -> Generator[None, None, T]:
 
     Raises `DecodeError` with the JSON path of the first value that has a wrong type.
     """
-    # The fast converter only says that something is odd. It has taken the tree to pieces by then.
-    with suppress(Exception):
+    try:
         return (yield from _structure(document.tree, kind, fast))
+    except Exception:  # noqa: BLE001, S110  # It says that something is odd, and not what.
+        pass  # It has taken the tree to pieces by then, so the body is parsed again.
     try:
         return (yield from _structure(parse(document.body), kind, strict))
     except MismatchError as mismatch:
@@ -66,8 +64,8 @@ def finished(steps: Generator[None, None, T]) -> T:
 def _structure(tree: Any, kind: type[T], converter: Converter) -> Generator[None, None, T]:
     hook = converter.get_structure_hook(kind)
     long = _long_list(cast("Hashable", kind))
-    items = [] if long is None else long.items_of(tree)
-    if long is None or len(items) <= _ITEMS_A_STEP:
+    items = None if long is None else long.items_of(tree)
+    if long is None or items is None or len(items) <= _ITEMS_A_STEP:
         return cast("T", hook(tree, kind))
     answer = hook({**tree, long.wire: []}, kind)
     structured: list[Any] = getattr(answer, long.name)
@@ -88,9 +86,9 @@ class _List:
     wire: str
     kind: Any
 
-    def items_of(self, tree: Any) -> list[Any]:
-        items: Any = tree.get(self.wire) if is_object(tree) else None
-        return items if is_array(items) else []
+    def items_of(self, tree: Any) -> list[Any] | None:
+        items: Any = tree.get(self.wire) if type(tree) is dict else None
+        return items if type(items) is list else None
 
 
 @cache
