@@ -1,7 +1,9 @@
 """One call after the other, without latency: what a client adds to the wire."""
 
+import importlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -21,23 +23,25 @@ SAVED_CLIPS = "/api/event/getSavedClipsV2"
 
 async def measure(*, quick: bool) -> list[Row]:
     """Rows for an answer of one clip, and for one of a hundred."""
-    with service_elsewhere(serve, Setting()) as service:
+    with generated.generated() as makes, service_elsewhere(serve, Setting()) as service:
+        url = service.address
         return [
-            *await _calls(service.address, 1, calls=50, rounds=15 if quick else 100),
-            *await _calls(service.address, 100, calls=5, rounds=30 if quick else 150),
+            *await _calls(url, makes, 1, calls=50, rounds=15 if quick else 100),
+            *await _calls(url, makes, 100, calls=5, rounds=20 if quick else 150),
         ]
 
 
-async def _calls(url: str, clips: int, *, calls: int, rounds: int) -> list[Row]:
-    import httpx  # noqa: PLC0415  # a peer
-
+async def _calls(
+    url: str, makes: Mapping[str, generated.Make], clips: int, *, calls: int, rounds: int
+) -> list[Row]:
+    httpx: Any = importlib.import_module("httpx")
     validate = with_pydantic()
     body = {"maxPageSize": clips}
     async with (
         ClipSession(API_KEY, base_url=url) as session,
         aiohttp.ClientSession(headers=HEADERS) as raw,
         httpx.AsyncClient(headers=HEADERS, trust_env=False) as client,
-        generated.clients(url, HEADERS) as others,
+        generated.clients(makes, url, HEADERS) as others,
     ):
 
         async def ours() -> None:
@@ -62,12 +66,12 @@ async def _calls(url: str, clips: int, *, calls: int, rounds: int) -> list[Row]:
 
             return repeat
 
-        candidates = {
+        candidates: dict[str, Callable[[], Any]] = {
             "ours": ours,
             "aiohttp + orjson": raw_aiohttp,
             "aiohttp + json": raw_aiohttp_json,
             "httpx + pydantic": httpx_pydantic,
-            **{name: lambda list_=list_: list_(clips, None) for name, list_ in others.items()},
+            **{name: partial(list_, clips) for name, list_ in others.items()},
         }
         samples = await side_by_side(
             {name: repeated(call) for name, call in candidates.items()}, rounds

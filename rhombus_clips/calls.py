@@ -136,7 +136,7 @@ class Caller:
             if endpoint.successor is None or error.status not in _GONE:
                 raise
         call.endpoint = endpoint.successor
-        answer = await self._retrying(call)(call.attempt)
+        answer: Document = await self._retrying(call)(call.attempt)
         logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
         self._taken_over[endpoint.path] = call.endpoint
         return answer

@@ -18,8 +18,8 @@ from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, Sessio
 from rhombus_clips.protocol.rate import TokenBucket
 from rhombus_clips.protocol.retry import RateLimit
 
-# Callers that a pause held up start again spread over this many seconds, not all at once.
-_SPREAD = 1.0
+# Callers that a pause held up start again spread over so many seconds, not all at once.
+_SPREAD = 0.5
 
 
 class Pacing:

@@ -10,8 +10,10 @@ from cattrs import Converter
 from rhombus_clips.codec.fast import fast
 from rhombus_clips.codec.strict import (
     MismatchError,
+    is_array,
     is_list,
     is_model,
+    is_object,
     strict,
     wire_fields,
 )
@@ -87,8 +89,8 @@ class _List:
     kind: Any
 
     def items_of(self, tree: Any) -> list[Any] | None:
-        items: Any = tree.get(self.wire) if type(tree) is dict else None
-        return items if type(items) is list else None
+        items: Any = tree.get(self.wire) if is_object(tree) else None
+        return items if is_array(items) else None
 
 
 @cache

@@ -1,0 +1,69 @@
+"""Everything that is measured, side by side, in one table.
+
+    python -m benchmarks [--quick] [--json] [decoding calls listing ...]
+
+It takes some minutes; with ``--quick`` less than one, with fewer rounds and pages.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+
+from attrs import asdict
+
+from benchmarks.measuring import Row, measured_apart
+
+_PARTS = ("decoding", "memory", "importing", "calls", "loop", "listing")
+
+
+def main() -> int:
+    """Read the arguments, measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="which; all by default")
+    parser.add_argument("--quick", action="store_true", help="end within a minute")
+    parser.add_argument("--json", action="store_true", help="for machines")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    for part in options.parts or _PARTS:
+        begun = time.perf_counter()
+        rows += measured_apart(part, quick=options.quick)
+        print(f"{part}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)  # noqa: T201
+    print(_as_json(rows) if options.json else _as_table(rows))  # noqa: T201
+    return 0
+
+
+def _as_json(rows: list[Row]) -> str:
+    entries = [
+        {**asdict(row), "target": row.target and str(row.target), "met": row.is_met} for row in rows
+    ]
+    return json.dumps({"python": platform.python_version(), "rows": entries}, indent=1)
+
+
+def _as_table(rows: list[Row]) -> str:
+    """The table, in Markdown."""
+    lines = [
+        "| what | ours | beside | it | ratio | 10 to 90 % | target |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        target = "" if row.target is None else f"{row.target}{'' if row.is_met else ', missed'}"
+        ours, theirs = _number(row.ours), _number(row.theirs)
+        low, high = row.spread
+        spread = "" if low == high else f"{low:.2f} to {high:.2f}"
+        lines.append(
+            f"| {row.section} | {ours} {row.unit} | {row.peer} | {theirs} {row.unit}"
+            f" | {row.ratio:.2f} | {spread} | {target} |"
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
