@@ -3,17 +3,9 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from attrs import define, field
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_before_delay,
-    wait_random_exponential,
-)
 
 from rhombus_clips import codec
 from rhombus_clips.codec import Document
@@ -40,6 +32,9 @@ from rhombus_clips.protocol.retry import (
 )
 from rhombus_clips.transport import Transport
 from rhombus_clips.turns import DecodingTurns
+
+if TYPE_CHECKING:
+    from tenacity import AsyncRetrying, RetryCallState
 
 logger = logging.getLogger("rhombus_clips")
 
@@ -141,10 +136,14 @@ class Caller:
         self._taken_over[endpoint.path] = call.endpoint
         return answer
 
-    def _retrying(self, call: "_Call") -> AsyncRetrying:
-        backoff = wait_random_exponential(multiplier=self._retry.base, max=self._retry.cap)
+    def _retrying(self, call: "_Call") -> "AsyncRetrying":
+        # Most programs start and end without one, and importing it takes as long as cattrs.
+        import tenacity  # noqa: PLC0415
 
-        def wait(state: RetryCallState) -> float:
+        base, cap = self._retry.base, self._retry.cap
+        backoff = tenacity.wait_random_exponential(multiplier=base, max=cap)
+
+        def wait(state: "RetryCallState") -> float:
             seconds = backoff(state)
             error = state.outcome and state.outcome.exception()
             if isinstance(error, RateLimitedError):
@@ -153,10 +152,11 @@ class Caller:
                 return self._pacing.delay()
             return seconds
 
-        return AsyncRetrying(
-            retry=retry_if_exception(call.may_go_on),
+        return tenacity.AsyncRetrying(
+            retry=tenacity.retry_if_exception(call.may_go_on),
             wait=wait,
-            stop=stop_after_attempt(self._retry.attempts) | stop_before_delay(call.seconds_left()),
+            stop=tenacity.stop_after_attempt(self._retry.attempts)
+            | tenacity.stop_before_delay(call.seconds_left()),
             sleep=self._pacing.sleep,
             reraise=True,
         )

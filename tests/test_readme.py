@@ -47,7 +47,7 @@ async def _use_backend(app, fake) -> None:
 
 
 def test_there_is_python_to_run() -> None:
-    assert len(_blocks("python")) == 5
+    assert len(_blocks("python")) == 6
 
 
 def test_quick_start_is_two_lines_of_shell() -> None:
