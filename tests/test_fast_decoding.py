@@ -11,18 +11,21 @@ from hypothesis import strategies as st
 from rhombus_clips import (
     ClipStatus,
     DecodeError,
+    RhombusError,
     SavedClip,
     SavedClipPage,
     SharedClipGroup,
     SharedClipGroupPage,
     SplicedClip,
+    dumps,
     loads,
 )
-from rhombus_clips.codec import Document, document, structure
+from rhombus_clips.codec import Document, document, items_one_by_one, structure
 from rhombus_clips.codec.document import finished
 from rhombus_clips.codec.fast import _MOST_SHARED, StepAside, fast
 from rhombus_clips.codec.strict import MismatchError, strict, wire_fields
 from rhombus_clips.models import ClipWithProgressAnswer
+from rhombus_clips.testing import faults
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
 
 KINDS = [SavedClip, SavedClipPage, SharedClipGroup, SplicedClip, ClipWithProgressAnswer]
@@ -185,3 +188,62 @@ def test_a_usual_page_never_costs_the_strict_converter(monkeypatch) -> None:
     clips = make_clips(350)
     page = loads(json.dumps({"savedClips": clips}), SavedClipPage)
     assert [clip.uuid for clip in page.saved_clips] == [clip["uuid"] for clip in clips]
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30])
+@pytest.mark.parametrize("place", ['"new":{}', '"new":[{{"a":{}}}]', '"clipLocation":{{"new":{}}}'])
+def test_no_digit_of_an_unknown_integer_is_lost(number, place) -> None:
+    """Orjson makes a float of one beyond 64 bits, without a word."""
+    body = "{" + place.format(number) + "}"
+    assert json.loads(dumps(loads(body, SavedClip))) == json.loads(body)
+    assert str(number).encode() in dumps(loads(body, SavedClip))
+
+
+@attrs.frozen(kw_only=True)
+class OwnClip(SavedClip):
+    """A program's own model, which does more than to fill fields."""
+
+    title: str | None = attrs.field(default=None, converter=lambda title: title and title.upper())
+    shout: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if self.shout == "":
+            raise ValueError("a shout must say something")
+
+
+def test_programs_own_models_are_made_by_their_own_init() -> None:
+    assert loads('{"title": "a", "shout": "b"}', OwnClip) == OwnClip(title="a", shout="b")
+    assert loads('{"title": "a"}', OwnClip).title == "A"
+    with pytest.raises(ValueError, match="say something"):
+        loads('{"shout": ""}', OwnClip)
+
+
+def test_document_gives_each_model_lists_of_its_own() -> None:
+    document_ = Document.of('{"savedClips":[]}')
+    one, other = (finished(structure(document_, SavedClipPage)) for _ in range(2))
+    assert one == other
+    assert one.saved_clips is not other.saved_clips
+
+
+def test_bad_item_of_a_long_page_is_found_in_steps() -> None:
+    clips: list[Any] = make_clips(1500)
+    clips[700]["durationSec"] = "long"
+    document_ = Document.of(json.dumps({"savedClips": clips}))
+    steps = items_one_by_one(document_, SavedClipPage, "saved_clips", SavedClip)
+    assert sum(1 for _ in steps) >= 15
+    _, items = finished(items_one_by_one(document_, SavedClipPage, "saved_clips", SavedClip))
+    assert [index for index, item in enumerate(items) if item.error] == [700]
+
+
+@pytest.mark.parametrize("body", ["[]", "null", '{"savedClips": 5}'])
+def test_page_without_a_list_is_an_error_of_ours_item_by_item_too(body) -> None:
+    with pytest.raises(DecodeError):
+        finished(items_one_by_one(Document.of(body), SavedClipPage, "saved_clips", SavedClip))
+
+
+@pytest.mark.parametrize("body", ["{deep}", '{{"savedClips": [{{"title": "x", "new": {deep}}}]}}'])
+async def test_answer_that_is_nested_too_deeply_is_an_error_of_ours(fake, session, body) -> None:
+    deep = "[" * 1000 + "]" * 1000
+    fake.faults = [faults.Respond(200, body.format(deep=deep).encode(), times=None)]
+    with pytest.raises(RhombusError):
+        await session.saved_clips().collect(10)

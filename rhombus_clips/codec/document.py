@@ -17,11 +17,11 @@ from rhombus_clips.codec.strict import (
     strict,
     wire_fields,
 )
-from rhombus_clips.codec.text import parse
+from rhombus_clips.codec.text import parse, parse_exactly
 
 T = TypeVar("T")
 
-_ITEMS_A_STEP = 100
+ITEMS_A_STEP = 100
 """How many items of a long list are structured at once; a hundred clips take half a millisecond."""
 
 
@@ -41,14 +41,15 @@ class Document:
 def structure(document: Document, kind: type[T]) -> Generator[None, None, T]:
     """Make a *kind* of *document*, yielding between the steps of a long one.
 
-    Raises `DecodeError` with the JSON path of the first value that has a wrong type.
+    Raises `DecodeError` with the JSON path of a value that has a wrong type.
     """
     try:
-        return (yield from _structure(document.tree, kind, fast))
+        tree, document.tree = document.tree, None
+        return (yield from _in_steps(tree, kind, fast))
     except Exception:  # noqa: BLE001, S110  # It says that something is odd, and not what.
         pass  # It has taken the tree to pieces by then, so the body is parsed again.
     try:
-        return (yield from _structure(parse(document.body), kind, strict))
+        return (yield from _in_steps(parse_exactly(document.body), kind, strict))
     except MismatchError as mismatch:
         failure = mismatch.as_decode_error()
     raise failure
@@ -63,27 +64,27 @@ def finished(steps: Generator[None, None, T]) -> T:
             return cast("T", end.value)
 
 
-def _structure(tree: Any, kind: type[T], converter: Converter) -> Generator[None, None, T]:
+def _in_steps(tree: Any, kind: type[T], converter: Converter) -> Generator[None, None, T]:
     hook = converter.get_structure_hook(kind)
-    long = _long_list(cast("Hashable", kind))
-    items = None if long is None else long.items_of(tree)
-    if long is None or items is None or len(items) <= _ITEMS_A_STEP:
+    listing = _listed_models(cast("Hashable", kind))
+    items = None if listing is None else listing.items_of(tree)
+    if listing is None or items is None or len(items) <= ITEMS_A_STEP:
         return cast("T", hook(tree, kind))
-    answer = hook({**tree, long.wire: []}, kind)
-    structured: list[Any] = getattr(answer, long.name)
-    list_hook = converter.get_structure_hook(long.kind)
-    for start in range(0, len(items), _ITEMS_A_STEP):
+    answer = hook({**tree, listing.wire: []}, kind)
+    structured: list[Any] = getattr(answer, listing.name)
+    list_hook = converter.get_structure_hook(listing.kind)
+    for start in range(0, len(items), ITEMS_A_STEP):
         yield
         try:
-            structured += list_hook(items[start : start + _ITEMS_A_STEP], long.kind)
+            structured += list_hook(items[start : start + ITEMS_A_STEP], listing.kind)
         except MismatchError as mismatch:
-            mismatch.passed_list(start, long.wire)
+            mismatch.passed_list(start, listing.wire)
             raise
     return cast("T", answer)
 
 
 @frozen
-class _List:
+class _ListField:
     name: str
     wire: str
     kind: Any
@@ -94,9 +95,9 @@ class _List:
 
 
 @cache
-def _long_list(kind: Hashable) -> _List | None:
-    """The field of an answer that lists models: what makes it long."""
+def _listed_models(kind: Hashable) -> _ListField | None:
+    """The field of an answer that lists models: what makes it listing."""
     if not is_model(kind):
         return None
-    lists = [_List(*field) for field in wire_fields(kind) if is_list(field[2])]
+    lists = [_ListField(*field) for field in wire_fields(kind) if is_list(field[2])]
     return next((field for field in lists if is_model(get_args(field.kind)[0])), None)

@@ -2,14 +2,35 @@
 
 It takes what the strict converter takes without changing a type, and makes equal models of it.
 Whatever else it meets makes it step aside, with some exception, no matter which: the strict
-converter then decodes the same tree, or says where it is wrong. A tree is handed over for good:
-models keep the arrays of it that need no change.
+converter then decodes the text, parsed again, or says where it is wrong. A tree is handed over for
+good: what it holds is replaced piece by piece, and models keep its arrays and maps.
+
+For a model with the fields ``start_ms`` and ``end_ms`` the source is, names simplified::
+
+    def structure(value, _):
+        if type(value) is not dict: raise StepAside
+        if len(value) < 2: value = {**absent, **value}
+        try: start_ms, end_ms = pick(value)
+        except KeyError: value = {**absent, **value}; start_ms, end_ms = pick(value)
+        if start_ms is not None:
+            if type(start_ms) is not int or start_ms > ...: raise StepAside
+        if end_ms is not None:
+            if type(end_ms) is not int or end_ms > ...: raise StepAside
+        made = Settable()
+        made.start_ms = start_ms
+        made.end_ms = end_ms
+        if len(value) == 2: made.extra = NO_EXTRA
+        else: made.extra = extra(value, absent)
+        made.__class__ = TimeInterval
+        value = made
+        return value
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from functools import cache
 from itertools import count
 from operator import itemgetter
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import attrs
 from cattrs import Converter
@@ -18,10 +39,12 @@ from rhombus_clips.codec.strict import (
     LARGEST_INTEGER,
     SMALLEST_INTEGER,
     Hook,
+    is_array,
     is_enum,
     is_list,
     is_map,
     is_model,
+    is_object,
     is_optional,
     strict,
     wire_fields,
@@ -105,17 +128,21 @@ def _make_hook(model: type[Model], converter: Converter) -> Hook:
     writer = _Writer(converter)
     body = [*writer.model("value", model), "return value"]
     source = "\n".join(["def structure(value, _):", *_indented(body)])
-    names = dict(writer.names)
+    names = dict(writer.globals)
     exec(compile(source, f"<structure {model.__name__}>", "exec"), names)  # noqa: S102
     hook: Hook = names["structure"]
     return hook
 
 
 class _Writer:
-    """Writes lines that make sure of a variable, or put what is made of it in its place."""
+    """Writes lines that make sure of a variable, or put what is made of it in its place.
+
+    Local variables are numbered, so that one model's lines may stand within another's; what the
+    lines refer to is bound in `globals`.
+    """
 
     def __init__(self, converter: Converter) -> None:
-        self.names: dict[str, Any] = {"StepAside": StepAside}
+        self.globals: dict[str, Any] = {"StepAside": StepAside}
         self._converter = converter
         self._numbers = count()
 
@@ -123,9 +150,9 @@ class _Writer:
         """*variable* holds an object that becomes a *model*."""
         fields = attrs.fields_dict(model)
         wire = _wire_names(model)
-        local = {name: self._local(name) for name in wire}
-        absent = self._name("absent", dict.fromkeys(wire.values()))
-        pick = f"{', '.join(local.values())} = {self._name('pick', itemgetter(*wire.values()))}"
+        local = {name: self._fresh(name) for name in wire}
+        absent = self._bind("absent", dict.fromkeys(wire.values()))
+        pick = f"{', '.join(local.values())} = {self._bind('pick', itemgetter(*wire.values()))}"
         complete = f"{variable} = {{**{absent}, **{variable}}}"
         yield f"if type({variable}) is not dict: raise StepAside"
         yield f"if len({variable}) < {len(wire)}: {complete}"
@@ -133,25 +160,26 @@ class _Writer:
         yield f"except KeyError: {complete}; {pick}({variable})"
         for name in wire:
             yield from self._field(fields[name], local[name])
-        made = self._local("made")
-        yield f"{made} = {self._name('Unfrozen', _unfrozen(model))}()"
+        made = self._fresh("made")
+        yield f"{made} = {self._bind('Settable', _settable(cast('Hashable', model)))}()"
         for name in wire:
             yield f"{made}.{name} = {local[name]}"
-        no_extra, extra = self._name("NO_EXTRA", NO_EXTRA), self._name("extra", _extra)
+        # By now it has every known key: it is longer than that by unknown keys only.
+        no_extra, extra = self._bind("NO_EXTRA", NO_EXTRA), self._bind("extra", _extra)
         yield f"if len({variable}) == {len(wire)}: {made}.extra = {no_extra}"
         yield f"else: {made}.extra = {extra}({variable}, {absent})"
-        yield f"{made}.__class__ = {self._name('Model', model)}"
+        yield f"{made}.__class__ = {self._bind('Model', model)}"
         yield f"{variable} = {made}"
 
     def _field(self, field: "attrs.Attribute[Any]", variable: str) -> Lines:
         kind = without_none(field.type)
         yield f"if {variable} is not None:"
         if kind is str and field.name in _REPEATED:
-            yield f"    {variable} = {self._name('shared', _SharedStrings())}[{variable}]"
+            yield f"    {variable} = {self._bind('shared', _SharedStrings())}[{variable}]"
         else:
             yield from _indented(self._value(variable, kind))
         if field.default is not None:
-            yield f"else: {variable} = {self._name('default', field.default.factory)}()"
+            yield f"else: {variable} = {self._bind('default', field.default.factory)}()"
 
     def _value(self, variable: str, kind: Any) -> Lines:
         if kind is str:
@@ -162,14 +190,15 @@ class _Writer:
             bounds = f"{variable} > {LARGEST_INTEGER} or {variable} < {SMALLEST_INTEGER}"
             yield f"if type({variable}) is not int or {bounds}: raise StepAside"
         elif is_enum(kind):
-            yield f"{variable} = {self._name('members', _Members(kind))}[{variable}]"
+            yield f"{variable} = {self._bind('members', _Members(kind))}[{variable}]"
         elif is_list(kind):
             yield from self._list(variable, *get_args(kind))
         elif is_map(kind):
             yield from self._map(variable, get_args(kind)[1])
         elif is_model(kind) and _wraps_one_string(kind):
             ((name, wire),) = _wire_names(kind).items()
-            shared, key = self._name("shared", _Wrapped(kind, name)), self._name("key", wire)
+            shared, key = self._bind("shared", _Wrapped(kind, name)), self._bind("key", wire)
+            # Anything but an object with this key fails here, and so steps aside.
             yield f"if len({variable}) == 1: {variable} = {shared}[{variable}[{key}]]"
             yield "else:"
             yield from _indented(self.model(variable, kind))
@@ -177,34 +206,36 @@ class _Writer:
             yield from self.model(variable, kind)
         else:
             hook = self._converter.get_structure_hook(kind)
-            yield f"{variable} = {self._name('hook', hook)}({variable}, {self._name('kind', kind)})"
+            yield f"{variable} = {self._bind('hook', hook)}({variable}, {self._bind('kind', kind)})"
 
     def _list(self, variable: str, kind: Any) -> Lines:
-        index, item = self._local("index"), self._local("item")
+        index, item = self._fresh("index"), self._fresh("item")
         yield f"if type({variable}) is not list: raise StepAside"
         if kind == str | None:
             yield f"for {item} in {variable}:"
             yield f"    if {item} is not None and type({item}) is not str: raise StepAside"
             return
         yield f"for {index}, {item} in enumerate({variable}):"
-        yield f"    if {item} is not None:" if is_optional(kind) else "    if True:"
-        yield from _indented(self._value(item, without_none(kind)), 2)
-        yield f"        {variable}[{index}] = {item}"
+        lines = [*self._value(item, without_none(kind)), f"{variable}[{index}] = {item}"]
+        if is_optional(kind):
+            lines = [f"if {item} is not None:", *_indented(lines)]
+        # Where null is no item, it makes the lines step aside: the strict converter leaves it out.
+        yield from _indented(lines)
 
     def _map(self, variable: str, kind: Any) -> Lines:
-        key, item = self._local("key"), self._local("item")
+        key, item = self._fresh("key"), self._fresh("item")
         yield f"if type({variable}) is not dict: raise StepAside"
         yield f"for {key}, {item} in {variable}.items():"
         yield f"    if {item} is not None:"
         yield from _indented(self._value(item, without_none(kind)), 2)
         yield f"        {variable}[{key}] = {item}"
 
-    def _local(self, meaning: str) -> str:
+    def _fresh(self, meaning: str) -> str:
         return f"{meaning}_{next(self._numbers)}"
 
-    def _name(self, meaning: str, thing: object) -> str:
+    def _bind(self, meaning: str, thing: object) -> str:
         name = f"{meaning}_{next(self._numbers)}"
-        self.names[name] = thing
+        self.globals[name] = thing
         return name
 
 
@@ -227,19 +258,44 @@ def _indented(lines: Lines, steps: int = 1) -> Iterator[str]:
 
 
 def _extra(value: dict[str, Any], known: dict[str, None]) -> Extra:
-    return Extra({key: value[key] for key in value if key not in known})
+    unknown = {key: value[key] for key in value if key not in known}
+    for item in unknown.values():
+        _refuse_rounded(item)
+    return Extra(unknown)
 
 
-def _unfrozen(model: Any) -> Any:
-    """*model* if it were not frozen.
+def _refuse_rounded(value: Any) -> None:
+    """Step aside for a float that orjson may have made of an integer beyond 64 bits."""
+    if type(value) is float and abs(value) >= LARGEST_INTEGER:
+        raise StepAside
+    if is_object(value):
+        for item in value.values():
+            _refuse_rounded(item)
+    elif is_array(value):
+        for item in value:
+            _refuse_rounded(item)
+
+
+@cache
+def _settable(model: Hashable) -> Any:
+    """*model* if it were not frozen: one class for each.
 
     An instance is filled as one of this class, which costs a tenth of what the ``__init__`` of a
     frozen class does, and then turned into a *model*, before anyone sees it.
     """
     # All of them: CPython makes and fills objects the fast way only where none is overridden.
     plain = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
-    return type(model.__name__, (model,), {"__slots__": (), **plain})
+    kind = cast("type[Model]", model)
+    return type(kind.__name__, (kind,), {"__slots__": (), **plain})
+
+
+def _is_ours(kind: Any) -> bool:
+    """Whether *kind* is a model whose ``__init__`` does nothing but fill its fields.
+
+    A subclass that a program makes may have converters, validators, a hash that is kept.
+    """
+    return is_model(kind) and kind.__module__.startswith("rhombus_clips.models.")
 
 
 fast = strict.copy()
-fast.register_structure_hook_factory(is_model, _make_hook)
+fast.register_structure_hook_factory(_is_ours, _make_hook)

@@ -23,6 +23,11 @@ def parse(data: bytes | str) -> Any:
             # The standard library has the last word, so that the same bodies decode (one with a
             # lone surrogate, say) and the same messages come with and without the speedup.
             pass
+    return parse_exactly(data)
+
+
+def parse_exactly(data: bytes | str) -> Any:
+    """As `parse`, with all digits of integers: orjson makes floats of those beyond 64 bits."""
     try:
         return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite_float)
     except RecursionError:

@@ -134,7 +134,9 @@ class SavedClipWalk:
                 raise
         else:
             return Listed(page.saved_clips, page.last_evaluated_timestamp_ms, _Origin(page))
-        page, items = codec.items_one_by_one(document, SavedClipPage, "saved_clips", SavedClip)
+        page, items = yield from codec.items_one_by_one(
+            document, SavedClipPage, "saved_clips", SavedClip
+        )
         bad = {id(item.model): item for item in items if item.error is not None}
         clips = [item.model for item in items]
         return Listed(clips, page.last_evaluated_timestamp_ms, _Origin(page, bad))
@@ -181,7 +183,13 @@ class _Origin:
 
 def _identity(clip: SavedClip) -> Hashable:
     """What tells a clip from others: its uuid, or all that it says when it has none."""
-    return clip.uuid if clip.uuid is not None else codec.dumps(clip)
+    if clip.uuid is not None:
+        return clip.uuid
+    try:
+        return codec.dumps(clip)
+    except RecursionError:
+        reason = "a clip without a uuid is nested too deeply to be told from others"
+    raise DecodeError(reason, path="$", expected="a flatter clip", value_excerpt="…")
 
 
 def _refuses_the_parameters(error: ApiError | StatusError) -> bool:

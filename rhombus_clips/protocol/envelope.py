@@ -83,11 +83,12 @@ def open_envelope(payload: object) -> dict[str, Any]:
     `DecodeError` when the answer is not an object at all.
     """
     if not isinstance(payload, dict):
+        came = _beginning(payload)
         raise DecodeError(
-            f"$ should be an object, but is {json.dumps(payload)[:80]}",
+            f"$ should be an object, but is {came}",
             path="$",
             expected="an object",
-            value_excerpt=json.dumps(payload)[:80],
+            value_excerpt=came,
         )
     answer = cast("dict[str, Any]", payload)
     # Any truthy value: a string here is a failure that speaks the language of error bodies.
@@ -119,6 +120,13 @@ def _message_of(body: bytes) -> str | None:
 
 def _first_message(payload: dict[str, Any]) -> str | None:
     return next((text for name in _MESSAGE_FIELDS if (text := _text(payload.get(name)))), None)
+
+
+def _beginning(payload: object) -> str:
+    try:
+        return json.dumps(payload)[:80]
+    except RecursionError:
+        return "an array, nested too deeply"
 
 
 def _text(value: object) -> str | None:
