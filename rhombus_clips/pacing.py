@@ -21,6 +21,9 @@ from rhombus_clips.protocol.retry import RateLimit
 # Callers that a pause held up start again spread over so many seconds, not all at once.
 _SPREAD = 0.5
 
+# For so many seconds after a pause there is little use in more requests side by side.
+_OF_LATE = 3.0
+
 
 class Pacing:
     """One per session: the rate budget belongs to a whole organization, so all calls share it."""
@@ -52,7 +55,7 @@ class Pacing:
     @property
     def is_short(self) -> bool:
         """Whether the service refused something of late, or a request would have to wait."""
-        return self._at_once < self._connections or self._seconds_to_wait() > 0
+        return monotonic() < self._paused_until + _OF_LATE or self._seconds_to_wait() > 0
 
     def _is_paused(self) -> bool:
         return self._paused_until > monotonic()

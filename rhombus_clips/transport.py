@@ -74,9 +74,15 @@ def _proxy_of_environment(base_url: str) -> dict[str, Any]:
     """
     url = urlsplit(base_url)
     proxy = getproxies().get("https", "")
-    is_usable = urlsplit(proxy).scheme == "http" and not proxy_bypass(url.hostname or "")
-    if url.scheme != "https" or not is_usable:
+    if url.scheme != "https" or not proxy or proxy_bypass(url.hostname or ""):
         return {}
+    try:
+        parts = urlsplit(proxy)
+        is_usable = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ConfigurationError("the environment's proxy for https must be like http://host:port")
     return {"proxy": proxy}
 
 

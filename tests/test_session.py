@@ -461,3 +461,15 @@ async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
     assert b"CONNECT api2.rhombussystems.com:443" in heard[0]
     assert b"Proxy-Authorization: Basic" in heard[0]
     assert b"KKKK" not in heard[0]
+
+
+@pytest.mark.parametrize("proxy", ["http://[::1", "http://host:abc", "ftp://host", "host:3128"])
+async def test_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(
+    monkeypatch, proxy
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    async with ClipSession("K" * 22, base_url="http://127.0.0.1:1"):
+        pass  # What does not go over https does not need it.
+    with pytest.raises(ConfigurationError, match="proxy"):
+        async with ClipSession("K" * 22):
+            pass

@@ -1,7 +1,10 @@
 """Pages fetched ahead, and windows side by side: the same clips, each once, and no surprise."""
 
 import asyncio
+import contextlib
+import gc
 import itertools
+import time
 from collections import Counter
 from typing import Any
 
@@ -18,16 +21,26 @@ from rhombus_clips import (
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.clock import TimeRange
+from rhombus_clips.pacing import Pacing
 from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
 from rhombus_clips.protocol.shards import Shard, divide, steal
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
+from rhombus_clips.testing.listing import Entry
 
 LATE = 2_000_000_000_000
 
 
 def _uuids(clips: Any) -> list[str]:
     return [clip.uuid for clip in clips]
+
+
+def _own_tasks() -> set[Any]:
+    """The running loop's tasks that the pagers made."""
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if "/paging/" in getattr(task.get_coro(), "cr_code", asyncio.run.__code__).co_filename
+    }
 
 
 # --- ahead -----------------------------------------------------------------------------------
@@ -159,12 +172,7 @@ async def test_cancelled_it_leaves_no_task_behind(fake, session, door, by_scope)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-        left = {
-            task
-            for task in asyncio.all_tasks() - before
-            if "rhombus_clips" in repr(task.get_coro()) and "testing" not in repr(task.get_coro())
-        }
-        assert left == set()
+        assert _own_tasks() - before == set()
 
 
 async def test_iterator_that_outlives_its_block_is_over(session) -> None:
@@ -186,8 +194,8 @@ async def test_ahead_has_to_be_a_whole_number(session, ahead) -> None:
 
 @given(st.integers(0, 1000), st.integers(1, 5000), st.integers(1, 70), st.sampled_from((-1, 1)))
 def test_windows_cover_the_range_once(start, length, shards, direction) -> None:
-    times = TimeRange(by="timestamp_ms", since=start, until=start + length)
-    windows = sorted((shard.start, shard.end) for shard in divide(times, shards, direction))
+    divided = divide(start, start + length, shards, direction)
+    windows = sorted((shard.start, shard.end) for shard in divided)
     assert windows[0][0] == start
     assert windows[-1][1] == start + length
     assert all(one[1] == other[0] for one, other in itertools.pairwise(windows))
@@ -441,3 +449,110 @@ async def test_sharded_pager_is_used_up(session) -> None:
     with pytest.raises(RuntimeError, match="beginning"):
         async with begun.sharded():
             pass
+
+
+# --- what a slow caller, a lost generator and a wrong clock must not do -------------------------
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_clips_on_their_way_are_not_stolen(connect, newest_first) -> None:
+    """A walk that has taken the last page waits with it; what it holds is nobody else's."""
+    listing = Listing(newest_first=newest_first)
+    async with (
+        FakeRhombus(_clips(list(range(1000, 1200))), listing=listing) as fake,
+        connect(fake) as session,
+    ):
+        for shards in (2, 3, 5):
+            seen = list[Any]()
+            pager = session.saved_clips(since=1000, until=1200, page_size=40)
+            async with pager.sharded(shards) as clips:
+                async for clip in clips:
+                    seen.append(clip.uuid)
+                    await asyncio.sleep(0.001)
+            assert Counter(seen) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+@pytest.mark.parametrize("door", ["prefetched", "sharded"])
+async def test_generator_that_is_lost_around_a_block_harms_nobody(session, door) -> None:
+    """The garbage collector finishes it in a task of its own."""
+
+    async def own() -> Any:
+        async with getattr(session.saved_clips(since=1, page_size=4), door)() as clips:
+            async for clip in clips:
+                yield clip
+
+    before = asyncio.all_tasks()
+    async for _ in own():
+        break
+    gc.collect()
+    for _ in range(20):  # A cancellation of this task would arrive here.
+        await asyncio.sleep(0.005)
+    assert _own_tasks() - before == set()
+
+
+async def test_pager_goes_on_while_a_page_ahead_is_still_under_way(connect) -> None:
+    async with FakeRhombus(100) as fake, connect(fake) as session:
+        fake.faults = [faults.Latency(0.01, times=None)]
+        for milliseconds in range(1, 100, 12):
+            pager, seen = session.saved_clips(page_size=9), list[Any]()
+            async with pager.prefetched(2) as clips:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(milliseconds / 1000):
+                        async for clip in clips:
+                            seen.append(clip.uuid)
+                await clips.aclose()
+                seen += [clip.uuid async for clip in pager]
+            assert Counter(seen) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_without_until_no_clip_is_later_than_the_listing(connect, newest_first) -> None:
+    """Neither of a service whose clock is ahead, nor made while the listing goes on."""
+    now = int(time.time() * 1000)
+    times = [now + 1000 * number for number in range(-100, 100)]
+    listing = Listing(newest_first=newest_first)
+    async with FakeRhombus(_clips(times), listing=listing) as fake, connect(fake) as session:
+        found = await _sharded(session, since=now - 200_000, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+        found = await _sharded(session, since=now + 50_000, page_size=10)
+        assert len(found) == 50
+
+
+async def test_a_time_that_is_missing_says_nothing_of_the_cursor(connect) -> None:
+    """Where nearly all clips lack the other time, the cursor may be that all the same."""
+    clips = _clips([1000 + 10 * number for number in range(150)], created=False)
+    clips[3]["createdAtMs"] = 1005
+    listing = Listing(clock="created_at_ms")
+    async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
+        found = await _sharded(session, since=1, until=10_000, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in clips)
+
+
+async def test_clip_without_a_readable_time_is_reported_once(connect) -> None:
+    clips = _clips(list(range(1000, 2000, 10)))
+    clips[50]["timestampMs"] = "soon"
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        fake._in_order = lambda: [  # type: ignore[method-assign]
+            Entry(1000 + 10 * number, clips[number]) for number in reversed(range(100))
+        ]
+        reported = list[Any]()
+        pager = session.saved_clips(
+            since=1,
+            until=3000,
+            page_size=10,
+            on_decode_error=lambda raw, _: reported.append(raw["uuid"]),
+        )
+        async with pager.sharded(8) as found:
+            assert len([clip async for clip in found]) == 99
+    assert reported == ["clip-50"]
+    assert pager.stats.undecodable == 1
+
+
+async def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> None:
+    monkeypatch.setattr("rhombus_clips.pacing._OF_LATE", 0.02)
+    pacing = Pacing(None, connections=100)
+    assert not pacing.is_short
+    pacing.begin_pause(0.01)
+    assert pacing.is_short
+    await asyncio.sleep(0.05)
+    assert not pacing.is_short

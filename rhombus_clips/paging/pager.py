@@ -6,6 +6,7 @@ was. No generator here yields inside a task group or a cancel scope, nor while a
 held.
 """
 
+import asyncio
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
@@ -67,6 +68,7 @@ class Pager(ABC, Generic[ItemT, PageT]):
         self._batches: deque[Batch[ItemT, PageT]] = deque()
         self._last_page: PageT | None = None
         self._is_exhausted = False
+        self._fetching = asyncio.Lock()
         self._iteration: weakref.ref[AsyncGeneratorType[Any, None]] | None = None
         self.stats = PagerStats()
 
@@ -191,6 +193,13 @@ class Pager(ABC, Generic[ItemT, PageT]):
 
     async def _fetch_another(self) -> bool:
         """Fetch the next batch and keep it; False when there is none, or none is needed."""
+        # A fetch ahead may be under way whose iteration was cancelled or closed.
+        async with self._fetching:
+            return await self._fetch_alone()
+
+    async def _fetch_alone(self) -> bool:
+        if self._is_exhausted:
+            return False
         kept = sum(len(batch.items) for batch in self._batches)
         if self._limit is not None and self.stats.items + kept >= self._limit:
             return False

@@ -32,6 +32,8 @@ class Walking:
     page_size: int
     overlaps: bool
     on_decode_error: OnDecodeError | None
+    reported: set[str] | None = None
+    """What `on_decode_error` has had already, where several walks may meet one item."""
 
 
 class SavedClipWalk:
@@ -65,6 +67,8 @@ class SavedClipWalk:
         self._steps = self._cursors.steps()
         self._step: Ask | Fresh[SavedClip] | None = None
         self._is_past_range = False
+        self.is_at_end = False
+        """Whether the last page was taken: nothing lies before the walk any more."""
         self.skipped_to: int | None = None
         """The cursor of the last page that `next_batch` passed over; None when it passed none."""
 
@@ -76,7 +80,7 @@ class SavedClipWalk:
     @property
     def order(self) -> Order | None:
         """How the service lists, once its answers have told."""
-        clock, direction = self._clock.learned, self._cursors.direction
+        clock, direction = self._clock.proven, self._cursors.direction
         if clock is None or direction is None or self._cursors.is_verbatim:
             return None
         return Order(clock, direction)
@@ -153,11 +157,12 @@ class SavedClipWalk:
             elif getattr(clip, self.times.by) is None or clip in self.times:
                 self._report(bad)
         self._walking.stats.duplicates += len(listed.items) - len(fresh.items)
-        if self._cursors.direction is not None and listed.cursor is not None:
-            self._look_for_end(listed, listed.cursor, self._cursors.direction)
+        self.is_at_end = listed.is_last
+        if self._cursors.direction is not None:
+            self._look_for_end(listed, self._cursors.direction)
         return Batch(clips, origin.page, fresh.cursor)
 
-    def _look_for_end(self, listed: Listed[SavedClip], cursor: int, direction: int) -> None:
+    def _look_for_end(self, listed: Listed[SavedClip], direction: int) -> None:
         self._clock.observe(listed, direction)
         clock = self._clock.learned if self._order is None else self._order.clock
         if self._order is not None and self._clock.rules_out(self._order.clock):
@@ -165,9 +170,18 @@ class SavedClipWalk:
                 f"the service began to list by another time than {clock}, so that windows of it"
                 " cannot be told apart; iterate the pager without sharding it"
             )
-        self._is_past_range = clock == self.times.by and self.times.ends_before(cursor, direction)
+        self._is_past_range = (
+            clock == self.times.by
+            and listed.cursor is not None
+            and self.times.ends_before(listed.cursor, direction)
+        )
 
     def _report(self, bad: codec.DecodedItem[SavedClip]) -> None:
+        reported, name = self._walking.reported, bad.model.uuid or repr(bad.raw)
+        if reported is not None:
+            if name in reported:
+                return
+            reported.add(name)
         self._walking.stats.undecodable += 1
         if self._walking.on_decode_error is not None and bad.error is not None:
             self._walking.on_decode_error(bad.raw, bad.error)

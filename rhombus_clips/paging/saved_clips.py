@@ -8,7 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from rhombus_clips.calls import Caller
-from rhombus_clips.errors import RhombusError
+from rhombus_clips.errors import PagingError, RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging.background import alongside
@@ -80,11 +80,8 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
             raise RuntimeError("sharded() lists from the beginning: make a new pager for it")
         if self._cursor is not None:
             raise ValueError("sharded() divides the range of since and until, not a cursor")
-        until = self._times.until
-        times = evolve(
-            self._times, until=to_epoch_ms(datetime.now(UTC)) if until is None else until
-        )
-        listing = ShardedClips(self._walking, times, shards)
+        now = to_epoch_ms(datetime.now(UTC))
+        listing = ShardedClips(self._walking, self._times, shards, now=now)
         items = self._claimed(self._sharded_items(listing))
         self._was_sharded = True
         with closing(listing):
@@ -95,6 +92,9 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
         while self.stats.items != self._limit:
             try:
                 part = await listing.next_part()
+            except PagingError:
+                self._cursor = None  # The windows went by a time that the listing does not go by.
+                raise
             except RhombusError as error:
                 error.cursor = self._cursor
                 raise

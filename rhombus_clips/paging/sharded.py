@@ -64,11 +64,17 @@ def _leave_to_the_walks(_raw: Any, _error: DecodeError) -> None:
 
 
 class ShardedClips:
-    """A listing of the clips of *times*, both of whose bounds are given, in *shards* windows."""
+    """A listing of the clips of *times*, whose beginning is given, in *shards* windows.
 
-    def __init__(self, walking: Walking, times: TimeRange, shards: int) -> None:
-        self._walking = walking
+    Where its end is open, *now* only helps to divide: the last window stays open, for clips that
+    are later than this machine's clock, or made meanwhile.
+    """
+
+    def __init__(self, walking: Walking, times: TimeRange, shards: int, *, now: int) -> None:
+        self._walking = evolve(walking, reported=set())
         self._times = times
+        self._start = times.since or 0
+        self._end = max(now, self._start + 1) if times.until is None else times.until
         self._shards = shards
         self._windows: list[_Window] = []
         self._order: Order | None = None
@@ -102,15 +108,11 @@ class ShardedClips:
             return part.batch.cursor
         part.window.on_their_way -= 1
         part.window.handed_out_to = part.batch.cursor
+        self._windows = [window for window in self._windows if window.is_open]
         is_newest_first = self._order.direction == NEWEST_FIRST
-        first = max if is_newest_first else min
-        last = self._times.since if is_newest_first else self._times.until
-        open_at = [
-            window.handed_out_to
-            for window in self._windows
-            if window.is_open and window.handed_out_to is not None
-        ]
-        return first(open_at, default=last)
+        first, last = (max, self._start) if is_newest_first else (min, self._end)
+        open_at = [window.handed_out_to for window in self._windows]
+        return first((at for at in open_at if at is not None), default=last)
 
     # --- the walks' side ---------------------------------------------------------------------
 
@@ -150,7 +152,7 @@ class ShardedClips:
         """Walk all windows, on the condition that *scout* finds the same order; returns that."""
         found: Order | None = order
         self._order = order
-        shards = divide(self._times, self._shards, order.direction)
+        shards = divide(self._start, self._end, self._shards, order.direction)
         self._windows = [self._window(shard, order) for shard in shards]
         self._settled = anyio.Event()
         async with anyio.create_task_group() as walks:
@@ -229,7 +231,9 @@ class ShardedClips:
             if not self._walking.caller.budget_is_spent:
                 for window in walked:
                     window.shard.moved_to(window.walk.position)
-                stolen = steal([window.shard for window in walked], self._walking.page_size)
+                # What a walk at its end has before it is on its way to the caller already.
+                going_on = [window.shard for window in walked if not window.walk.is_at_end]
+                stolen = steal(going_on, self._walking.page_size)
                 if stolen is not None and self._order is not None:
                     for window in walked:
                         window.walk.times = self._times_of(window.shard)
@@ -244,7 +248,11 @@ class ShardedClips:
 
     def _window(self, shard: Shard, order: Order) -> _Window:
         times = self._times_of(shard)
-        walk = SavedClipWalk(self._walking, times=times, cursor=shard.beginning, order=order)
+        cursor = shard.beginning
+        is_open = order.direction == NEWEST_FIRST and times.until is None
+        walk = SavedClipWalk(
+            self._walking, times=times, cursor=None if is_open else cursor, order=order
+        )
         return _Window(shard, walk)
 
     def _time_of(self, clip: SavedClip) -> int | None:
@@ -252,4 +260,7 @@ class ShardedClips:
         return time
 
     def _times_of(self, shard: Shard) -> TimeRange:
-        return evolve(self._times, since=shard.start, until=shard.end)
+        is_last = shard.end == self._end
+        return evolve(
+            self._times, since=shard.start, until=self._times.until if is_last else shard.end
+        )

@@ -37,6 +37,14 @@ class Clock:
         return name not in self._possible
 
     @property
+    def proven(self) -> ClipTime | None:
+        """As `learned`, and some page has contradicted the other time: its absence is no proof."""
+        learned = self.learned
+        return (
+            learned if all(name == learned or self.rules_out(name) for name in CLIP_TIMES) else None
+        )
+
+    @property
     def learned(self) -> ClipTime | None:
         """The one time that the cursor can be; None while that is open.
 

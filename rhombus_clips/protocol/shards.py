@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from attrs import define, field, frozen
 
-from rhombus_clips.protocol.clock import ClipTime, TimeRange
+from rhombus_clips.protocol.clock import ClipTime
 from rhombus_clips.protocol.listed import NEWEST_FIRST
 
 
@@ -75,9 +75,8 @@ class Shard:
         return other
 
 
-def divide(times: TimeRange, shards: int, direction: int) -> list[Shard]:
-    """*times*, both of whose bounds are given, in windows of about one length."""
-    start, end = times.since or 0, times.until or 0
+def divide(start: int, end: int, shards: int, direction: int) -> list[Shard]:
+    """The time from *start* to *end* in windows of about one length."""
     bounds = [start + (end - start) * number // shards for number in range(shards + 1)]
     return [Shard(*window, direction) for window in pairwise(bounds) if window[0] < window[1]]
 
