@@ -160,7 +160,7 @@ async def test_no_call_that_waits_for_a_connection_starts_within_a_pause(
         for _ in range(6):
             tasks.start_soon(_call, session)
     refused, on_its_way, *others = [request.received_at for request in fake.requests]
-    assert on_its_way - refused < 0.1
+    assert on_its_way - refused < 0.3
     assert len(others) == 5
     assert min(others) - refused >= 0.3
 
@@ -234,14 +234,14 @@ async def test_call_that_finds_no_free_connection_ends_at_its_deadline_unsent(
 
 
 async def test_closing_ends_calls_that_wait_for_a_borrowed_connection(fake, connect) -> None:
-    fake.faults = [faults.Latency(0.3)]
+    fake.faults = [faults.Latency(1)]
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as http:
         session = connect(fake, http=http)
         calls = [asyncio.ensure_future(_call(session)) for _ in range(3)]
         await fake.wait_for_requests(1)
         await session.aclose()
         for waiting in calls[1:]:
-            with anyio.fail_after(0.2), pytest.raises(SessionClosedError):
+            with anyio.fail_after(0.8), pytest.raises(SessionClosedError):
                 await waiting
         assert (await calls[0]).saved_clips
 
