@@ -244,7 +244,7 @@ def test_page_without_a_list_is_an_error_of_ours_item_by_item_too(body) -> None:
 async def test_answer_that_is_nested_too_deeply_is_an_error_of_ours(fake, session) -> None:
     """Where Python's own limit allows such depth, it is no error at all."""
     deep = "[" * 1000 + "]" * 1000
-    body = '{"savedClips": [{"title": "x", "new": %s}]}' % deep
+    body = '{"savedClips": [{"title": "x", "new": ' + deep + "}]}"
     fake.faults = [faults.Respond(200, body.encode(), times=None)]
     try:
         (clip,) = await session.saved_clips().collect(1)

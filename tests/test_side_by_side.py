@@ -17,7 +17,7 @@ from rhombus_clips import (
     ClipSession,
     DecodeError,
     RateLimit,
-    RateLimitedError,
+    RetryPolicy,
     RhombusError,
     ServerError,
 )
@@ -211,7 +211,7 @@ def test_what_is_stolen_lies_before_the_walk_and_is_left_out_there(direction, mo
     for cursor, clips in moves:
         shard.moved_to(cursor)
         shard.met(clips, 100)
-    stolen = steal([shard], page_size=1)
+    stolen = steal([shard], page_size=1, usual=1.0)
     if stolen is None:
         return
     windows = sorted([(shard.start, shard.end), (stolen.start, stolen.end)])
@@ -229,11 +229,32 @@ def test_the_busiest_is_stolen_from_and_a_last_page_from_nobody() -> None:
     sparse.met(1, 100)
     dense.moved_to(1900)
     dense.met(300, 100)
-    stolen = steal([sparse, dense], page_size=100)
+    stolen = steal([sparse, dense], page_size=100, usual=None)
     assert stolen is not None
     assert (stolen.start, stolen.end) == (1000, 1450)
     dense.moved_to(1451)
-    assert steal([sparse, dense], page_size=100) is None
+    assert steal([sparse, dense], page_size=100, usual=None) is None
+
+
+def test_nothing_is_divided_before_any_clip_was_met() -> None:
+    """An empty listing is not split down to its milliseconds."""
+    assert steal([Shard(0, 10**12, NEWEST_FIRST)], page_size=100, usual=None) is None
+    assert steal([Shard(0, 10**12, NEWEST_FIRST)], page_size=100, usual=1e-9) is not None
+
+
+async def test_sharing_out_costs_few_requests(connect) -> None:
+    """However the walks' answers fall, the time is not split down to where nothing is."""
+    crowd = [1_000_000_000 + 7000 * number for number in range(800)]
+    times = crowd + list(range(1_000_000, 1_400_000_000, 7_000_000))
+    async with FakeRhombus(_clips(times)) as fake, connect(fake) as session:
+        for seed in range(6):
+            fake.requests.clear()
+            fake.faults = [
+                faults.Latency(0.001 * ((seed * number) % 7)) for number in range(1, 400)
+            ]
+            found = await _sharded(session, 16, since=1, until=1_400_000_001, page_size=20)
+            assert len(found) == len(set(found)) == len(times)
+            assert len(fake.requests) < 2 * len(times) / 20 + 16
 
 
 # --- windows, through sockets ----------------------------------------------------------------
@@ -422,11 +443,9 @@ async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monke
     monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.01)
     monkeypatch.setattr("rhombus_clips.testing.bucket.math.ceil", lambda _: 0)
     rate = RateLimit(per_second=100, burst=5)
-    async with FakeRhombus(200, rate=rate) as fake, connect(fake) as session:
-        try:
-            found = await _sharded(session, since=1, page_size=10)
-        except RateLimitedError:
-            pytest.skip("the service refused five times in a row")
+    patient = RetryPolicy(attempts=100, base=0.001, cap=0.01)
+    async with FakeRhombus(200, rate=rate) as fake, connect(fake, retry=patient) as session:
+        found = await _sharded(session, since=1, page_size=10)
         assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
 
 

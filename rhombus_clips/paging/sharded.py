@@ -79,6 +79,7 @@ class ShardedClips:
         self._windows: list[_Window] = []
         self._order: Order | None = None
         self._failure: Exception | None = None
+        self._usual_density: float | None = None
         self._wanted = anyio.Event()
         self._settled = anyio.Event()
         self._changed = anyio.Event()
@@ -204,7 +205,10 @@ class ShardedClips:
         while window is not None:
             while (batch := await window.walk.next_batch()) is not None:
                 times = [time for clip in batch.items if (time := self._time_of(clip)) is not None]
-                window.shard.met(len(times), max(times) - min(times))
+                # A few, which is what a narrow window leaves of a page, say little of what follows.
+                if 2 * len(times) >= self._walking.page_size:
+                    window.shard.met(len(times), max(times) - min(times))
+                    self._usual_density = window.shard.density
                 await self._hand_over(Part(batch, window))
             window.is_walked = True
             self._note_change()
@@ -233,7 +237,7 @@ class ShardedClips:
                     window.shard.moved_to(window.walk.position)
                 # What a walk at its end has before it is on its way to the caller already.
                 going_on = [window.shard for window in walked if not window.walk.is_at_end]
-                stolen = steal(going_on, self._walking.page_size)
+                stolen = steal(going_on, self._walking.page_size, self._usual_density)
                 if stolen is not None and self._order is not None:
                     for window in walked:
                         window.walk.times = self._times_of(window.shard)

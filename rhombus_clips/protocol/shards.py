@@ -81,17 +81,16 @@ def divide(start: int, end: int, shards: int, direction: int) -> list[Shard]:
     return [Shard(*window, direction) for window in pairwise(bounds) if window[0] < window[1]]
 
 
-def steal(shards: Collection[Shard], page_size: int) -> Shard | None:
+def steal(shards: Collection[Shard], page_size: int, usual: float | None) -> Shard | None:
     """Half of what the shard with most left has before it; None if that is not worth a request.
 
     How many clips a window still holds is judged by how densely they lay where its walk met some
-    last, or else by how densely they lie elsewhere.
+    last, or else by *usual*, how densely they lay where any walk met some last.
     """
-    known = [shard.density for shard in shards if shard.density is not None]
-    usual = sum(known) / len(known) if known else 1.0
 
     def clips_left(shard: Shard) -> float:
-        return shard.left * (usual if shard.density is None else shard.density)
+        density = usual if shard.density is None else shard.density
+        return shard.left * (density or 0.0)
 
     largest = max(shards, key=clips_left, default=None)
     if largest is None or largest.left < 2 or clips_left(largest) <= page_size:
