@@ -68,22 +68,20 @@ class Pacing:
         return True
 
     async def admit(self, deadline: float) -> None:
-        """Wait until a request may start, at most until *deadline* on the loop's clock.
+        """Wait until a request may start, at most until *deadline* on `time.monotonic`.
 
         Whoever was admitted has to call `finished` when the request was answered or failed.
         Raises `RateLimitedError` at once when the pause lasts beyond the deadline, and
         `DeadlineExceededError` when the connections or the client-side rate leave no room.
         """
         await self._wait_out_pause(deadline)
-        if self._queue.locked() or self._seconds_to_wait() > 0:
+        if not self.start_at_once():
             with anyio.move_on_after(deadline - monotonic()) as scope:
                 await self._take_turn()
             if scope.cancelled_caught:
                 raise DeadlineExceededError(
                     "all connections were busy, or the client-side rate left no room"
                 )
-        else:
-            self._start()
         try:
             await self._wait_out_pause(deadline)
         except BaseException:  # A cancellation too must not keep the token.

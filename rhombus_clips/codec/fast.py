@@ -129,7 +129,7 @@ def _make_hook(model: type[Model], converter: Converter) -> Hook:
     body = [*writer.model("value", model), "return value"]
     source = "\n".join(["def structure(value, _):", *_indented(body)])
     names = dict(writer.globals)
-    exec(compile(source, f"<structure {model.__name__}>", "exec"), names)  # noqa: S102
+    exec(compile(source, f"<structure {model.__name__}>", "exec"), names)  # noqa: S102  # our own lines
     hook: Hook = names["structure"]
     return hook
 

@@ -79,6 +79,7 @@ class ShardedClips:
         self._windows: list[_Window] = []
         self._order: Order | None = None
         self._failure: Exception | None = None
+        self._stop: Callable[[], None] = lambda: None  # ends the walks, once there are any
         self._usual_density: float | None = None
         self._wanted = anyio.Event()
         self._settled = anyio.Event()
@@ -133,9 +134,6 @@ class ShardedClips:
         self._failure = self._failure or error
         self._stop()
 
-    def _stop(self) -> None:
-        """Replaced by what ends the walks that run."""
-
     async def _list(self) -> None:
         guess = Order(self._times.by, NEWEST_FIRST)
         found = await self._walk_side_by_side(guess, self._scout)
@@ -157,7 +155,7 @@ class ShardedClips:
         self._windows = [self._window(shard, order) for shard in shards]
         self._settled = anyio.Event()
         async with anyio.create_task_group() as walks:
-            self._stop = walks.cancel_scope.cancel  # type: ignore[method-assign]
+            self._stop = walks.cancel_scope.cancel
             for window in self._windows:
                 walks.start_soon(self._walk, window)
             if scout is not None:
