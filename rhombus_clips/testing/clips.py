@@ -9,6 +9,8 @@ import hashlib
 import random
 from typing import Any
 
+from rhombus_clips.testing.footage import BYTES_PER_SECOND, make_mp4, usual_size
+
 Wire = dict[str, Any]
 """A JSON object of the service."""
 
@@ -80,7 +82,7 @@ def make_shared_clip_groups(clips: list[Wire], count: int, seed: int = 0) -> lis
                 else newest + chance.randrange(600) * _MINUTE_MS,
                 "expirationTimeSecs": chance.choice((None, 0, 86_400, 172_800, 1_798_761_600)),
                 "isSecured": chance.random() < 0.4,
-                "sharedClips": [_shared(clip) for clip in shared],
+                "sharedClips": [shared_clip(clip) for clip in shared],
             }
         )
     return groups
@@ -102,8 +104,8 @@ def _clip(
         "timestampMs": moment,
         "createdAtMs": moment + chance.randrange(1, 48 * 60) * _MINUTE_MS,
         "durationSec": seconds,
-        "byteCount": seconds * 187_500 + chance.randrange(50_000),
-        "sha256Hex": hashlib.sha256(uuid.encode()).hexdigest(),
+        "byteCount": seconds * BYTES_PER_SECOND + chance.randrange(50_000) // 25,
+        "sha256Hex": None,
         "status": chance.choice(("COMPLETE",) * 18 + ("FAILED", "UNKNOWN")),
         "deviceUuid": device,
         "deviceUuids": [device],
@@ -131,10 +133,13 @@ def _clip(
         "isVendorClip": False,
         "placeholder": False,
         "sendToSharedStorage": False,
-        "externalTransactionId": None,
+        "externalTransactionId": f"txn_{number + 1:06}" if number % 10 == 9 else None,
         "sourceAlertUuid": None,
     }
     _make_odd(chance, clip, device)
+    if "sha256Hex" in clip:
+        # Last, since a clip whose byteCount became null has as many bytes as its length makes.
+        clip["sha256Hex"] = hashlib.sha256(make_mp4(uuid, usual_size(clip))).hexdigest()
     return clip
 
 
@@ -155,7 +160,8 @@ def _make_odd(chance: random.Random, clip: Wire, device: str) -> None:
         clip["retentionDays"] = chance.choice((30, 365, 730))
 
 
-def _shared(clip: Wire) -> Wire:
+def shared_clip(clip: Wire) -> Wire:
+    """*clip* as a page that shares it shows it."""
     kept = (
         "uuid", "durationSec", "clipLocation", "clipLocationV2", "thumbnailLocation",
         "thumbnailLocationV2", "deviceUuidMap",

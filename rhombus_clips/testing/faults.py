@@ -15,11 +15,13 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from aiohttp import web
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+
+from rhombus_clips.testing.delivery import Delivery, Length
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-Answering = Callable[[], Awaitable[web.Response]]
+Answering = Callable[[], Awaitable[web.StreamResponse]]
 
 
 @frozen(kw_only=True)
@@ -87,29 +89,74 @@ class Respond(Fault):
 
 
 @frozen
-class Disconnect(Fault):
-    """The service carries the request out, and closes the connection within the answer."""
+class _Cut(Fault):
+    """The service carries the request out, and the answer ends early."""
 
     after_bytes: int = field(kw_only=False, default=0)
     """How much of the answer, status line and headers included, goes out first."""
+    after_body_bytes: int | None = field(kw_only=True, default=None)
+    """How much of the body goes out first, behind the whole head; instead of *after_bytes*."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer up to a byte, then close the connection."""
-        wire = _wire_of(await answer())
-        return _hang_up(request, wire[: self.after_bytes])
+    async def _beginning(self, answer: Answering) -> bytes:
+        head, body = _wire_of(await answer())
+        if self.after_body_bytes is not None:
+            return head + body[: self.after_body_bytes]
+        return (head + body)[: self.after_bytes]
 
 
 @frozen
-class Reset(Fault):
-    """As `Disconnect`, but the connection is reset instead of closed."""
+class Disconnect(_Cut):
+    """The service carries the request out, and closes the connection within the answer."""
 
-    after_bytes: int = field(kw_only=False, default=0)
-    """How much of the answer, status line and headers included, goes out first."""
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer up to a byte, then close the connection."""
+        return _hang_up(request, await self._beginning(answer))
+
+
+@frozen
+class Reset(_Cut):
+    """As `Disconnect`, but the connection is reset instead of closed.
+
+    What the client had not read by then may be lost with it.
+    """
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer up to a byte, then reset the connection."""
-        wire = _wire_of(await answer())
-        return _hang_up(request, wire[: self.after_bytes], reset=True)
+        return _hang_up(request, await self._beginning(answer), reset=True)
+
+
+@frozen
+class Stall(_Cut):
+    """The answer stops, and the connection stays open until the client gives up, or *seconds*."""
+
+    seconds: float = field(kw_only=True, default=30.0)
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer up to a byte, wait, then close the connection."""
+        _write(request, await self._beginning(answer))
+        await asyncio.sleep(self.seconds)
+        return _hang_up(request)
+
+
+@frozen
+class Corrupt(Fault):
+    """One byte of the body is another than it should be; all else is as it should."""
+
+    at: int = field(kw_only=False, default=0)
+    """Which one, counted within this answer's body; -1 is the last. A body without it stays."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer with the byte's bits turned over."""
+        response = await answer()
+        body = bytearray(_body_of(response))
+        if not -len(body) <= self.at < len(body):
+            return response
+        body[self.at] ^= 0xFF
+        if isinstance(response, Delivery):
+            response.content = memoryview(bytes(body))
+        elif isinstance(response, web.Response):
+            response.body = bytes(body)
+        return response
 
 
 @frozen
@@ -122,7 +169,7 @@ class Drip(Fault):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer piece by piece, then close the connection."""
-        wire = _wire_of(await answer())
+        wire = b"".join(_wire_of(await answer()))
         for start in range(0, len(wire), self.bytes_at_once):
             _write(request, wire[start : start + self.bytes_at_once])
             await asyncio.sleep(self.pause)
@@ -181,11 +228,46 @@ class Silence(Fault):
         return _hang_up(request)
 
 
-def _wire_of(response: web.Response) -> bytes:
-    """An answer as it goes over the wire."""
-    body = response.body if isinstance(response.body, bytes) else b""
-    head = f"HTTP/1.1 {response.status} {response.reason}\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+def next_fault(faults: list[Fault], path: str) -> Fault | None:
+    """Take the first of *faults* that is for *path*; one whose turns are over leaves the list."""
+    for index, fault in enumerate(faults):
+        if fault.path in (None, path):
+            if fault.times == 1:
+                del faults[index]
+            elif fault.times is not None:
+                faults[index] = evolve(fault, times=fault.times - 1)
+            return fault
+    return None
+
+
+def _body_of(response: web.StreamResponse) -> bytes:
+    if isinstance(response, Delivery):
+        return b"" if response.is_head else bytes(response.content)
+    body = response.body if isinstance(response, web.Response) else None
+    return body if isinstance(body, bytes) else b""
+
+
+def _wire_of(response: web.StreamResponse) -> tuple[bytes, bytes]:
+    """An answer as it goes over the wire, its head and its body."""
+    body = _body_of(response)
+    headers = response.headers.copy()
+    headers.setdefault("Content-Type", "application/octet-stream")
+    framing = response.framing if isinstance(response, Delivery) else Length.GIVEN
+    opening = b""
+    if framing is Length.CHUNKED:
+        headers["Transfer-Encoding"] = "chunked"
+        if body:
+            # One chunk, whose size goes with the head so that the body can be cut to the byte.
+            opening, body = b"%x\r\n" % len(body), body + b"\r\n0\r\n\r\n"
+        else:
+            opening = b"0\r\n\r\n"
+    elif framing is Length.NONE:
+        headers["Connection"] = "close"
+    else:
+        headers.setdefault("Content-Length", str(len(body)))
+    lines = [f"HTTP/1.1 {response.status} {response.reason}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + opening, body
 
 
 def _write(request: web.Request, data: bytes) -> None:

@@ -22,6 +22,14 @@ class Render:
     started_at: float
     seconds: float
     fails: bool = False
+    deleted: bool = False
+    """Whether it was cancelled."""
+    appears_after: float = 0.0
+    """For how many seconds the service does not know of it yet."""
+
+    def has_appeared(self, now: float) -> bool:
+        """Whether the service knows of it."""
+        return now - self.started_at >= self.appears_after
 
     def share_done(self, now: float) -> float:
         """How much of the whole is done, 0 to 1."""
@@ -30,14 +38,30 @@ class Render:
 
     def is_over(self, now: float) -> bool:
         """Whether nothing will change any more."""
-        return self.share_done(now) >= (0.5 if self.fails else 1.0)
+        return self.deleted or self.share_done(now) >= (0.5 if self.fails else 1.0)
+
+    def is_complete(self, now: float) -> bool:
+        """Whether it has become a saved clip."""
+        return self.status(now) == "COMPLETE"
+
+    def has_failed(self, now: float) -> bool:
+        """Whether it ended without a clip, and can be tried again."""
+        return self.status(now) == "FAILED"
+
+    def status(self, now: float) -> str:
+        """The status of its clip."""
+        return self._stage(now)[0]
+
+    def as_saved_clip(self, now: float) -> Wire:
+        """The clip as listings show it; before it is complete it has no size and no hash."""
+        unknown = {} if self.is_complete(now) else {"byteCount": None, "sha256Hex": None}
+        return {**self.clip, **unknown, "status": self.status(now)}
 
     def as_clip_with_progress(self, now: float) -> Wire:
         """The clip with its progress, as ``getClipWithProgress`` shows it."""
-        status, operation, percent = self._stage(now)
+        _, operation, percent = self._stage(now)
         return {
-            **self.clip,
-            "status": status,
+            **self.as_saved_clip(now),
             "currentOperation": operation,
             "percentComplete": percent,
             "lastUpdatedSec": int(now),
@@ -45,6 +69,8 @@ class Render:
 
     def _stage(self, now: float) -> tuple[str, str, int]:
         """Status, operation, and how much of that operation is done in percent."""
+        if self.deleted:
+            return "DELETED", "Cancelled", 0
         if self.is_over(now):
             return ("FAILED", "The camera went offline", 0) if self.fails else _COMPLETE
         share, begin = self.share_done(now), 0.0
@@ -58,36 +84,42 @@ class Render:
         """The clip as ``getSplicedClipsInProgress`` lists it."""
         shown = self.as_clip_with_progress(now)
         uploaded = int(_SEGMENTS * min(1.0, self.share_done(now) / _STAGES[1][0]))
-        device = self.clip["deviceUuid"]
         progress = {
-            "region": self.clip["clipLocation"]["region"],
-            "segmentsUploaded": uploaded,
-            "totalSegments": _SEGMENTS,
+            device: {
+                "region": self.clip["deviceUuidMap"][device]["region"],
+                "segmentsUploaded": uploaded,
+                "totalSegments": _SEGMENTS,
+            }
+            for device in self.clip["deviceUuids"]
         }
         return {
             "clipUuid": self.clip["uuid"],
             "orgUuid": self.clip["orgUuid"],
             "userUuid": self.clip["userUuid"],
             "title": self.clip["title"],
+            "description": self.clip["description"],
             "status": shown["status"],
             "statusUpdatedAtMs": int(now * 1000),
             "startTime": self.clip["timestampMs"],
             "timestampMs": self.clip["timestampMs"],
             "duration": self.clip["durationSec"],
-            "deviceUuid": device,
-            "devicePresentationOrder": [device],
-            "deviceMap": {device: progress},
-            "deviceUuidMap": {device: progress},
+            "deviceUuid": self.clip["deviceUuid"],
+            "devicePresentationOrder": self.clip["devicePresentationOrder"],
+            "deviceMap": progress,
+            "deviceUuidMap": progress,
+            "deviceIntervalMap": self.clip.get("deviceIntervalMap"),
+            "clipTargetLocation": self.clip["clipLocation"],
+            "accessSettings": self.clip["accessSettings"],
             "segmentsUploaded": uploaded,
             "totalSegments": _SEGMENTS,
             "thumbnailRelativeSecond": 1,
             "expectedSubClipCount": 1,
             "completedSubClipCount": 0,
-            "deleted": False,
+            "deleted": self.deleted,
             "saveClip": True,
             "saveFrame": False,
             "isPolicyEvent": False,
-            "metadataBucketRegion": progress["region"],
+            "metadataBucketRegion": self.clip["clipLocation"]["region"],
             "pendingConsumers": [],
             "policyEventPipeline": "DEFAULT",
             "transactionUuid": make_uuid("transaction", self.clip["uuid"]),

@@ -1,67 +1,48 @@
-"""FakeRhombus: a real HTTP server on the loopback that speaks the clip API."""
+"""FakeRhombus: a real HTTP service on the loopback that speaks the clip API and serves media."""
 
 import asyncio
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from enum import Enum
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from contextlib import AsyncExitStack
+from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from aiohttp import web
-from attrs import evolve, field, frozen
 
-from rhombus_clips.codec import to_dict
 from rhombus_clips.models import Model
 from rhombus_clips.protocol.auth import AuthScheme
 from rhombus_clips.protocol.retry import RateLimit
+from rhombus_clips.testing.api import HANDLERS
 from rhombus_clips.testing.bucket import TokenBucket
-from rhombus_clips.testing.clips import NEWEST_MS, Wire, make_clips, make_shared_clip_groups
+from rhombus_clips.testing.clips import Wire
+from rhombus_clips.testing.delivery import Media
 from rhombus_clips.testing.faults import (
     ACCESS_DENIED,
     BAD_STRUCTURE,
     UNAUTHENTICATED,
     Fault,
     Respond,
+    next_fault,
 )
-from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order, list_page
-from rhombus_clips.testing.renders import Render
+from rhombus_clips.testing.hosts import Host
+from rhombus_clips.testing.listing import Listing
+from rhombus_clips.testing.media import answer_media, answer_storage
+from rhombus_clips.testing.organization import Organization, UnknownClip, Updates
+from rhombus_clips.testing.parameters import RefusedError
+from rhombus_clips.testing.received import ReceivedRequest
 
-_LISTING_TIMES = {"timestamp_ms": "timestampMs", "created_at_ms": "createdAtMs"}
-
-
-class UnknownClip(Enum):
-    """How the service answers for a clip that it does not have; the reference does not say."""
-
-    NULL = "null"
-    """200 with ``clip: null``."""
-    REFUSED = "refused"
-    """200 with ``error: true``."""
-    NOT_FOUND = "not found"
-    """404."""
+_USUAL_MEDIA = Media()
 
 
-@frozen
-class ReceivedRequest:
-    """A request as the server got it."""
-
-    path: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    received_at: float
-    """When, on `time.monotonic`."""
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-
-class FakeRhombus:
+class FakeRhombus(Organization):
     """A stand-in for the clip API, for tests: ``async with FakeRhombus() as fake: ...``.
 
-    It serves on a free port of the loopback and behaves as told, in every way that the reference
-    allows. Point a session at it with ``ClipSession(fake.api_key, base_url=fake.url)``.
+    It serves on free ports of the loopback and behaves as told, in every way that the reference
+    allows. Point a session at it with ``ClipSession(fake.api_key, base_url=fake.url)``. Whatever
+    is made, changed or deleted stays so. All of these are attributes too, and may be changed at
+    any time; only the clips and groups are kept as lists of JSON objects.
 
     :param clips: How many clips to make up, or the clips themselves, as models or JSON objects.
     :param seed: Another seed gives other clips; one seed always the same.
@@ -70,15 +51,25 @@ class FakeRhombus:
     :param hidden: Uuids of clips that are evaluated but left out of pages, as a service does that
         filters what the caller may see.
     :param unknown_clip: The answer for a clip that is not there.
-    :param bounds_are_inclusive: Whether a group created at a bound of the filter is listed.
+    :param bounds_are_inclusive: Whether a clip or group of a filter's very bound is listed.
+    :param updates: Whether an update blanks what it leaves out.
+    :param render_seconds: How long a splice takes to become a clip, in seconds.
+    :param appears_after: For how many seconds the service does not know a clip yet that it has
+        just begun to make.
+    :param renders_fail: Whether the splices that are begun from now on fail halfway.
+    :param clip_per_device: Whether a splice of several devices makes a clip of each.
+    :param max_splice_duration: The longest clip that can be made, in seconds; None for any.
+    :param media: How the media host delivers files.
     :param api_key: The key that is let in.
     :param auth_scheme: The scheme that the key is for.
     :param org_uuid: For the partner schemes: the client organization that must be named.
     :param rate: The rate limit; None for none.
     :param gone: Paths that the service has taken away; they answer 410.
     :param warning_msg: A warning to put into every answer.
-    :param port: The port to serve on; 0 takes a free one.
-    :param now: The clock of renders, in seconds; tests may move their own.
+    :param port: The port to serve the API on; 0 takes a free one.
+    :param media_port: The port to serve media on; 0 takes a free one.
+    :param now: The clock of renders and of what is created, in epoch seconds; tests may move
+        their own.
     """
 
     def __init__(
@@ -91,6 +82,13 @@ class FakeRhombus:
         hidden: Collection[str] = (),
         unknown_clip: UnknownClip = UnknownClip.NULL,
         bounds_are_inclusive: bool = False,
+        updates: Updates = Updates.WHOLE,
+        render_seconds: float = 2.0,
+        appears_after: float = 0.0,
+        renders_fail: bool = False,
+        clip_per_device: bool = False,
+        max_splice_duration: int | None = 3600,
+        media: Media = _USUAL_MEDIA,
         api_key: str = "FAKEfakeFAKEfakeFAKE00",
         auth_scheme: AuthScheme = AuthScheme.API_TOKEN,
         org_uuid: str | None = None,
@@ -98,42 +96,53 @@ class FakeRhombus:
         gone: Collection[str] = (),
         warning_msg: str | None = None,
         port: int = 0,
+        media_port: int = 0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.clips = make_clips(clips, seed) if isinstance(clips, int) else _as_wire(clips)
-        self.shared_clip_groups = (
-            make_shared_clip_groups(self.clips, shared_clip_groups, seed)
-            if isinstance(shared_clip_groups, int)
-            else _as_wire(shared_clip_groups)
+        super().__init__(
+            clips,
+            seed=seed,
+            shared_clip_groups=shared_clip_groups,
+            listing=listing,
+            hidden=hidden,
+            unknown_clip=unknown_clip,
+            bounds_are_inclusive=bounds_are_inclusive,
+            updates=updates,
+            render_seconds=render_seconds,
+            appears_after=appears_after,
+            renders_fail=renders_fail,
+            clip_per_device=clip_per_device,
+            max_splice_duration=max_splice_duration,
+            now=now,
         )
-        self.listing = listing
-        self.hidden = frozenset(hidden)
-        self.unknown_clip = unknown_clip
-        self.bounds_are_inclusive = bounds_are_inclusive
+        self.media = media
         self.api_key = api_key
         self.auth_scheme = auth_scheme
         self.org_uuid = org_uuid
         self.gone = frozenset(gone)
         self.warning_msg = warning_msg
         self.faults: list[Fault] = []
+        """What befalls requests to the API, in turn."""
         self.requests: list[ReceivedRequest] = []
+        """The requests to the API, as they came."""
+        self.media_faults: list[Fault] = []
+        """What befalls requests for media, redirected ones included, in turn."""
+        self.media_requests: list[ReceivedRequest] = []
+        """The requests for media, redirected ones included, as they came."""
         self._arrival = asyncio.Condition()
         self._bucket = rate and TokenBucket(rate)
-        self._renders: dict[str, Render] = {}
-        self._port = port
-        self._now = now
-        self._runner: web.AppRunner | None = None
+        self._api_host = Host(self._serve_api, port)
+        self._media_host = Host(self._serve_media, media_port)
+        self._storage_host = Host(self._serve_storage)
+        self._lifetime = AsyncExitStack()
 
     # --- lifetime ----------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
+        async with AsyncExitStack() as starting:
+            for host in (self._api_host, self._media_host, self._storage_host):
+                await starting.enter_async_context(host)
+            self._lifetime = starting.pop_all()
         return self
 
     async def __aexit__(
@@ -142,57 +151,78 @@ class FakeRhombus:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._lifetime.aclose()
 
     @property
     def url(self) -> str:
-        """The base URL to give to a session."""
-        return f"http://127.0.0.1:{self._port}"
+        """The base URL of the API, to give to a session."""
+        return self._api_host.url
 
-    # --- what tests do to it -----------------------------------------------------------------
+    @property
+    def media_url(self) -> str:
+        """The base URL of the media host, without a path."""
+        return self._media_host.url
+
+    @property
+    def storage_url(self) -> str:
+        """The base URL of the host that redirects of the media host lead to."""
+        return self._storage_host.url
 
     async def wait_for_requests(self, count: int) -> None:
-        """Wait until *count* requests have come altogether."""
+        """Wait until *count* requests to the API have come altogether."""
         async with self._arrival:
             await self._arrival.wait_for(lambda: len(self.requests) >= count)
 
-    def start_render(self, *, seconds: float = 2.0, fails: bool = False) -> str:
-        """Begin a splice that is done after *seconds*; returns its clip's uuid."""
-        number = len(self._renders)
-        clip = make_clips(1, seed=1_000_000 + number)[0]
-        moment = NEWEST_MS + 1000 * number
-        clip |= {"timestampMs": moment, "createdAtMs": moment, "status": "INITIATING"}
-        uuid: str = clip["uuid"]
-        self._renders[uuid] = Render(
-            clip=clip, started_at=self._now(), seconds=seconds, fails=fails
+    # --- receiving ---------------------------------------------------------------------------
+
+    async def _serve_api(self, request: web.Request) -> web.StreamResponse:
+        async def answer(received: ReceivedRequest) -> web.StreamResponse:
+            return self._answer(received, received.method)
+
+        return await self._serve(request, self.requests, self.faults, answer)
+
+    async def _serve_media(self, request: web.Request) -> web.StreamResponse:
+        async def answer(received: ReceivedRequest) -> web.StreamResponse:
+            refusal = self._refusal(received, org_may_be_left_out=True)
+            if refusal is not None:
+                return _response(refusal)
+            return answer_media(self, self.media, self.storage_url, received)
+
+        return await self._serve(request, self.media_requests, self.media_faults, answer)
+
+    async def _serve_storage(self, request: web.Request) -> web.StreamResponse:
+        async def answer(received: ReceivedRequest) -> web.StreamResponse:
+            return answer_storage(self, self.media, self.storage_url, received)
+
+        return await self._serve(request, self.media_requests, self.media_faults, answer)
+
+    async def _serve(
+        self,
+        request: web.Request,
+        requests: list[ReceivedRequest],
+        faults: list[Fault],
+        answer: Callable[[ReceivedRequest], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        """Take down a request, and answer it or let a fault befall it."""
+        received = ReceivedRequest(
+            request.path,
+            dict(request.headers),
+            await request.read(),
+            time.monotonic(),
+            request.method,
+            dict(request.query),
         )
-        return uuid
-
-    # --- answering ---------------------------------------------------------------------------
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        received = ReceivedRequest(request.path, dict(request.headers), body, time.monotonic())
-        self.requests.append(received)
+        requests.append(received)
         async with self._arrival:
             self._arrival.notify_all()
 
-        async def answer() -> web.Response:
-            return self._answer(received, request.method)
+        def answering() -> Awaitable[web.StreamResponse]:
+            return answer(received)
 
-        fault = self._next_fault(request.path)
-        return await (fault.befall(request, answer) if fault else answer())
+        fault = next_fault(faults, request.path)
+        return await (fault.befall(request, answering) if fault else answering())
 
-    def _next_fault(self, path: str) -> Fault | None:
-        for index, fault in enumerate(self.faults):
-            if fault.path in (None, path):
-                if fault.times == 1:
-                    del self.faults[index]
-                elif fault.times is not None:
-                    self.faults[index] = evolve(fault, times=fault.times - 1)
-                return fault
-        return None
+    # --- answering ---------------------------------------------------------------------------
 
     def _answer(self, request: ReceivedRequest, method: str) -> web.Response:
         wait = self._bucket and self._bucket.take(time.monotonic())
@@ -205,114 +235,44 @@ class FakeRhombus:
         refusal = self._refusal(request)
         if refusal is not None:
             return _response(refusal)
-        handler = self._handlers().get(request.path)
         if request.path in self.gone:
-            return web.Response(status=410)
+            return web.Response(status=HTTPStatus.GONE)
+        handler = HANDLERS.get(request.path)
         if handler is None or method != "POST":
             return web.Response(status=404 if handler is None else 405)
         try:
-            parameters = json.loads(request.body or b"{}")
-            answer = handler(parameters)
-        except (ValueError, TypeError, AttributeError):
-            return _response(BAD_STRUCTURE)
-        if isinstance(answer, web.Response):
-            return answer
+            answer = handler(self, _parameters(request))
+        except RefusedError as refused:
+            return _response(refused.answer)
         return web.json_response({"error": False, "warningMsg": self.warning_msg, **answer})
 
-    def _refusal(self, request: ReceivedRequest) -> Respond | None:
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        scheme = headers.get("x-auth-scheme")
-        if scheme not in set(AuthScheme) or "x-auth-apikey" not in headers:
+    def _refusal(
+        self, request: ReceivedRequest, *, org_may_be_left_out: bool = False
+    ) -> Respond | None:
+        """Why the request is not let in; None where it is.
+
+        On media requests the official clients name no organization, so it may be left out there.
+        """
+        scheme, key = request.header("x-auth-scheme"), request.header("x-auth-apikey")
+        if scheme not in set(AuthScheme) or key is None:
             return UNAUTHENTICATED
+        organizations = {self.org_uuid, None} if org_may_be_left_out else {self.org_uuid}
         admitted = (
-            headers["x-auth-apikey"] == self.api_key
+            key == self.api_key
             and scheme == self.auth_scheme
-            and headers.get("x-auth-org") == self.org_uuid
+            and request.header("x-auth-org") in organizations
         )
         return None if admitted else ACCESS_DENIED
 
-    def _handlers(self) -> dict[str, Callable[[Any], Wire | web.Response]]:
-        return {
-            "/api/event/getSavedClipsV2": self._get_saved_clips,
-            "/api/event/getClipWithProgress": self._get_clip_with_progress,
-            "/api/event/getSharedClipGroupsV2": self._get_shared_clip_groups,
-            "/api/event/getSplicedClipsInProgress": self._get_spliced_clips_in_progress,
-            "/api/video/getSplicedClipsInProgress": self._get_spliced_clips_in_progress,
-        }
 
-    def _get_saved_clips(self, parameters: Wire) -> Wire:
-        page = list_page(
-            self._in_order(),
-            self.listing,
-            _integer(parameters.get("pageTimestampMs")),
-            _integer(parameters.get("maxPageSize")),
-        )
-        answer: Wire = {"savedClips": page.clips, "lastEvaluatedTimestampMs": page.cursor}
-        if page.cursor is None and self.listing.last_page is LastPage.ABSENT:
-            del answer["lastEvaluatedTimestampMs"]
-        if page.cursor is None and self.listing.last_page is LastPage.ZERO:
-            answer["lastEvaluatedTimestampMs"] = 0
-        return answer
-
-    def _in_order(self) -> list[Entry]:
-        return in_order([self._entry(clip) for clip in self.clips], self.listing)
-
-    def _entry(self, clip: Wire) -> Entry:
-        # A clip whose time is null on the wire still has its place in the service's order.
-        names = [_LISTING_TIMES[self.listing.clock], "timestampMs", "createdAtMs"]
-        time_ms = next((clip[name] for name in names if clip.get(name) is not None), NEWEST_MS)
-        return Entry(time_ms, clip, visible=clip.get("uuid") not in self.hidden)
-
-    def _get_clip_with_progress(self, parameters: Wire) -> Wire | web.Response:
-        uuid = parameters.get("clipUuid")
-        if not isinstance(uuid, str):
-            raise TypeError("clipUuid is required")
-        render = self._renders.get(uuid)
-        if render is not None:
-            return {"clip": render.as_clip_with_progress(self._now())}
-        for clip in self.clips:
-            if clip.get("uuid") == uuid:
-                done = clip.get("status") == "COMPLETE"
-                operation = "Complete" if done else None
-                progress = {"percentComplete": 100 if done else 0, "currentOperation": operation}
-                return {"clip": {**clip, **progress}}
-        if self.unknown_clip is UnknownClip.NOT_FOUND:
-            return web.Response(status=404)
-        if self.unknown_clip is UnknownClip.REFUSED:
-            return {"error": True, "errorMsg": "clip not found"}
-        return {"clip": None}
-
-    def _get_shared_clip_groups(self, parameters: Wire) -> Wire:
-        after = _integer(parameters.get("createdAfterMs"))
-        before = _integer(parameters.get("createdBeforeMs"))
-        slack = 1 if self.bounds_are_inclusive else 0
-
-        def is_listed(group: Wire) -> bool:
-            created = group.get("createdAtMillis")
-            if created is None:
-                return True
-            return (after is None or created > after - slack) and (
-                before is None or created < before + slack
-            )
-
-        return {
-            "sharedClipGroups": [group for group in self.shared_clip_groups if is_listed(group)]
-        }
-
-    def _get_spliced_clips_in_progress(self, parameters: Wire) -> Wire:
-        now = self._now()
-        renders = [render for render in self._renders.values() if not render.is_over(now)]
-        return {"splicedClips": [render.as_spliced_clip(now) for render in renders]}
-
-
-def _as_wire(objects: Iterable[Model | Wire]) -> list[Wire]:
-    return [to_dict(item) if isinstance(item, Model) else dict(item) for item in objects]
-
-
-def _integer(value: object) -> int | None:
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
-    raise TypeError("not an integer")
+def _parameters(request: ReceivedRequest) -> Wire:
+    try:
+        parameters: Any = json.loads(request.body or b"{}")
+    except ValueError:
+        parameters = None
+    if not isinstance(parameters, dict):
+        raise RefusedError(BAD_STRUCTURE)
+    return cast("Wire", parameters)
 
 
 def _response(answer: Respond) -> web.Response:
