@@ -1,11 +1,17 @@
 """An async client for the video clips of the Rhombus cloud."""
 
 from rhombus_clips._version import __version__
-from rhombus_clips.codec import dumps, from_dict, loads, to_dict
+from rhombus_clips.codec import (
+    dumps,
+    from_dict,
+    loads,
+    to_dict,
+)
 from rhombus_clips.errors import (
     ApiError,
     AuthenticationError,
     BadRequestError,
+    ClipFailedError,
     ClipNotFoundError,
     ConfigurationError,
     ConnectError,
@@ -14,6 +20,8 @@ from rhombus_clips.errors import (
     DeadlineExceededError,
     DecodeError,
     DisconnectedError,
+    DownloadError,
+    IntegrityError,
     NotFoundError,
     PagingError,
     PermissionDeniedError,
@@ -24,37 +32,90 @@ from rhombus_clips.errors import (
     StatusError,
     TransportError,
 )
+from rhombus_clips.media import (
+    ClipStream,
+    Downloaded,
+    DownloadFailure,
+    DownloadSummary,
+)
 from rhombus_clips.models import (
+    Activity,
     AlteredView,
     AspectRatio,
     CameraMountingDirection,
     ClipAccessSettings,
+    ClipBoundingBox,
+    ClipSeekPoint,
     ClipStatus,
     ClipVisibility,
     ClipWithProgress,
+    ClipWithProgressPage,
     CroppedPermyriadRect,
     DewarpedView,
+    FootageSeekPointColor,
     HardwareVariation,
     Integration,
     MetaDataLocation,
     OpenEnum,
+    Point,
     PolicyEventPipeline,
     Resolution,
     SavedClip,
+    SavedClipCount,
     SavedClipPage,
+    SavedClipWithDetails,
+    SensorValue,
     SharedClip,
     SharedClipGroup,
+    SharedClipGroupLink,
     SharedClipGroupPage,
+    SharedClipGroupWithDetails,
+    SharedClipWithDetails,
+    Splice,
     SplicedClip,
     SplicedClipProgress,
     TimeInterval,
+    ToastCheckInfo,
+    ToastOrder,
 )
-from rhombus_clips.paging import Pager, PagerStats, SavedClipPager, SharedClipGroupPager
-from rhombus_clips.protocol.auth import AuthScheme
-from rhombus_clips.protocol.retry import RateLimit, RetryPolicy, Timeout
-from rhombus_clips.session import ClipSession
+from rhombus_clips.paging import (
+    ClipWithProgressPager,
+    Pager,
+    PagerStats,
+    SavedClipFollower,
+    SavedClipPager,
+    SharedClipGroupPager,
+)
+from rhombus_clips.protocol.arguments import (
+    UNSET,
+)
+from rhombus_clips.protocol.auth import (
+    AuthScheme,
+)
+from rhombus_clips.protocol.filters import (
+    ClipFilters,
+)
+from rhombus_clips.protocol.media import (
+    MediaTimeout,
+)
+from rhombus_clips.protocol.progress import (
+    Polling,
+)
+from rhombus_clips.protocol.retry import (
+    RateLimit,
+    RetryPolicy,
+    Timeout,
+)
+from rhombus_clips.protocol.splices import (
+    SpliceOptions,
+)
+from rhombus_clips.session import (
+    ClipSession,
+)
 
 __all__ = [
+    "UNSET",
+    "Activity",
     "AlteredView",
     "ApiError",
     "AspectRatio",
@@ -63,11 +124,18 @@ __all__ = [
     "BadRequestError",
     "CameraMountingDirection",
     "ClipAccessSettings",
+    "ClipBoundingBox",
+    "ClipFailedError",
+    "ClipFilters",
     "ClipNotFoundError",
+    "ClipSeekPoint",
     "ClipSession",
     "ClipStatus",
+    "ClipStream",
     "ClipVisibility",
     "ClipWithProgress",
+    "ClipWithProgressPage",
+    "ClipWithProgressPager",
     "ConfigurationError",
     "ConnectError",
     "CroppedPermyriadRect",
@@ -77,8 +145,15 @@ __all__ = [
     "DecodeError",
     "DewarpedView",
     "DisconnectedError",
+    "DownloadError",
+    "DownloadFailure",
+    "DownloadSummary",
+    "Downloaded",
+    "FootageSeekPointColor",
     "HardwareVariation",
     "Integration",
+    "IntegrityError",
+    "MediaTimeout",
     "MetaDataLocation",
     "NotFoundError",
     "OpenEnum",
@@ -86,26 +161,39 @@ __all__ = [
     "PagerStats",
     "PagingError",
     "PermissionDeniedError",
+    "Point",
     "PolicyEventPipeline",
+    "Polling",
     "RateLimit",
     "RateLimitedError",
     "Resolution",
     "RetryPolicy",
     "RhombusError",
     "SavedClip",
+    "SavedClipCount",
+    "SavedClipFollower",
     "SavedClipPage",
     "SavedClipPager",
+    "SavedClipWithDetails",
+    "SensorValue",
     "ServerError",
     "SessionClosedError",
     "SharedClip",
     "SharedClipGroup",
+    "SharedClipGroupLink",
     "SharedClipGroupPage",
     "SharedClipGroupPager",
+    "SharedClipGroupWithDetails",
+    "SharedClipWithDetails",
+    "Splice",
+    "SpliceOptions",
     "SplicedClip",
     "SplicedClipProgress",
     "StatusError",
     "TimeInterval",
     "Timeout",
+    "ToastCheckInfo",
+    "ToastOrder",
     "TransportError",
     "__version__",
     "dumps",

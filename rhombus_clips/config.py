@@ -8,9 +8,15 @@ from rhombus_clips.errors import ConfigurationError
 DEFAULT_BASE_URL = "https://api2.rhombussystems.com"
 """The US region. Documented at https://api-docs.rhombus.community; EU has a host of its own."""
 
+DEFAULT_MEDIA_URL = "https://media.rhombussystems.com"
+"""The files of the US region. Where those of others lie is not documented."""
+
 
 def settings_of_environment() -> dict[str, Any]:
-    """The ``api_key`` of ``RHOMBUS_API_KEY`` and the ``base_url`` of ``RHOMBUS_ENDPOINT_URL``.
+    """What the environment says of a session.
+
+    The ``api_key`` of ``RHOMBUS_API_KEY``, the ``base_url`` of ``RHOMBUS_ENDPOINT_URL`` and the
+    ``media_url`` of ``RHOMBUS_MEDIA_URL``.
 
     Raises `ConfigurationError` when there is no key.
     """
@@ -18,4 +24,5 @@ def settings_of_environment() -> dict[str, Any]:
     if not api_key:
         raise ConfigurationError("set RHOMBUS_API_KEY to an API key of your organization")
     base_url = os.environ.get("RHOMBUS_ENDPOINT_URL") or DEFAULT_BASE_URL
-    return {"api_key": api_key, "base_url": base_url}
+    media_url = os.environ.get("RHOMBUS_MEDIA_URL") or None
+    return {"api_key": api_key, "base_url": base_url, "media_url": media_url}

@@ -19,9 +19,12 @@
     ├─ ApiError                       .error_msg .warning_msg
     │  └─ ClipNotFoundError
     ├─ DecodeError                    .path .expected .value_excerpt
-    └─ PagingError
-       ├─ CursorStalledError
-       └─ CursorCycleError
+    ├─ PagingError
+    │  ├─ CursorStalledError
+    │  └─ CursorCycleError
+    ├─ ClipFailedError                .clip .clips
+    └─ DownloadError
+       └─ IntegrityError
 
 All of them pickle, and none holds a header, a key or an object of the HTTP library.
 """
@@ -45,8 +48,8 @@ class RhombusError(Exception):
     attempts: int
     """How many requests the call had started when it gave up."""
 
-    cursor: int | None
-    """Where to resume, in epoch milliseconds, when the error left a pager; else None."""
+    cursor: int | str | None
+    """The pager's own `cursor`, where to resume, when the error left a pager; else None."""
 
     maybe_applied: bool
     """True when a change was sent, no whole answer came, and so it may have been carried out."""
@@ -57,7 +60,7 @@ class RhombusError(Exception):
         *,
         endpoint: str | None = None,
         attempts: int = 0,
-        cursor: int | None = None,
+        cursor: int | str | None = None,
         maybe_applied: bool = False,
     ) -> None:
         super().__init__(message)
@@ -255,3 +258,29 @@ class CursorStalledError(PagingError):
 
 class CursorCycleError(PagingError):
     """The service's cursor went back to where it had been."""
+
+
+class ClipFailedError(RhombusError):
+    """A clip that was waited for will not be complete: it failed, or was deleted."""
+
+    clip: Any
+    """The clip as it was last seen, a `ClipWithProgress`; the first one when several failed."""
+
+    clips: tuple[Any, ...]
+    """All clips that failed, of those that were waited for together."""
+
+    def __init__(self, text: str, *, clips: tuple[Any, ...] = (), **context: Any) -> None:
+        super().__init__(text, **context)
+        self.clips = clips
+        self.clip = clips[0] if clips else None
+
+
+class DownloadError(RhombusError):
+    """A file cannot be fetched, for another reason than the network's or the service's refusal."""
+
+
+class IntegrityError(DownloadError):
+    """What came is not the clip: its length or its SHA-256 is another than the clip's record says.
+
+    Nothing was left where the file was to be.
+    """

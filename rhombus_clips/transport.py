@@ -18,6 +18,7 @@ from rhombus_clips.errors import (
     RhombusError,
     SessionClosedError,
 )
+from rhombus_clips.protocol.auth import is_confidential
 from rhombus_clips.protocol.envelope import Reply
 from rhombus_clips.protocol.retry import Timeout, parse_retry_after
 
@@ -29,11 +30,9 @@ _CONNECTIONS = 100
 # A first attempt gets the whole call's timeout, made once, though a moment of it is over.
 _SAME_SECONDS = 0.01
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
-
-def checked_base_url(url: str) -> SplitResult:
-    """*url* as the base of all endpoints, without a slash at its end.
+def checked_base_url(url: str, name: str = "base_url") -> SplitResult:
+    """*url* as the base of all endpoints, without a slash at its end; *name* is what to call it.
 
     Raises `ConfigurationError` unless it is ``https``, or ``http`` on the loopback.
     """
@@ -43,16 +42,16 @@ def checked_base_url(url: str) -> SplitResult:
     except (AttributeError, TypeError, ValueError):
         base, host = SplitResult("", "", "", "", ""), None
     if base.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
-        raise ConfigurationError(f"base_url must be a URL like https://host, not {url!r}")
+        raise ConfigurationError(f"{name} must be a URL like https://host, not {url!r}")
     if "@" in base.netloc or base.query or base.fragment:
-        raise ConfigurationError("base_url must have no user, query or fragment")
-    if base.scheme == "http" and host not in _LOOPBACK:
+        raise ConfigurationError(f"{name} must have no user, query or fragment")
+    if not is_confidential(base):
         raise ConfigurationError(
-            f"base_url must be https: over http the API key would travel in clear to {host}"
+            f"{name} must be https: over http the API key would travel in clear to {host}"
         )
     path = base.path.rstrip("/")
     if path.endswith("/api"):
-        raise ConfigurationError("base_url must leave off /api: the endpoints' paths begin with it")
+        raise ConfigurationError(f"{name} must leave off /api: the endpoints' paths begin with it")
     return base._replace(path=path)
 
 
@@ -65,7 +64,7 @@ def connections_of(http: aiohttp.ClientSession | None) -> float:
     return min((limit for limit in limits if limit > 0), default=math.inf)
 
 
-def _proxy_of_environment(base_url: str) -> dict[str, Any]:
+def proxy_of_environment(base_url: str) -> dict[str, Any]:
     """The proxy that the environment names for *base_url*, as arguments of a client session.
 
     Looked up once: aiohttp's ``trust_env`` asks environment and ``.netrc`` with every request, in
@@ -135,7 +134,7 @@ class Transport:
                     limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                **_proxy_of_environment(self._base),
+                **proxy_of_environment(self._base),
                 request_class=_request_class(self._pause),
             )
         return self._http
@@ -182,7 +181,7 @@ class Transport:
             task = asyncio.current_task()
             if not self._was_closed or task is None or task.cancelling():
                 raise
-            failure = _closed_under_way()
+            failure = closed_under_way()
         raise failure
 
     def _client_timeout(self, seconds: float) -> aiohttp.ClientTimeout:
@@ -229,27 +228,38 @@ class Transport:
 
     def _translated(self, error: Exception, seconds: float) -> RhombusError:
         if self._was_closed:
-            return _closed_under_way()
-        if isinstance(error, RuntimeError):
+            return closed_under_way()
+        return transport_error(
+            error, connect=self._timeout.connect, read=self._timeout.read, total=seconds
+        )
+
+
+def transport_error(error: Exception, *, connect: float, read: float, total: float) -> RhombusError:
+    """What of ours *error* of aiohttp is; the limits that were set, in seconds, are for its words.
+
+    Raises *error* again when it is none of aiohttp's or the network's.
+    """
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectError(f"no connection within {connect:g} s")
+        case aiohttp.ClientHttpProxyError(status=status):
+            return ConnectError(f"the proxy refused the connection with HTTP {status}")
+        case aiohttp.ClientConnectorError() | aiohttp.ServerFingerprintMismatch():
+            return ConnectError(f"cannot connect: {error}")
+        case aiohttp.SocketTimeoutError():
+            return DisconnectedError(f"nothing came for {read:g} s")
+        case TimeoutError():
+            return DeadlineExceededError(f"no whole answer within the {total:.1f} s left")
+        case aiohttp.ClientPayloadError():
+            return DisconnectedError("the body was cut off or garbled")
+        case aiohttp.ClientResponseError():
+            return DisconnectedError("the answer was not HTTP")
+        case aiohttp.ClientError() | OSError():
+            return DisconnectedError(f"the connection broke: {type(error).__name__}")
+        case _:
             raise error
-        match error:
-            case aiohttp.ConnectionTimeoutError():
-                return ConnectError(f"no connection within {self._timeout.connect:g} s")
-            case aiohttp.ClientHttpProxyError(status=status):
-                return ConnectError(f"the proxy refused the connection with HTTP {status}")
-            case aiohttp.ClientConnectorError() | aiohttp.ServerFingerprintMismatch():
-                return ConnectError(f"cannot connect: {error}")
-            case aiohttp.SocketTimeoutError():
-                return DisconnectedError(f"nothing came for {self._timeout.read:g} s")
-            case TimeoutError():
-                return DeadlineExceededError(f"no whole answer within the {seconds:.1f} s left")
-            case aiohttp.ClientPayloadError():
-                return DisconnectedError("the body was cut off or garbled")
-            case aiohttp.ClientResponseError():
-                return DisconnectedError("the answer was not HTTP")
-            case _:
-                return DisconnectedError(f"the connection broke: {type(error).__name__}")
 
 
-def _closed_under_way() -> SessionClosedError:
+def closed_under_way() -> SessionClosedError:
+    """The error of a call whose connection was closed on purpose."""
     return SessionClosedError("the session was closed while the call was under way")

@@ -4,16 +4,20 @@ import functools
 import json
 import os
 import pathlib
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, get_args, get_origin
 
 import attrs
 import pytest
 
-from rhombus_clips import models
+from rhombus_clips import ClipSession, models
 from rhombus_clips.codec.strict import wire_name
 from rhombus_clips.protocol import endpoints
 from rhombus_clips.protocol.endpoints import Endpoint
+from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.testing.faults import json_answer
 
 SCHEMAS: dict[str, type] = {
     "SavedClipV2Type": models.SavedClip,
@@ -33,6 +37,31 @@ SCHEMAS: dict[str, type] = {
     "Event_GetSavedClipsV2WSResponse": models.SavedClipPage,
     "Event_GetClipWithProgressWSResponse": models.ClipWithProgressAnswer,
     "Event_GetSharedClipGroupsV2WSResponse": models.SharedClipGroupPage,
+    "SavedClipWithDetailsType": models.SavedClipWithDetails,
+    "ClipBoundingBoxType": models.ClipBoundingBox,
+    "ClipSeekPointV2Type": models.ClipSeekPoint,
+    "PointType": models.Point,
+    "SensorValType": models.SensorValue,
+    "ToastCheckInfo": models.ToastCheckInfo,
+    "ToastOrderIdType": models.ToastOrder,
+    "SharedClipGroupWithDetailsType": models.SharedClipGroupWithDetails,
+    "SharedClipWithDetailsType": models.SharedClipWithDetails,
+    "Event_RuuidWrapper": models.ClipReference,
+    "Event_GetSavedClipsWSResponse": models.SavedClipsAnswer,
+    "Event_GetSavedClipsByExternalTransactionIdWSResponse": models.SavedClipsAnswer,
+    "Event_GetClipsWithProgressWSResponse": models.ClipWithProgressPage,
+    "Event_GetSavedClipDetailsWSResponse": models.SavedClipDetailsAnswer,
+    "Event_GetSavedClipCountWSResponse": models.SavedClipCount,
+    "Event_UpdateSavedClipWSResponse": models.Answer,
+    "Event_DeleteSavedClipWSResponse": models.Answer,
+    "Event_CreateSharedClipGroupWSResponse": models.SharedClipGroupLink,
+    "Event_UpdateSharedClipGroupWSResponse": models.SharedClipGroupLink,
+    "Event_DeleteSharedClipGroupWSResponse": models.Answer,
+    "Event_GetSharedClipGroupDetailsWSResponse": models.SharedClipGroupDetailsAnswer,
+    "Video_SpliceV3WSResponse": models.Splice,
+    "Video_CancelSpliceV2WSResponse": models.Answer,
+    "Video_RetrySpliceWSResponse": models.Answer,
+    "Video_GetMaxSpliceDurationWSResponse": models.MaxSpliceDurationAnswer,
     "Event_GetSplicedClipsInProgressWSResponse": models.SplicedClipsAnswer,
     "Video_GetSplicedClipsInProgressWSResponse": models.SplicedClipsAnswer,
 }
@@ -43,14 +72,107 @@ ENUMS: dict[str, type[models.OpenEnum]] = {
     "HardwareVariationEnum": models.HardwareVariation,
     "IntegrationEnum": models.Integration,
     "PolicyEventPipelineEnum": models.PolicyEventPipeline,
+    "ActivityEnum": models.Activity,
+    "FootageSeekPointColorEnum": models.FootageSeekPointColor,
 }
-# What each endpoint takes, under the names that the session gives to the wire's parameters.
-REQUESTS: dict[str, set[str]] = {
-    "/api/event/getSavedClipsV2": {"max_page_size", "page_timestamp_ms"},
-    "/api/event/getClipWithProgress": {"clip_uuid"},
-    "/api/event/getSharedClipGroupsV2": {"created_after_ms", "created_before_ms"},
-    "/api/event/getSplicedClipsInProgress": set(),
-    "/api/video/getSplicedClipsInProgress": set(),
+ONE, OTHER = "A" * 22, "B" * 22
+SETTINGS = models.ClipAccessSettings(
+    visibility=models.ClipVisibility.PRIVATE, allowed_roles=[ONE], allowed_users=[OTHER]
+)
+FILTERS: dict[str, Any] = {
+    "page_token": "token",
+    "device_uuid_filters": [f"{ONE}.v0"],
+    "location_uuid_filters": [OTHER],
+    "search_filter": "dock",
+    "filter_by_private": True,
+    "exclude_alert_monitoring_clips": True,
+    "sort_field": "timestamp",
+    "sort_order": "asc",
+    "timestamp_filter_field": "timestampMs",
+    "timestamp_ms_after": 1,
+    "timestamp_ms_before": datetime(2026, 1, 1, tzinfo=UTC),
+}
+SPLICE_OPTIONS: dict[str, Any] = {
+    "title": "a title",
+    "description": "a description",
+    "audio_included": True,
+    "save_to_console": False,
+    "send_to_shared_storage": False,
+    "send_to_user_storage": False,
+    "access_settings": SETTINGS,
+    "clip_visibility": models.ClipVisibility.PRIVATE,
+    "altered_view_map": {ONE: [models.AlteredView(crop=models.CroppedPermyriadRect(x=1))]},
+    "integration_upload_map": {"SLACK": True},
+}
+Calls = Callable[[ClipSession], list[Awaitable[Any]]]
+# Calls that together give every parameter of an endpoint a value, by the endpoint's path.
+CALLS: dict[str, Calls] = {
+    "/api/event/getSavedClips": lambda session: [session.get_saved_clips_v1()],
+    "/api/event/getSavedClipsV2": lambda session: [
+        session.get_saved_clips(max_page_size=5, page_timestamp_ms=1)
+    ],
+    "/api/event/getClipWithProgress": lambda session: [session.get_clip_with_progress(ONE)],
+    "/api/event/getClipsWithProgress": lambda session: [
+        session.get_clips_with_progress(page_size=5, **FILTERS)
+    ],
+    "/api/event/getExpiringClipsForOrg": lambda session: [
+        session.get_expiring_clips_for_org(page_size=5, **FILTERS)
+    ],
+    "/api/event/getSavedClipDetails": lambda session: [session.get_saved_clip_details(ONE)],
+    "/api/event/getSavedClipCount": lambda session: [
+        session.get_saved_clip_count(
+            device_filter=[ONE], location_filter=[OTHER], start_time_ms=1, end_time_ms=2
+        )
+    ],
+    "/api/event/getSavedClipsByExternalTransactionId": lambda session: [
+        session.get_saved_clips_by_external_transaction_id("txn_1")
+    ],
+    "/api/event/updateSavedClip": lambda session: [
+        session.update_saved_clip(ONE, title="a", description="b", access_settings=SETTINGS)
+    ],
+    "/api/event/deleteSavedClip": lambda session: [session.delete_saved_clip(ONE)],
+    "/api/event/getSharedClipGroupsV2": lambda session: [
+        session.get_shared_clip_groups(created_after=1, created_before=2)
+    ],
+    "/api/event/getSharedClipGroupDetails": lambda session: [
+        session.get_shared_clip_group_details(ONE)
+    ],
+    "/api/event/createSharedClipGroupV3": lambda session: [
+        session.create_shared_clip_group(
+            [ONE],
+            alert_uuids=[OTHER],
+            title="a",
+            plaintext_password="b",
+            expiration_time_secs=86_400,
+        )
+    ],
+    "/api/event/updateSharedClipGroupV2": lambda session: [
+        session.update_shared_clip_group(
+            ONE, title="a", description="b", plaintext_password="c", expiration_time_secs=86_400
+        )
+    ],
+    "/api/event/deleteSharedClipGroupV2": lambda session: [session.delete_shared_clip_group(ONE)],
+    "/api/video/spliceV3": lambda session: [
+        session.splice([ONE], 1, 5, **SPLICE_OPTIONS),
+        session.splice(device_interval_map={ONE: [(1, 5000)]}),
+    ],
+    "/api/video/cancelSpliceV2": lambda session: [
+        session.cancel_splice(ONE, clip_uuid_list=[OTHER], device_uuids=[f"{ONE}.v0"])
+    ],
+    "/api/video/retrySplice": lambda session: [session.retry_splice(ONE)],
+    "/api/video/getMaxSpliceDuration": lambda session: [session.get_max_splice_duration()],
+    "/api/event/getSplicedClipsInProgress": lambda session: [
+        session.get_spliced_clips_in_progress()
+    ],
+    "/api/video/getSplicedClipsInProgress": lambda session: [
+        session.get_spliced_clips_in_progress()
+    ],
+}
+# What a call reads before it writes.
+ANSWERS: dict[str, Any] = {
+    "/api/event/getSavedClipDetails": {"savedClip": {"uuid": ONE}},
+    "/api/event/getClipWithProgress": {"clip": {"uuid": ONE}},
+    "/api/event/getSharedClipGroupDetails": {"sharedClipGroup": {"uuid": ONE}},
 }
 
 
@@ -85,27 +207,74 @@ def test_enum_has_the_members_of_its_schema(schema: str, document: dict[str, Any
     assert [*ENUMS[schema]] == document["components"]["schemas"][schema]["enum"]
 
 
-@pytest.mark.parametrize("path", REQUESTS)
-def test_endpoint_takes_and_answers_what_is_documented(path: str, document: dict[str, Any]) -> None:
+def test_every_path_of_the_document_has_a_row_and_calls(document: dict[str, Any]) -> None:
+    assert set(document["paths"]) == {row.path for row in _rows()} == set(CALLS)
+
+
+@pytest.mark.parametrize("path", CALLS)
+async def test_endpoint_takes_and_answers_what_is_documented(
+    path: str, document: dict[str, Any]
+) -> None:
+    """What is sent has the names and types of the request's schema, and leaves none of it out."""
     operation = document["paths"][path]["post"]
+    sent: dict[str, Any] = {}
+    for body in await _bodies(path):
+        _check_value(
+            body, operation["requestBody"]["content"]["application/json"]["schema"], document, "$"
+        )
+        sent |= body
     taken = _referred(operation["requestBody"]["content"]["application/json"]["schema"])
-    properties = document["components"]["schemas"][taken].get("properties", {})
-    assert {wire_name(name) for name in REQUESTS[path]} == set(properties)
+    assert set(sent) == set(document["components"]["schemas"][taken].get("properties", {}))
     answered = _referred(operation["responses"]["200"]["content"]["application/json"]["schema"])
-    assert SCHEMAS[answered] is _endpoint(path).answer
+    assert SCHEMAS[answered] is next(row for row in _rows() if row.path == path).answer
+
+
+async def _bodies(path: str) -> list[Any]:
+    """What the calls for *path* send there."""
+    async with FakeRhombus(0) as fake, ClipSession(fake.api_key, base_url=fake.url) as session:
+        fake.gone = (
+            {"/api/event/getSplicedClipsInProgress"} if path.startswith("/api/video") else {}
+        )
+        fake.faults = [
+            json_answer(200, ANSWERS.get(each, {}), path=each, times=None)
+            for each in CALLS
+            if each not in fake.gone
+        ]
+        for call in CALLS[path](session):
+            await call
+        return [request.json for request in fake.requests if request.path == path]
+
+
+def _check_value(value: Any, schema: dict[str, Any], document: dict[str, Any], at: str) -> None:
+    """Fail unless *value* is of the type that *schema* says, all the way down."""
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][_referred(schema)]
+    if "enum" in schema:
+        assert value in schema["enum"], at
+    elif schema["type"] == "array":
+        for index, item in enumerate(value):
+            _check_value(item, schema["items"], document, f"{at}[{index}]")
+    elif "additionalProperties" in schema:
+        for key, item in value.items():
+            _check_value(item, schema["additionalProperties"], document, f"{at}.{key}")
+    elif schema["type"] == "object":
+        for key, item in value.items():
+            _check_value(item, schema.get("properties", {})[key], document, f"{at}.{key}")
+    else:
+        kinds = {"boolean": bool, "integer": int, "number": (int, float), "string": str}
+        assert type(value) is kinds[schema["type"]], at
 
 
 def test_every_nested_type_is_compared() -> None:
     """No model and no enum is left out of the tables above."""
     exported = {getattr(models, name) for name in models.__all__}
     bases = {models.Model, models.Answer, models.Extra, models.OpenEnum}
-    assert exported - bases == {*SCHEMAS.values(), *ENUMS.values()}
+    assert exported - bases == {*SCHEMAS.values(), *ENUMS.values()} - bases
 
 
-def _endpoint(path: str) -> Endpoint[Any]:
+def _rows() -> list[Endpoint[Any]]:
     rows = [row for row in vars(endpoints).values() if isinstance(row, Endpoint)]
-    rows += [row.successor for row in rows if row.successor is not None]
-    return next(row for row in rows if row.path == path)
+    return rows + [row.successor for row in rows if row.successor is not None]
 
 
 def _referred(schema: dict[str, Any]) -> Any:

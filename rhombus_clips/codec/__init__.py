@@ -7,7 +7,8 @@ as members of their open enum.
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Generic, TypeVar, cast
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar, cast
 
 from attrs import frozen
 
@@ -25,6 +26,7 @@ from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import Extra, Model
 
 __all__ = [
+    "NULL",
     "DecodedItem",
     "Document",
     "dumps",
@@ -79,11 +81,34 @@ def to_dict(model: Model) -> dict[str, Any]:
     return cast("dict[str, Any]", strict.unstructure(model))
 
 
+class Null(Enum):
+    """The type of `NULL`."""
+
+    NULL = "null"
+
+
+NULL: Final = Null.NULL
+"""In a request: null, written out. None stands for what is left out."""
+
+_PLAIN = frozenset({bool, int, str})
+
+
 def encode_request(parameters: Mapping[str, object]) -> bytes:
-    """The body of a request: keys in camelCase, parameters that are None left out."""
+    """The body of a request: keys in camelCase, models as the service would write them.
+
+    Parameters that are None are left out, those that are `NULL` are sent as null.
+    """
     return render(
-        {wire_name(name): value for name, value in parameters.items() if value is not None}
+        {
+            wire_name(name): value if type(value) in _PLAIN else _wire_value(value)
+            for name, value in parameters.items()
+            if value is not None
+        }
     )
+
+
+def _wire_value(value: object) -> Any:
+    return None if value is NULL else strict.unstructure(value)
 
 
 @frozen(kw_only=True)

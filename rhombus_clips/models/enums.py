@@ -137,3 +137,16 @@ class PolicyEventPipeline(OpenEnum):
 
     DEFAULT = "DEFAULT"
     POLICY_ALERT_PUBLISHER = "POLICY_ALERT_PUBLISHER"
+
+
+class FootageSeekPointColor(OpenEnum):
+    """The color in which a moment is marked."""
+
+    BLUE = "BLUE"
+    RED = "RED"
+    PURPLE = "PURPLE"
+    TAN = "TAN"
+    ORANGE = "ORANGE"
+    TEAL = "TEAL"
+    GRAY = "GRAY"
+    BLACK = "BLACK"

@@ -112,3 +112,31 @@ class ClipWithProgressAnswer(Answer):
 
     clip: ClipWithProgress | None = None
     """The clip; None when the service has no such clip."""
+
+
+@frozen(kw_only=True)
+class ClipWithProgressPage(Answer):
+    """One page of clips with their progress, as ``getClipsWithProgress`` answers it."""
+
+    saved_clips: list[ClipWithProgress] = Factory(list[ClipWithProgress])
+    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+    page_token: str | None = None
+    """What to ask the next page with; None when there is none."""
+
+
+@frozen(kw_only=True)
+class SavedClipsAnswer(Answer):
+    """Saved clips all at once, as the endpoints without pages answer them."""
+
+    saved_clips: list[SavedClip] = Factory(list[SavedClip])
+    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+
+
+@frozen(kw_only=True)
+class SavedClipCount(Answer):
+    """How many clips there are, as ``getSavedClipCount`` answers it."""
+
+    count: int | None = None
+    """Clips of the whole organization that match."""
+    private_count: int | None = None
+    """Private clips that match."""

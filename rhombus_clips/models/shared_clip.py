@@ -43,18 +43,15 @@ class SharedClip(Model):
 
 
 @frozen(kw_only=True)
-class SharedClipGroup(Model):
-    """A page that shares clips (``SharedClipGroupWrapperV2Type`` of the reference)."""
+class SharedClipPage(Model):
+    """What both descriptions of a shared group say of the page itself."""
 
     created_at_millis: int | None = None
     """When the group was made, in epoch milliseconds."""
     description: str | None = None
     expiration_time_secs: int | None = None
     """When or after how long the group expires, in seconds; see `expires_at`."""
-    is_secured: bool | None = None
-    """Whether a password is asked for."""
     org_uuid: str | None = None
-    shared_clips: list[SharedClip | None] | None = None
     title: str | None = None
     uuid: str | None = None
 
@@ -78,6 +75,35 @@ class SharedClipGroup(Model):
             return from_epoch_seconds(seconds)
         created_at = self.created_at
         return None if created_at is None else created_at + timedelta(seconds=seconds)
+
+
+@frozen(kw_only=True)
+class SharedClipGroup(SharedClipPage):
+    """A page that shares clips (``SharedClipGroupWrapperV2Type`` of the reference)."""
+
+    is_secured: bool | None = None
+    """Whether a password is asked for."""
+    shared_clips: list[SharedClip | None] | None = None
+
+
+@frozen(kw_only=True)
+class ClipReference(Model):
+    """A clip to share (``Event_RuuidWrapper`` of the reference): one of the two is given."""
+
+    alert_uuid: str | None = None
+    """An alert that was not saved as a clip."""
+    event_uuid: str | None = None
+    """A saved clip: the vendor's own example puts its uuid here."""
+
+
+@frozen(kw_only=True)
+class SharedClipGroupLink(Answer):
+    """Where a group can be seen, as ``createSharedClipGroupV3`` and its update answer it."""
+
+    share_url: str | None = None
+    """The page's address: whoever has it sees the clips, unless a password is asked for."""
+    uuid: str | None = None
+    """The group's uuid."""
 
 
 @frozen(kw_only=True)

@@ -92,3 +92,25 @@ class SplicedClipsAnswer(Answer):
 
     spliced_clips: list[SplicedClip] = Factory(list[SplicedClip])
     """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+
+
+@frozen(kw_only=True)
+class Splice(Answer):
+    """The clips that a splice began to make, as ``spliceV3`` answers it."""
+
+    clip_uuid: str | None = None
+    clip_uuid_list: list[str | None] | None = None
+
+    @property
+    def clip_uuids(self) -> list[str]:
+        """Every uuid that the answer names, each once, `clip_uuid` first."""
+        named = [self.clip_uuid, *(self.clip_uuid_list or ())]
+        return list(dict.fromkeys(uuid for uuid in named if uuid))
+
+
+@frozen(kw_only=True)
+class MaxSpliceDurationAnswer(Answer):
+    """What ``getMaxSpliceDuration`` answers."""
+
+    max_duration: int | None = None
+    """The longest clip that the organization may make, in seconds."""

@@ -18,14 +18,15 @@ from typing import Any, Generic, TypeVar, cast
 
 from attrs import define
 
+from rhombus_clips.concurrency import alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import Answer
-from rhombus_clips.paging.background import alongside
 from rhombus_clips.paging.prefetch import Prefetch
 from rhombus_clips.protocol.arguments import whole_number
 
 ItemT = TypeVar("ItemT")
 PageT = TypeVar("PageT", bound=Answer)
+CursorT = TypeVar("CursorT", bound=int | str)
 
 
 @define
@@ -45,16 +46,16 @@ class PagerStats:
 
 
 @define
-class Batch(Generic[ItemT, PageT]):
+class Batch(Generic[ItemT, PageT, CursorT]):
     """Items of one page that are still to be handed out."""
 
     items: deque[ItemT]
     page: PageT
-    cursor: int | None
+    cursor: CursorT | None
     is_begun: bool = False
 
 
-class Pager(ABC, Generic[ItemT, PageT]):
+class Pager(ABC, Generic[ItemT, PageT, CursorT]):
     """A listing, as an async iterable of its items; nothing is sent until it is iterated.
 
     A pager is walked once. After an error, a ``break`` or `collect`, iterating again goes on with
@@ -62,10 +63,10 @@ class Pager(ABC, Generic[ItemT, PageT]):
     refused with a `RuntimeError`.
     """
 
-    def __init__(self, *, cursor: int | None, limit: int | None) -> None:
+    def __init__(self, *, cursor: CursorT | None, limit: int | None) -> None:
         self._cursor = cursor
         self._limit = None if limit is None else whole_number(limit, "limit", least=0)
-        self._batches: deque[Batch[ItemT, PageT]] = deque()
+        self._batches: deque[Batch[ItemT, PageT, CursorT]] = deque()
         self._last_page: PageT | None = None
         self._is_exhausted = False
         self._fetching = asyncio.Lock()
@@ -73,12 +74,13 @@ class Pager(ABC, Generic[ItemT, PageT]):
         self.stats = PagerStats()
 
     @property
-    def cursor(self) -> int | None:
-        """Where a new pager would go on, in epoch milliseconds; valid after an error too.
+    def cursor(self) -> CursorT | None:
+        """Where a new pager would go on; valid after an error too. None at the beginning.
 
-        It moves on when the last item of a page was handed out, so that nothing is lost by going
-        on from it. What shares the cursor's millisecond comes again then: across two pagers each
-        item comes at least once, within one exactly once. None at the beginning.
+        Epoch milliseconds, or the service's token where it has one. It moves on when the last item
+        of a page was handed out, so that nothing is lost by going on from it. What shares the
+        cursor's millisecond comes again then: across two pagers each item comes at least once,
+        within one exactly once.
         """
         return self._cursor
 
@@ -133,7 +135,7 @@ class Pager(ABC, Generic[ItemT, PageT]):
             yield items
 
     @abstractmethod
-    async def _fetch(self) -> Batch[ItemT, PageT] | None:
+    async def _fetch(self) -> Batch[ItemT, PageT, CursorT] | None:
         """The next page that brings something, or None at the end of the listing."""
 
     @abstractmethod
@@ -156,7 +158,7 @@ class Pager(ABC, Generic[ItemT, PageT]):
             left = None if left is None else left - len(items)
             yield self._with_items(batch.page, items)
 
-    def _handing_out(self, batch: Batch[ItemT, PageT]) -> Generator[ItemT, None, None]:
+    def _handing_out(self, batch: Batch[ItemT, PageT, CursorT]) -> Generator[ItemT, None, None]:
         """The items of *batch*, each counted as handed out before it is."""
         while batch.items and self.stats.items != self._limit:
             item = batch.items.popleft()
@@ -166,14 +168,16 @@ class Pager(ABC, Generic[ItemT, PageT]):
                 self._batches.popleft()
             yield item
 
-    def _take_back(self, items: list[ItemT], cursor: int | None) -> None:
+    def _take_back(self, items: list[ItemT], cursor: CursorT | None) -> None:
         """Undo that *items* were handed out since the pager's cursor was *cursor*."""
         if items and self._last_page is not None:
             self._batches.appendleft(Batch(deque(items), self._last_page, self._cursor))
             self._cursor = cursor
             self.stats.items -= len(items)
 
-    async def _next_batch(self, prefetch: Prefetch | None = None) -> Batch[ItemT, PageT] | None:
+    async def _next_batch(
+        self, prefetch: Prefetch | None = None
+    ) -> Batch[ItemT, PageT, CursorT] | None:
         if self.stats.items == self._limit:
             return None
         if not self._batches and not self._is_exhausted:

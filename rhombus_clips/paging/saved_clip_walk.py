@@ -20,7 +20,7 @@ from rhombus_clips.protocol.shards import Order
 OnDecodeError = Callable[[Any, DecodeError], None]
 """Takes an item of a page that does not decode, as the JSON parser made it, and the error."""
 
-ClipBatch = Batch[SavedClip, SavedClipPage]
+ClipBatch = Batch[SavedClip, SavedClipPage, int]
 
 
 @frozen(kw_only=True)
@@ -145,7 +145,7 @@ class SavedClipWalk:
         clips = [item.model for item in items]
         return Listed(clips, page.last_evaluated_timestamp_ms, _Origin(page, bad))
 
-    def _batch_of(self, fresh: Fresh[SavedClip]) -> Batch[SavedClip, SavedClipPage]:
+    def _batch_of(self, fresh: Fresh[SavedClip]) -> ClipBatch:
         listed: Listed[SavedClip] = fresh.listed
         origin: _Origin = listed.origin
         clips: deque[SavedClip] = deque()

@@ -8,10 +8,10 @@ from typing import Any
 from attrs import evolve
 
 from rhombus_clips.calls import Caller
+from rhombus_clips.concurrency import alongside
 from rhombus_clips.errors import PagingError, RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.paging.background import alongside
 from rhombus_clips.paging.pager import Pager
 from rhombus_clips.paging.saved_clip_walk import ClipBatch, OnDecodeError, SavedClipWalk, Walking
 from rhombus_clips.paging.sharded import ShardedClips
@@ -22,7 +22,7 @@ from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE
 _MOST_SHARDS = 64
 
 
-class SavedClipPager(Pager[SavedClip, SavedClipPage]):
+class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
     """Every saved clip of the organization, once; see `ClipSession.saved_clips`."""
 
     def __init__(

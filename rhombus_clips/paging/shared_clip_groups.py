@@ -13,7 +13,7 @@ from rhombus_clips.protocol.endpoints import GET_SHARED_CLIP_GROUPS
 from rhombus_clips.protocol.windows import Window
 
 
-class SharedClipGroupPager(Pager[SharedClipGroup, SharedClipGroupPage]):
+class SharedClipGroupPager(Pager[SharedClipGroup, SharedClipGroupPage, int]):
     """Every shared clip group, once; see `ClipSession.shared_clip_groups`.
 
     `cursor` is the ``created_before`` with which another pager would go on.
@@ -26,7 +26,7 @@ class SharedClipGroupPager(Pager[SharedClipGroup, SharedClipGroupPage]):
         self._window = next(windows, None)
         self._timeless: Counter[Hashable] = Counter()
 
-    async def _fetch(self) -> Batch[SharedClipGroup, SharedClipGroupPage] | None:
+    async def _fetch(self) -> Batch[SharedClipGroup, SharedClipGroupPage, int] | None:
         while (window := self._window) is not None:
             self.stats.requests += 1
             page = await self._caller(

@@ -1,5 +1,23 @@
 """Arguments are checked before anything is sent."""
 
+import math
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+
+class Unset(Enum):
+    """The type of `UNSET`."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+UNSET: Final = Unset.UNSET
+"""The default of what an update leaves as it is; None clears it."""
+
 
 def whole_number(value: object, name: str, *, least: int, most: int | None = None) -> int:
     """*value*, if it is an int from *least* to *most*; None for *most* is no bound.
@@ -12,3 +30,46 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
         bounds = f"from {least} up" if most is None else f"from {least} to {most}"
         raise ValueError(f"{name} must be {bounds}, not {value!r}")
     return value
+
+
+def seconds_of(value: object, name: str, *, may_be_zero: bool = False) -> float:
+    """*value*, if it is a finite number of seconds above 0, or 0 where that makes sense.
+
+    Raises `TypeError` for anything but a number, and `ValueError` out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number, not {value!r}")
+    if not 0 <= value < math.inf or (value == 0 and not may_be_zero):
+        least = "0 or more" if may_be_zero else "above 0"
+        raise ValueError(f"{name} must be {least} and finite, not {value!r}")
+    return value
+
+
+def identifier(value: object, name: str) -> str:
+    """*value*, if it is a string that may name something: not empty, and no blank around it."""
+    if not isinstance(value, str) or not value or value != value.strip():
+        raise ValueError(f"{name} must be a non-empty string without blanks, not {value!r}")
+    return value
+
+
+def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:
+    """*values* as a list, if they are strings that may name something, and at least *least*.
+
+    A single string is refused: it would be taken for a list of letters.
+    """
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list of strings, not a string")
+    checked = [identifier(value, f"each of {name}") for value in values]
+    if len(checked) < least:
+        raise ValueError(f"{name} must name at least {least}")
+    return checked
+
+
+def bare_device_uuids(values: Iterable[str] | None, name: str) -> list[str] | None:
+    """Device uuids without their facets (``.v0``, ``.a0``), each once; None for None.
+
+    The filters of the service take a device, not one of its facets, while its clips carry facets.
+    """
+    if values is None:
+        return None
+    return list(dict.fromkeys(uuid.partition(".")[0] for uuid in identifiers(values, name)))

@@ -1,8 +1,11 @@
 """Who is asking: the authentication schemes of the service and their headers."""
 
 from enum import StrEnum
+from urllib.parse import SplitResult
 
 from rhombus_clips.errors import ConfigurationError
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class AuthScheme(StrEnum):
@@ -47,3 +50,8 @@ def header_value(value: str, name: str) -> str:
             " a line break, a blank at an end, or a letter beyond ASCII"
         )
     return value
+
+
+def is_confidential(url: SplitResult) -> bool:
+    """Whether nobody on the way can read what is sent there: ``https``, or on the loopback."""
+    return url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)

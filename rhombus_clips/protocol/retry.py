@@ -19,7 +19,7 @@ from rhombus_clips.errors import (
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.arguments import whole_number
+from rhombus_clips.protocol.arguments import seconds_of, whole_number
 
 # What a proxy or a balancer says when the service behind it did not answer.
 _PASSING_STATUSES = frozenset({502, 503, 504})
@@ -30,10 +30,7 @@ _LONGEST_RETRY_AFTER = 300.0
 
 
 def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{attribute.name} must be a number, not {value!r}")
-    if not 0 < value < math.inf:
-        raise ValueError(f"{attribute.name} must be above 0 and finite, not {value!r}")
+    seconds_of(value, attribute.name)
 
 
 def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:

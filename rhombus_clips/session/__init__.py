@@ -1,7 +1,10 @@
-"""The session: its lifetime, one short coroutine per endpoint, the doors to the pagers."""
+"""The session: its lifetime, and by inheritance a coroutine for each endpoint and each job.
 
-from collections.abc import Generator
-from datetime import UTC, datetime, timedelta
+What it does with clips stands in one file for each kind of thing: `saved_clips`, `listings`,
+`splices`, `shared_clip_groups`, `downloads`.
+"""
+
+import ssl
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,37 +12,23 @@ import aiohttp
 
 from rhombus_clips._version import __version__
 from rhombus_clips.calls import Caller
-from rhombus_clips.codec import Document, structure
-from rhombus_clips.config import DEFAULT_BASE_URL, settings_of_environment
-from rhombus_clips.errors import ClipNotFoundError, ConfigurationError
-from rhombus_clips.models import (
-    ClipWithProgress,
-    ClipWithProgressAnswer,
-    SavedClipPage,
-    SharedClipGroup,
-    SplicedClip,
-)
-from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_of_environment
+from rhombus_clips.errors import ConfigurationError
+from rhombus_clips.media import MediaHost
 from rhombus_clips.pacing import Pacing
-from rhombus_clips.paging import SavedClipPager, SharedClipGroupPager
-from rhombus_clips.paging.saved_clip_walk import OnDecodeError
-from rhombus_clips.protocol.arguments import whole_number
 from rhombus_clips.protocol.auth import AuthScheme, auth_headers, header_value
-from rhombus_clips.protocol.clock import ClipTime, TimeRange
-from rhombus_clips.protocol.endpoints import (
-    GET_CLIP_WITH_PROGRESS,
-    GET_SAVED_CLIPS,
-    GET_SHARED_CLIP_GROUPS,
-    GET_SPLICED_CLIPS_IN_PROGRESS,
-)
+from rhombus_clips.protocol.media import MediaTimeout
 from rhombus_clips.protocol.retry import RateLimit, RetryPolicy, Timeout
-from rhombus_clips.protocol.windows import Window
+from rhombus_clips.session.downloads import ClipFiles
+from rhombus_clips.session.listings import ClipListings
+from rhombus_clips.session.shared_clip_groups import SharedClipGroups
+from rhombus_clips.session.splices import Splices
 from rhombus_clips.transport import Transport, checked_base_url, connections_of
 
 _KEY_CHARACTERS_SHOWN = 4
 
 
-class ClipSession:
+class ClipSession(Splices, ClipListings, SharedClipGroups, ClipFiles):
     """A session with the clip API of one organization.
 
     Use it as ``async with ClipSession(api_key) as session: ...``; or make it anywhere, await its
@@ -53,10 +42,17 @@ class ClipSession:
     :param org_uuid: The client organization that a partner acts for (``x-auth-org``).
     :param base_url: The service, ``https`` and without ``/api``; the US region by default. A key
         works in its own region only (EU: ``https://api2.eu.rhombussystems.com``).
+    :param media_url: The host of the clips' files, ``https``. By default that of the US region,
+        and unknown for any other `base_url`: where the files of the EU region lie is not
+        documented.
+    :param media_ssl: How to verify the media host, and no other: an `ssl.SSLContext` with the
+        authority that vouches for it. By default the system's authorities do.
     :param http: An `aiohttp.ClientSession` to borrow: it is neither closed nor changed, and its
         connector settles connections, proxies and TLS. By default the session makes its own.
     :param retry: How often and how patiently a failed call is sent again.
     :param timeout: How long a call may take.
+    :param media_timeout: When to give up on a download that stalls; there is no limit to how long
+        one takes.
     :param rate: A client-side rate, so as to stay below the organization's budget; none by
         default, as the budget's size is not published.
     :param user_agent: Put before the library's own name in ``User-Agent``.
@@ -71,9 +67,12 @@ class ClipSession:
         auth_scheme: AuthScheme | str = AuthScheme.API_TOKEN,
         org_uuid: str | None = None,
         base_url: str = DEFAULT_BASE_URL,
+        media_url: str | None = None,
+        media_ssl: ssl.SSLContext | None = None,
         http: aiohttp.ClientSession | None = None,
         retry: RetryPolicy = RetryPolicy(),
         timeout: Timeout = Timeout(),
+        media_timeout: MediaTimeout = MediaTimeout(),
         rate: RateLimit | None = None,
         user_agent: str | None = None,
         max_response_bytes: int = 64 * 1024 * 1024,
@@ -87,15 +86,12 @@ class ClipSession:
             ) from None
         self._base_url = checked_base_url(base_url)
         agent = f"rhombus_clips/{__version__}"
-        headers = {
-            **auth_headers(api_key, self._scheme, org_uuid),
-            "User-Agent": f"{header_value(user_agent, 'user_agent')} {agent}"
-            if user_agent
-            else agent,
-        }
+        credentials = auth_headers(api_key, self._scheme, org_uuid)
+        user_agents = [user_agent and header_value(user_agent, "user_agent"), agent]
+        headers = {**credentials, "User-Agent": " ".join(filter(None, user_agents))}
         self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=connections_of(http))
-        self._transport = Transport(
+        transport = Transport(
             self._base_url.geturl(),
             headers,
             http=http,
@@ -103,14 +99,21 @@ class ClipSession:
             max_response_bytes=max_response_bytes,
             pause=pacing.pause,
         )
-        self._call = Caller(self._transport, pacing, retry, timeout, secret=api_key)
+        self._call = Caller(transport, pacing, retry, timeout, secret=api_key)
+        self._transport = transport
+        if media_url is None and self._base_url.geturl() == DEFAULT_BASE_URL:
+            media_url = DEFAULT_MEDIA_URL
+        self._media = MediaHost(media_url, headers, http=http, tls=media_ssl, timeout=media_timeout)
+        self._retry = retry
+        self._secret = api_key
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:
         """A session with the key and the endpoint that the environment names.
 
         ``RHOMBUS_API_KEY`` is the key; ``RHOMBUS_ENDPOINT_URL`` the base URL, the US region when
-        unset. The official command line reads the same two.
+        unset. The official command line reads the same two. ``RHOMBUS_MEDIA_URL`` is the
+        ``media_url``, which the official one does not have.
 
         :param settings: Any other setting of a session, and ``base_url`` instead of the variable.
         :raises ConfigurationError: when there is no key, or a setting cannot work.
@@ -136,7 +139,10 @@ class ClipSession:
 
         So do calls under way, except that a borrowed client session may still answer them.
         """
-        await self._call.aclose()
+        try:
+            await self._call.aclose()
+        finally:
+            await self._media.aclose()
 
     @property
     def is_closed(self) -> bool:
@@ -148,155 +154,3 @@ class ClipSession:
         return (
             f"<ClipSession {self._base_url.hostname} {self._scheme} key …{self._key_ending}{state}>"
         )
-
-    # --- endpoints: one request each ---------------------------------------------------------
-
-    async def get_saved_clips(
-        self, *, max_page_size: int = 100, page_timestamp_ms: datetime | int | None = None
-    ) -> SavedClipPage:
-        """One page of the organization's saved clips (``/api/event/getSavedClipsV2``).
-
-        To read them all, see `saved_clips`.
-
-        :param max_page_size: The most clips to list, 100 by default. The reference documents
-            "up to 100" and neither promises nor rules out more.
-        :param page_timestamp_ms: Where the page begins: the `last_evaluated_timestamp_ms` of the
-            page before; None for the first page.
-        :raises RhombusError: as every call, see the README's table.
-        """
-        whole_number(max_page_size, "max_page_size", least=1)
-        return await self._call(
-            GET_SAVED_CLIPS,
-            {
-                "max_page_size": max_page_size,
-                "page_timestamp_ms": _epoch_ms(page_timestamp_ms, "page_timestamp_ms"),
-            },
-        )
-
-    async def get_clip_with_progress(self, clip_uuid: str) -> ClipWithProgress:
-        """A saved clip with how far its render has come (``/api/event/getClipWithProgress``).
-
-        :param clip_uuid: The clip's uuid, 22 characters of url-safe base64.
-        :raises ClipNotFoundError: when the service answers without a clip. What it answers for a
-            uuid that it does not know is not documented; a 404 raises `NotFoundError`.
-        """
-        if not clip_uuid or str(clip_uuid) != clip_uuid:
-            raise ValueError(f"clip_uuid must be a non-empty string, not {clip_uuid!r}")
-
-        def clip_of(document: Document) -> Generator[None, None, ClipWithProgress]:
-            answer = yield from structure(document, ClipWithProgressAnswer)
-            if answer.clip is None:
-                raise ClipNotFoundError(
-                    f"there is no clip {clip_uuid}", warning_msg=answer.warning_msg
-                )
-            return answer.clip
-
-        return await self._call.decoded_by(
-            clip_of, GET_CLIP_WITH_PROGRESS, {"clip_uuid": clip_uuid}
-        )
-
-    async def get_shared_clip_groups(
-        self,
-        *,
-        created_after: datetime | int | None = None,
-        created_before: datetime | int | None = None,
-    ) -> list[SharedClipGroup]:
-        """The shared clip groups of the organization (``/api/event/getSharedClipGroupsV2``).
-
-        The bounds are the service's own, sent as they are; the reference does not say whether
-        they are inclusive. `shared_clip_groups` makes them exact.
-
-        :param created_after: Only groups created after this: aware datetime or epoch milliseconds.
-        :param created_before: Only groups created before this.
-        """
-        answer = await self._call(
-            GET_SHARED_CLIP_GROUPS,
-            {
-                "created_after_ms": _epoch_ms(created_after, "created_after"),
-                "created_before_ms": _epoch_ms(created_before, "created_before"),
-            },
-        )
-        return answer.shared_clip_groups
-
-    async def get_spliced_clips_in_progress(self) -> list[SplicedClip]:
-        """The clips that are being spliced (``/api/event/getSplicedClipsInProgress``).
-
-        The reference marks that endpoint deprecated. Where the service answers 404 or 410, its
-        replacement ``/api/video/getSplicedClipsInProgress`` is used for the rest of the session.
-        """
-        answer = await self._call(GET_SPLICED_CLIPS_IN_PROGRESS, {})
-        return answer.spliced_clips
-
-    # --- pagers: as many requests as it takes, none before they are iterated -----------------
-
-    def saved_clips(
-        self,
-        *,
-        since: datetime | int | None = None,
-        until: datetime | int | None = None,
-        by: ClipTime = "timestamp_ms",
-        cursor: datetime | int | None = None,
-        page_size: int = 100,
-        limit: int | None = None,
-        overlap_ms: int = 1,
-        on_decode_error: OnDecodeError | None = None,
-    ) -> SavedClipPager:
-        """Every saved clip of the organization, each once, in the service's order.
-
-        :param since: Only clips at or after this: aware datetime or epoch milliseconds.
-        :param until: Only clips before this.
-        :param by: Which time of a clip the bounds are about: ``timestamp_ms``, when the footage
-            begins, or ``created_at_ms``, when the clip was made. A clip that lacks it lies in no
-            range. The listing stops early only once it is known to go by that time.
-        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
-        :param page_size: How many clips to ask for at once, 1 to 10,000; the reference documents
-            pages of up to 100.
-        :param limit: The most clips to yield; None for all.
-        :param overlap_ms: 1 asks each page from a millisecond before the last cursor, so that
-            clips that share it are not skipped; 0 sends the cursor as it came.
-        :param on_decode_error: Called with an item that does not decode and the `DecodeError`;
-            the listing then goes on. Without it the error is raised.
-        :raises ValueError: for naive datetimes and numbers out of range.
-        """
-        times = TimeRange(by=by, since=_epoch_ms(since, "since"), until=_epoch_ms(until, "until"))
-        return SavedClipPager(
-            self._call,
-            times=times,
-            cursor=_epoch_ms(cursor, "cursor"),
-            page_size=page_size,
-            limit=limit,
-            overlap_ms=overlap_ms,
-            on_decode_error=on_decode_error,
-        )
-
-    def shared_clip_groups(
-        self,
-        *,
-        created_after: datetime | int | None = None,
-        created_before: datetime | int | None = None,
-        window: timedelta | None = None,
-    ) -> SharedClipGroupPager:
-        """Every shared clip group with ``created_after <= creation time < created_before``.
-
-        The service lists groups without pages. A window bounds what one answer holds: the range
-        is walked window by window, newest first. Groups without a creation time are yielded too.
-
-        :param created_after: The first moment: aware datetime or epoch milliseconds; None is open.
-        :param created_before: The moment behind the last; None is open.
-        :param window: The length of a window; needs `created_after`. None, the default, asks for
-            the whole range at once.
-        :raises ValueError: for naive datetimes, and for a window that cannot be walked.
-        """
-        start = _epoch_ms(created_after, "created_after")
-        end = _epoch_ms(created_before, "created_before")
-        length = None if window is None else window // timedelta(milliseconds=1)
-        if length is not None and length < 1:
-            raise ValueError(f"window must be at least a millisecond long, not {window!r}")
-        if length is not None and start is None:
-            raise ValueError("window needs created_after: an open range has no first window")
-        windows = Window(start, end).split(length, now=to_epoch_ms(datetime.now(UTC)))
-        return SharedClipGroupPager(self._call, windows=windows, cursor=end)
-
-
-def _epoch_ms(moment: datetime | int | None, name: str) -> int | None:
-    return None if moment is None else to_epoch_ms(moment, name)

@@ -1,0 +1,154 @@
+"""One file, from the media host to a path: whole and verified, or not there."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from pathlib import Path
+
+from attrs import define, frozen
+
+from rhombus_clips.concurrency import in_thread, settled
+from rhombus_clips.errors import IntegrityError
+from rhombus_clips.media.fetching import Fetching, Piece
+from rhombus_clips.media.part_file import PartFile, sha256_of
+from rhombus_clips.protocol.media import MediaFile, check_whole
+
+Progress = Callable[[int, int | None], None]
+"""Takes how many bytes are there, and how many there will be, None while that is not known."""
+
+_HASHED_AT_ONCE = 64 * 1024 * 1024
+
+
+@frozen(kw_only=True)
+class Downloaded:
+    """A file that is there, whole."""
+
+    path: Path
+    byte_count: int
+    sha256_hex: str
+    requests: int
+    """How many requests it took; 0 when it was there already."""
+
+
+@define
+class Download:
+    """Brings a file to a path.
+
+    While one piece is read from the network, the piece before it is hashed and written by a
+    thread: the loop waits for neither, and at most two pieces are in memory.
+    """
+
+    fetching: Fetching
+    path: Path
+    verify: bool
+    progress: Progress | None
+
+    async def run(self) -> Downloaded:
+        """Fetch what is missing, verify the whole, put it in its place.
+
+        Raises `IntegrityError` when it is not what the clip's record says, `OSError` when it
+        cannot be written, and what `Fetching.pieces` does. Then nothing is at the path that was
+        not there before, and a part is kept to go on from, unless it was wrong.
+        """
+        there = await self._whole_file()
+        if there is not None:
+            return there
+        file = self.fetching.fetch.file
+        part = PartFile(self.path, file.clip_uuid)
+        try:
+            await in_thread(part.open)
+            await self._recall(part)
+            await self._complete(part)
+            await in_thread(part.put_in_place)
+        finally:
+            part.close()
+        return Downloaded(
+            path=self.path,
+            byte_count=part.size,
+            sha256_hex=part.sha256_hex,
+            requests=self.fetching.requests,
+        )
+
+    async def _whole_file(self) -> Downloaded | None:
+        """What is at the path already, if it is provably the file."""
+        file = self.fetching.fetch.file
+        if file.sha256_hex is None or not await in_thread(_is_file, self.path, file):
+            return None
+        sha256_hex = await in_thread(sha256_of, self.path)
+        if sha256_hex != file.sha256_hex:
+            return None
+        size = self.path.stat().st_size  # it has just been read
+        return Downloaded(path=self.path, byte_count=size, sha256_hex=sha256_hex, requests=0)
+
+    async def _recall(self, part: PartFile) -> None:
+        """Take up what an earlier download left, if the whole can be trusted afterwards."""
+        fetch = self.fetching.fetch
+        left = await in_thread(part.recall)
+        fetch.offset, fetch.etag = left, part.etag
+        too_long = fetch.file.byte_count is not None and left > fetch.file.byte_count
+        if left and (too_long or not fetch.can_resume):
+            fetch.start_over()
+            await in_thread(part.start_over, None)
+            return
+        fetch.was_resumed = left > 0
+        while await in_thread(part.hash_more, _HASHED_AT_ONCE):
+            pass
+
+    async def _complete(self, part: PartFile) -> None:
+        while True:
+            if not self._is_complete(part):
+                await self._write_pieces(part)
+            try:
+                self._check(part)
+            except IntegrityError as error:
+                # What was put together from several answers may be wrong where it was; what
+                # came by one is what the host has.
+                if not self.fetching.fetch.was_resumed:
+                    part.discard()
+                    raise self.fetching.explained(error) from None
+                self.fetching.fetch.start_over(trusts_ranges=False)
+                await in_thread(part.start_over, None)
+            else:
+                return
+
+    def _is_complete(self, part: PartFile) -> bool:
+        """Whether a part that was left is all that there is, by the clip's own record."""
+        file = self.fetching.fetch.file
+        return part.size > 0 and (part.size, part.sha256_hex) == (file.byte_count, file.sha256_hex)
+
+    def _check(self, part: PartFile) -> None:
+        if self.verify:
+            check_whole(self.fetching.fetch, part.size, part.sha256_hex)
+
+    async def _write_pieces(self, part: PartFile) -> None:
+        loop = asyncio.get_running_loop()
+        writing: asyncio.Future[None] | None = None
+        try:
+            async with aclosing(self.fetching.pieces()) as pieces:
+                async for piece in pieces:
+                    if writing is not None:
+                        await asyncio.shield(writing)
+                    etag = self.fetching.fetch.etag
+                    writing = loop.run_in_executor(None, _write, part, piece, etag)
+                    if self.progress is not None:
+                        self.progress(piece.end, self._total)
+            if writing is not None:
+                await asyncio.shield(writing)
+        finally:
+            if writing is not None:
+                await settled(writing)
+
+    @property
+    def _total(self) -> int | None:
+        fetch = self.fetching.fetch
+        return fetch.total if fetch.total is not None else fetch.file.byte_count
+
+
+def _write(part: PartFile, piece: Piece, etag: str | None) -> None:
+    if piece.start == 0:
+        part.start_over(etag)
+    part.append(piece.parts)
+
+
+def _is_file(path: Path, file: MediaFile) -> bool:
+    return path.is_file() and file.byte_count in {None, path.stat().st_size}

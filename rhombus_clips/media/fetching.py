@@ -1,0 +1,160 @@
+"""The bytes of one file, over as many requests as it takes."""
+
+import logging
+import random
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from time import monotonic
+
+import anyio
+from attrs import define, frozen
+
+from rhombus_clips.errors import (
+    DisconnectedError,
+    NotFoundError,
+    RateLimitedError,
+    RhombusError,
+    ServerError,
+    TransportError,
+)
+from rhombus_clips.media.host import MediaAnswer, MediaHost
+from rhombus_clips.protocol.media import Fetch, StartOverError, missing_advice
+from rhombus_clips.protocol.retry import RetryPolicy
+
+logger = logging.getLogger("rhombus_clips")
+
+_PIECE = 1024 * 1024
+_LONGEST_PIECE = 0.25
+_FRUITFUL = 64 * 1024
+
+
+@frozen
+class Piece:
+    """Bytes of a file that follow one another, from `start` on; at 0 the file starts over."""
+
+    start: int
+    parts: list[bytes]
+
+    @property
+    def end(self) -> int:
+        """Behind the last byte."""
+        return self.start + sum(map(len, self.parts))
+
+
+@define
+class Fetching:
+    """Fetches what is missing of a file, and goes on where an answer broke off.
+
+    A failure in a row without progress is one attempt of the retry policy; whoever makes progress
+    begins to count anew, since a large file over a bad line may break off many times.
+    """
+
+    host: MediaHost
+    fetch: Fetch
+    retry: RetryPolicy
+    secret: str
+    requests: int = 0
+    _failures: int = 0
+    _furthest: int = 0
+
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
+        """The rest of the file, piece by piece.
+
+        Raises the last failure when the attempts are used up, and at once what no retry mends.
+        """
+        self._furthest = self.fetch.offset
+        while True:
+            try:
+                async with aclosing(self._pieces_of_one_answer()) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                return
+            except StartOverError:
+                wait = 0.0
+            except RhombusError as error:
+                wait = self._wait_after(error)
+            await anyio.sleep(wait)
+
+    async def _pieces_of_one_answer(self) -> AsyncGenerator[Piece, None]:
+        fetch = self.fetch
+        answer = await self._answer()
+        try:
+            if answer.head.status == 416 and fetch.offset:
+                if fetch.is_behind_end(answer.head):
+                    return
+                raise StartOverError
+            if not 200 <= answer.head.status < 300:
+                raise await answer.error()
+            fetch.take(answer.head)
+            pace = _Pace(self.host.timeout.stall, self.host.timeout.floor)
+            while parts := await answer.read_some(_PIECE, _LONGEST_PIECE):
+                piece = Piece(fetch.offset, parts)
+                fetch.offset = piece.end
+                pace.check(piece.end - piece.start)
+                yield piece
+        finally:
+            answer.close()
+
+    async def _answer(self) -> MediaAnswer:
+        self.requests += 1
+        started = monotonic()
+        outcome: object = "cancelled"
+        try:
+            answer = await self.host.get(self.fetch.file.path, self.fetch.headers())
+            outcome = answer.head.status
+        except RhombusError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            milliseconds = (monotonic() - started) * 1000
+            logger.debug(
+                "%s: %s in %.0f ms, from byte %d, request %d",
+                self.fetch.file.path, outcome, milliseconds, self.fetch.offset, self.requests,
+            )  # fmt: skip
+        return answer
+
+    def _wait_after(self, error: RhombusError) -> float:
+        """How long to wait before the next request; raises *error* when there is to be none."""
+        if self.fetch.offset >= self._furthest + _FRUITFUL:
+            self._failures = 0
+        self._furthest = max(self._furthest, self.fetch.offset)
+        self._failures += 1
+        passes = isinstance(error, TransportError | ServerError | RateLimitedError)
+        if not passes or self._failures >= self.retry.attempts:
+            raise self.explained(error)
+        backoff = min(self.retry.cap, self.retry.base * 2 ** (self._failures - 1))
+        wait = random.uniform(0, backoff)
+        if isinstance(error, RateLimitedError):
+            wait = max(wait, error.retry_after or 0.0)
+        return wait
+
+    def explained(self, error: RhombusError) -> RhombusError:
+        """*error* with what it is about, and without the key, should the host have quoted it."""
+        error.endpoint = self.fetch.file.path
+        error.attempts = self.requests
+        if isinstance(error, NotFoundError):
+            error.args = (f"{error.args[0]} ({missing_advice(self.fetch.file)})",)
+        error.redact(self.secret)
+        return error
+
+
+class _Pace:
+    """Whether an answer brings enough, over each stretch of time."""
+
+    def __init__(self, stretch: float, floor: float) -> None:
+        self._stretch = stretch
+        self._least = floor * stretch
+        self._began = monotonic()
+        self._came = 0
+
+    def check(self, byte_count: int) -> None:
+        """Note bytes that came. Raises `DisconnectedError` when there are too few of them."""
+        self._came += byte_count
+        passed = monotonic() - self._began
+        if passed < self._stretch:
+            return
+        if self._came * self._stretch < self._least * passed:
+            raise DisconnectedError(
+                f"only {self._came} bytes came in {passed:.0f} s, fewer than the floor"
+            )
+        self._began, self._came = monotonic(), 0

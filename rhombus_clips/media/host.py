@@ -1,0 +1,218 @@
+"""The media host: one answer of it, over a client session that is owned or borrowed."""
+
+import asyncio
+import math
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import anyio
+
+from rhombus_clips.errors import (
+    ConfigurationError,
+    DisconnectedError,
+    DownloadError,
+    SessionClosedError,
+    StatusError,
+)
+from rhombus_clips.protocol.envelope import Reply, status_error
+from rhombus_clips.protocol.media import Head, MediaTimeout, redirect_target
+from rhombus_clips.protocol.retry import parse_retry_after
+from rhombus_clips.transport import (
+    checked_base_url,
+    closed_under_way,
+    proxy_of_environment,
+    transport_error,
+)
+
+T = TypeVar("T")
+
+_MOST_REDIRECTS = 5
+_READ_BUFFER = 1024 * 1024
+_ERROR_BODY = 64 * 1024
+
+
+class MediaHost:
+    """Answers of the media host, which has a client session of its own.
+
+    :param base_url: Where it is; None when that is not known, which any use of it will say.
+    :param credentials: The headers that say who is asking; they go to this host only.
+    :param http: A client session to borrow.
+    :param tls: How to verify this host, and no other; by the system's authorities when None.
+    """
+
+    def __init__(
+        self,
+        base_url: str | None,
+        credentials: Mapping[str, str],
+        *,
+        http: aiohttp.ClientSession | None,
+        tls: ssl.SSLContext | None,
+        timeout: MediaTimeout,
+    ) -> None:
+        self._base = None if base_url is None else checked_base_url(base_url, "media_url")
+        self._credentials = dict(credentials)
+        self._http = http
+        self._owns_http = http is None
+        self._tls = tls
+        self.timeout = timeout
+        self._client_timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=timeout.connect,
+            sock_read=timeout.stall,
+            ceil_threshold=math.inf,
+        )
+        self.is_closed = False
+
+    async def aclose(self) -> None:
+        """Close an owned client session; leave a borrowed one as it is."""
+        self.is_closed = True
+        http, self._http = self._http, None
+        if self._owns_http and http is not None:
+            await http.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session does not pickle: it holds connections and the API key")
+
+    async def get(self, path: str, headers: Mapping[str, str]) -> "MediaAnswer":
+        """Ask for *path*, and follow redirects, to which no credential goes along.
+
+        Whoever gets the answer has to `close` it. Raises `ConnectError` when nothing was sent and
+        `DisconnectedError` when no answer began.
+        """
+        if self._base is None:
+            raise ConfigurationError(
+                "where the files of this base_url lie is not known: pass media_url"
+            )
+        own_place = (self._base.scheme, self._base.netloc)
+        url = self._base.geturl() + path
+        credentials: Mapping[str, str] = self._credentials
+        for _ in range(_MOST_REDIRECTS + 1):
+            is_own = (urlsplit(url).scheme, urlsplit(url).netloc) == own_place
+            response = await self._begun(url, {**headers, **credentials}, is_own=is_own)
+            answer = MediaAnswer(self, response)
+            try:
+                target = redirect_target(url, answer.head)
+            except DownloadError:
+                answer.close()
+                raise
+            if target is None:
+                return answer
+            answer.close()
+            url, credentials = target, {}
+        raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
+
+    async def _begun(
+        self, url: str, headers: Mapping[str, str], *, is_own: bool
+    ) -> aiohttp.ClientResponse:
+        http = self._open()
+        request = http.get(
+            url,
+            headers=headers,
+            timeout=self._client_timeout,
+            allow_redirects=False,
+            raise_for_status=False,
+            read_bufsize=_READ_BUFFER,
+            ssl=self._tls if is_own and self._tls is not None else True,
+        )
+        return await self.within(
+            self.timeout.connect + self.timeout.stall, lambda: request, "no answer began"
+        )
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self.is_closed:
+            raise SessionClosedError("the session is closed")
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                **({} if self._base is None else proxy_of_environment(self._base.geturl())),
+            )
+        return self._http
+
+    async def within(self, seconds: float, work: Callable[[], Awaitable[T]], otherwise: str) -> T:
+        """Await *work* and return its result, with errors of ours in place of aiohttp's.
+
+        Raises `DisconnectedError`, which says *otherwise*, when it takes longer than *seconds*:
+        aiohttp's own timer begins anew with every byte, also with those that its parser hangs on.
+        """
+        try:
+            with anyio.move_on_after(seconds):
+                return await work()
+            failure: Exception = DisconnectedError(f"{otherwise} for {seconds:g} s")
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            # Raised below, outside of this block: aiohttp's exceptions hold the request's
+            # headers, and so the key; they must not leave, not even as a context.
+            failure = closed_under_way() if self._was_closed else self._translated(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._was_closed or task is None or task.cancelling():
+                raise
+            failure = closed_under_way()
+        raise failure
+
+    def _translated(self, error: Exception) -> Exception:
+        return transport_error(
+            error, connect=self.timeout.connect, read=self.timeout.stall, total=math.inf
+        )
+
+    @property
+    def _was_closed(self) -> bool:
+        return self.is_closed or (self._http is not None and self._http.closed)
+
+
+class MediaAnswer:
+    """An answer that has begun: its head, and its body to be read."""
+
+    def __init__(self, host: MediaHost, response: aiohttp.ClientResponse) -> None:
+        self._host = host
+        self._response = response
+        self.head = Head(status=response.status, headers=response.headers)
+
+    def close(self) -> None:
+        """Let go of the connection, which is used again only when all was read."""
+        self._response.close()
+
+    async def read_some(self, most: int, seconds: float) -> list[bytes]:
+        """The next pieces of the body, about *most* bytes together; none at its end.
+
+        Returns earlier when more than *seconds* have passed since the call. Raises
+        `DisconnectedError` when nothing came for too long, or the body ends too early.
+        """
+        content = self._response.content
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        pieces: list[bytes] = []
+
+        async def read() -> None:
+            size = 0
+            while size < most and (piece := await content.readany()):
+                pieces.append(piece)
+                size += len(piece)
+                if loop.time() > until:
+                    break
+
+        try:
+            await self._host.within(self._host.timeout.stall, read, "nothing came")
+        except DisconnectedError:
+            # What came before the failure is good; the next call meets the failure again.
+            if not pieces:
+                raise
+        return pieces
+
+    async def error(self) -> StatusError:
+        """The error for an answer whose status is not a success; it reads the body."""
+        content = self._response.content
+        body = await self._host.within(
+            self._host.timeout.stall, lambda: content.read(_ERROR_BODY), "the answer did not end"
+        )
+        return status_error(
+            Reply(
+                status=self.head.status,
+                body=body,
+                retry_after=parse_retry_after(self._response.headers.get("Retry-After")),
+                location=None,
+            )
+        )

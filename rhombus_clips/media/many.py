@@ -1,0 +1,125 @@
+"""Many clips into one folder: bounded, restartable, one line of a manifest for each file."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from pathlib import Path
+
+from attrs import define, field, frozen
+
+from rhombus_clips.concurrency import in_thread, side_by_side
+from rhombus_clips.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DownloadError,
+    RhombusError,
+    SessionClosedError,
+)
+from rhombus_clips.media.download import Downloaded, Progress
+from rhombus_clips.media.manifest import Manifest
+from rhombus_clips.models import SavedClip
+from rhombus_clips.protocol.file_names import safe_file_name
+
+ClipProgress = Callable[[SavedClip, int, int | None], None]
+"""Takes a clip, how many bytes of it are there, and how many there will be, None when unknown."""
+
+OnEnd = Callable[[SavedClip, Downloaded | RhombusError], None]
+"""Takes a clip, and its file or why there is none."""
+
+# What every other clip would meet too.
+_HOPELESS = (AuthenticationError, ConfigurationError, SessionClosedError)
+
+
+@frozen
+class DownloadFailure:
+    """A clip whose file could not be fetched."""
+
+    clip: SavedClip
+    error: RhombusError
+
+
+@define
+class DownloadSummary:
+    """What became of many downloads."""
+
+    downloaded: int = 0
+    """Files that were fetched."""
+    skipped: int = 0
+    """Files that were there already, and clips that came twice."""
+    failures: list[DownloadFailure] = field(factory=list[DownloadFailure])
+
+
+@define
+class Downloads:
+    """Brings clips into a folder.
+
+    :param download: Brings one clip to a path.
+    :param name: Names the file of a clip.
+    """
+
+    download: Callable[[SavedClip, Path, Progress | None], Awaitable[Downloaded]]
+    folder: Path
+    name: Callable[[SavedClip], str]
+    progress: ClipProgress | None
+    on_end: OnEnd | None
+    summary: DownloadSummary = field(factory=DownloadSummary, init=False)
+    _begun: set[str] = field(factory=set[str], init=False)
+
+    async def run(
+        self, clips: Iterable[SavedClip] | AsyncIterable[SavedClip], *, at_once: int
+    ) -> DownloadSummary:
+        """Download *clips*, *at_once* at a time.
+
+        What is wrong with one clip is kept in the summary, and the others go on. What every other
+        would meet too is raised, and so is what *clips* raises.
+        """
+        manifest = Manifest(self.folder)
+        await in_thread(manifest.read)
+
+        async def bring(clip: SavedClip) -> None:
+            outcome = await self._brought(clip, manifest)
+            if self.on_end is not None and outcome is not None:
+                self.on_end(clip, outcome)
+
+        await side_by_side(bring, _iterated(clips), at_once=at_once)
+        return self.summary
+
+    async def _brought(
+        self, clip: SavedClip, manifest: Manifest
+    ) -> Downloaded | RhombusError | None:
+        uuid = clip.uuid
+        try:
+            if uuid is None:
+                raise DownloadError("a clip without a uuid has no file")
+            if uuid in self._begun or await in_thread(manifest.has, uuid):
+                self.summary.skipped += 1
+                return None
+            self._begun.add(uuid)
+            path = manifest.claim(uuid, safe_file_name(self.name(clip)))
+            file = await self.download(clip, path, self._progress_of(clip))
+        except _HOPELESS:
+            raise
+        except RhombusError as error:
+            self.summary.failures.append(DownloadFailure(clip, error))
+            return error
+        await in_thread(manifest.add, clip, file)
+        if file.requests:
+            self.summary.downloaded += 1
+        else:
+            self.summary.skipped += 1
+        return file
+
+    def _progress_of(self, clip: SavedClip) -> Progress | None:
+        progress = self.progress
+        if progress is None:
+            return None
+        return lambda there, total: progress(clip, there, total)
+
+
+async def _iterated(
+    clips: Iterable[SavedClip] | AsyncIterable[SavedClip],
+) -> AsyncIterator[SavedClip]:
+    if isinstance(clips, AsyncIterable):
+        async for clip in clips:
+            yield clip
+    else:
+        for clip in clips:
+            yield clip

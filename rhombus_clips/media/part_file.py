@@ -1,0 +1,175 @@
+"""A file that is being fetched: ``name.part`` until it is whole, with a running hash.
+
+Everything here blocks and is run in threads. Beside the part lies ``name.part.json`` for as long
+as it is not whole: whose bytes these are, and the entity tag by which the media host can tell
+that they still are.
+"""
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any, cast
+
+from rhombus_clips.errors import DownloadError
+
+try:
+    import fcntl
+except ImportError:  # On Windows an open file cannot be renamed over, which protects as well.
+    fcntl = None  # type: ignore[assignment, unused-ignore]
+
+_CHUNK = 1024 * 1024
+
+
+class PartFile:
+    """The part of *path*; at *path* itself a file is whole or absent."""
+
+    def __init__(self, path: Path, clip_uuid: str) -> None:
+        self.path = path
+        self.part = path.with_name(f"{path.name}.part")
+        self._note = path.with_name(f"{path.name}.part.json")
+        self._clip_uuid = clip_uuid
+        self._file: IO[bytes] = io.BytesIO()
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.etag: str | None = None
+
+    def open(self) -> None:
+        """Open the part, for this download alone.
+
+        Raises `DownloadError` when another has it open, and `OSError` where nothing can be written.
+        """
+        if self.path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "a file cannot be put in its place", self.path)
+        while True:
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+            flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+            file = os.fdopen(os.open(self.part, flags, 0o666), "r+b", buffering=0)
+            try:
+                _lock(file, self.part)
+                # Between opening and locking it another download may have put it in its place.
+                if _is_at(file, self.part):
+                    self._file = file
+                    return
+            except BaseException:
+                file.close()
+                raise
+            file.close()
+
+    # --- what is there already ---------------------------------------------------------------
+
+    def recall(self) -> int:
+        """How many bytes an earlier download left, none if they are another clip's.
+
+        `etag` is their entity tag then. They are still to be hashed, by `hash_more`.
+        """
+        note = self._read_note()
+        size = os.fstat(self._file.fileno()).st_size
+        if note is None or note.get("clipUuid") != self._clip_uuid:
+            self.start_over(None)
+            return 0
+        etag = note.get("etag")
+        self.etag = etag if isinstance(etag, str) else None
+        return size
+
+    def hash_more(self, most: int) -> bool:
+        """Hash up to *most* of the bytes that are there; whether there are more."""
+        for _ in range(0, most, _CHUNK):
+            chunk = self._file.read(_CHUNK)
+            if not chunk:
+                return False
+            self._hash.update(chunk)
+            self.size += len(chunk)
+        return True
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def start_over(self, etag: str | None) -> None:
+        """Forget what is there; what comes next has that entity tag."""
+        # In this order, so that never, wherever the process ends, bytes lie there under the
+        # entity tag of others.
+        self._note.unlink(missing_ok=True)
+        self._file.seek(0)
+        self._file.truncate()
+        self._hash = hashlib.sha256()
+        self.size = 0
+        self.etag = etag
+        self._note.write_text(
+            json.dumps({"clipUuid": self._clip_uuid, "etag": etag}), encoding="utf-8"
+        )
+
+    def append(self, parts: Sequence[bytes]) -> None:
+        """Write *parts* behind what is there."""
+        for part in parts:
+            view = memoryview(part)
+            while view:
+                view = view[self._file.write(view) :]
+            self._hash.update(part)
+            self.size += len(part)
+
+    @property
+    def sha256_hex(self) -> str:
+        """The hash of what is there."""
+        return self._hash.hexdigest()
+
+    # --- the end -----------------------------------------------------------------------------
+
+    def put_in_place(self) -> None:
+        """Make the part what lies at the path, so that a loss of power does not undo it."""
+        os.fsync(self._file.fileno())
+        if fcntl is None:
+            self._file.close()
+        os.replace(self.part, self.path)  # noqa: PTH105  # says what happens to what is there
+        self._note.unlink(missing_ok=True)
+        if hasattr(os, "O_DIRECTORY"):
+            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        self._file.close()
+
+    def close(self) -> None:
+        """Leave the part for another time; nothing, if there is nothing in it."""
+        if isinstance(self._file, io.FileIO) and not self._file.closed:
+            if os.fstat(self._file.fileno()).st_size == 0:
+                self.discard()
+            self._file.close()
+
+    def discard(self) -> None:
+        """Take the part away."""
+        self._note.unlink(missing_ok=True)
+        self.part.unlink(missing_ok=True)
+        self._file.close()
+
+    def _read_note(self) -> dict[str, Any] | None:
+        with contextlib.suppress(OSError, ValueError):
+            note: object = json.loads(self._note.read_text(encoding="utf-8"))
+            return cast("dict[str, Any]", note) if isinstance(note, dict) else None
+        return None
+
+
+def sha256_of(path: Path) -> str:
+    """The hash of the file at *path*."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _lock(file: IO[bytes], name: Path) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DownloadError(f"{name} is being written by another download") from None
+
+
+def _is_at(file: IO[bytes], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False

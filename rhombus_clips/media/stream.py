@@ -1,0 +1,74 @@
+"""A clip's bytes as they come, for whoever passes them on."""
+
+import hashlib
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+
+from rhombus_clips.errors import DownloadError, IntegrityError
+from rhombus_clips.media.fetching import Fetching, Piece
+from rhombus_clips.protocol.media import check_whole
+
+
+class ClipStream:
+    """A clip's video, as an async iterable of chunks; see `ClipSession.stream_clip`."""
+
+    def __init__(self, fetching: Fetching, *, verify: bool) -> None:
+        self._fetching = fetching
+        self._verify = verify
+        self._pieces = fetching.pieces()
+        self._first: Piece | None = None
+        self._chunks = self._verified_chunks()
+
+    @property
+    def total(self) -> int | None:
+        """How many bytes there will be altogether; None when nothing says so."""
+        fetch = self._fetching.fetch
+        return fetch.total if fetch.total is not None else fetch.file.byte_count
+
+    async def begin(self) -> None:
+        """Wait for the first bytes, so that a file that is not there is known at once."""
+        self._first = await anext(self._pieces, None)
+
+    async def aclose(self) -> None:
+        """Let go of the connection."""
+        await self._chunks.aclose()
+        await self._pieces.aclose()
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        return self._chunks
+
+    async def _verified_chunks(self) -> AsyncGenerator[bytes, None]:
+        running, size = hashlib.sha256(), 0
+        async with aclosing(self._all_pieces()) as pieces:
+            async for piece in pieces:
+                for chunk in _behind(piece, size):
+                    running.update(chunk)
+                    size += len(chunk)
+                    yield chunk
+        if self._verify:
+            try:
+                check_whole(self._fetching.fetch, size, running.hexdigest())
+            except IntegrityError as error:
+                raise self._fetching.explained(error) from None
+
+    async def _all_pieces(self) -> AsyncGenerator[Piece, None]:
+        etag = self._fetching.fetch.etag
+        if self._first is not None:
+            yield self._first
+        async for piece in self._pieces:
+            if piece.start == 0 and (etag is None or self._fetching.fetch.etag != etag):
+                error = DownloadError(
+                    "the stream broke off, and the media host does not let it go on where it was"
+                )
+                raise self._fetching.explained(error)
+            yield piece
+
+
+def _behind(piece: Piece, offset: int) -> Iterator[bytes]:
+    """The chunks of *piece* without what lies before *offset*."""
+    position = piece.start
+    for part in piece.parts:
+        chunk = part[max(0, offset - position) :]
+        position += len(part)
+        if chunk:
+            yield chunk

@@ -1,0 +1,82 @@
+"""Following the saved clips: new ones as they appear, each once."""
+
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+
+from rhombus_clips import codec
+from rhombus_clips.errors import RhombusError
+from rhombus_clips.models import SavedClip
+from rhombus_clips.paging.saved_clips import SavedClipPager
+from rhombus_clips.protocol.appearing import Appearing
+from rhombus_clips.protocol.clock import ClipTime
+
+
+class SavedClipFollower:
+    """New clips, as an async iterable that does not end; see `ClipSession.follow_saved_clips`.
+
+    After an error or a ``break``, iterating again goes on with the next clip.
+    """
+
+    def __init__(
+        self,
+        list_since: Callable[[int], SavedClipPager],
+        appearing: Appearing,
+        *,
+        by: ClipTime,
+        interval: float,
+    ) -> None:
+        self._list_since = list_since
+        self._appearing = appearing
+        self._by: ClipTime = by
+        self._interval = interval
+        self._is_followed = False
+
+    @property
+    def cursor(self) -> str:
+        """Where another follower would go on, in this process or in another; of a few bytes.
+
+        It holds the time up to which all is known, and the uuids of the clips behind it that were
+        handed out already. The first listing of a long past makes it longer until it is through.
+        """
+        return self._appearing.cursor
+
+    def __aiter__(self) -> AsyncGenerator[SavedClip, None]:
+        return self._clips()
+
+    async def _clips(self) -> AsyncGenerator[SavedClip, None]:
+        if self._is_followed:
+            raise RuntimeError("this follower is being iterated already; make a second one")
+        self._is_followed = True
+        try:
+            while True:
+                async with aclosing(self._new_clips()) as clips:
+                    async for clip in clips:
+                        yield clip
+                await anyio.sleep(self._interval)
+        finally:
+            self._is_followed = False
+
+    async def _new_clips(self) -> AsyncGenerator[SavedClip, Any]:
+        """What one listing has that was not handed out."""
+        listing = self._list_since(self._appearing.since)
+        try:
+            async with aclosing(aiter(listing)) as clips:
+                async for clip in clips:
+                    if self._appearing.is_new(_name(clip), getattr(clip, self._by)):
+                        yield clip
+        except RhombusError as error:
+            error.cursor = self.cursor
+            raise
+        self._appearing.listed_all(time.time_ns() // 1_000_000)
+
+
+def _name(clip: SavedClip) -> str:
+    """What tells a clip from others: its uuid, or a hash of all that it says."""
+    if clip.uuid is not None:
+        return clip.uuid
+    return hashlib.sha256(codec.dumps(clip)).hexdigest()

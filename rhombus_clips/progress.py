@@ -1,0 +1,155 @@
+"""Watching clips while they are rendered, and waiting for them."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
+from time import monotonic
+from typing import TypeVar
+
+import anyio
+
+from rhombus_clips.concurrency import side_by_side
+from rhombus_clips.errors import ClipFailedError, DeadlineExceededError, RhombusError
+from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
+from rhombus_clips.protocol.progress import Polling, Watched, has_failed, is_done
+
+T = TypeVar("T")
+
+GetClip = Callable[[str], Awaitable[ClipWithProgress]]
+"""Takes a clip's uuid, and makes one request."""
+
+ListClips = Callable[[int], Awaitable[ClipWithProgressPage]]
+"""Takes how many clips to list, and makes one request."""
+
+_LOOKS_AT_ONCE = 8
+_FEWEST_LISTED = 3
+_SMALLEST_PAGE, _LARGEST_PAGE = 50, 200
+
+
+async def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[ClipWithProgress, None]:
+    """See `ClipSession.watch_clip`."""
+    wait = 0.0
+    while True:
+        changed = await _look(watched, get_clip)
+        clip = watched.clip
+        if clip is not None and changed:
+            if has_failed(clip):
+                raise _failed(clip)
+            yield clip
+        if clip is not None and is_done(clip):
+            return
+        wait = watched.polling.next_interval(wait, moved=changed)
+        await anyio.sleep(wait)
+
+
+async def watch_clips(
+    watched: Iterable[Watched], get_clip: GetClip, list_clips: ListClips, polling: Polling
+) -> AsyncGenerator[ClipWithProgress, None]:
+    """See `ClipSession.watch_clips`."""
+    looks = _Looks(get_clip, list_clips)
+    going_on = {watch.uuid: watch for watch in watched}
+    failed: list[ClipWithProgress] = []
+    wait = 0.0
+    while going_on:
+        changed = await looks.all_of(going_on)
+        for clip in changed:
+            yield clip
+        for uuid, clip in [(uuid, watch.clip) for uuid, watch in going_on.items() if watch.clip]:
+            if has_failed(clip):
+                failed.append(clip)
+            if has_failed(clip) or is_done(clip):
+                del going_on[uuid]
+        if going_on:
+            wait = polling.next_interval(wait, moved=bool(changed))
+            await anyio.sleep(wait)
+    if failed:
+        raise _failed(*failed)
+
+
+async def wait_for_all(
+    watched: Sequence[Watched],
+    changes: AsyncGenerator[ClipWithProgress, None],
+    *,
+    deadline: float,
+    on_change: Callable[[ClipWithProgress], None] | None = None,
+) -> list[ClipWithProgress]:
+    """Run *changes* of those *watched* to its end, within *deadline* seconds; return the clips.
+
+    Raises `DeadlineExceededError`, which names the clips and how far they have come.
+    """
+    with anyio.move_on_after(deadline) as scope:
+        async with aclosing(changes):
+            async for clip in changes:
+                if on_change is not None:
+                    on_change(clip)
+    if scope.cancelled_caught:
+        raise DeadlineExceededError(
+            f"the render did not end within {deadline:g} s, and goes on at the service: "
+            + "; ".join(f"{watch.uuid} {_state(watch.clip)}" for watch in watched)
+        )
+    return [watch.clip for watch in watched if watch.clip is not None]
+
+
+class _Looks:
+    """Looks at many clips, by one listing where that takes fewer requests than a look at each."""
+
+    def __init__(self, get_clip: GetClip, list_clips: ListClips) -> None:
+        self._get_clip = get_clip
+        self._list_clips = list_clips
+        self._listing_pays = True
+
+    async def all_of(self, watched: dict[str, Watched]) -> list[ClipWithProgress]:
+        """Look at each once; returns those that have changed."""
+        listed = await self._listed(watched)
+        changed = [clip for uuid, clip in listed.items() if watched[uuid].saw(clip)]
+
+        async def look(watch: Watched) -> None:
+            if await _look(watch, self._get_clip) and watch.clip is not None:
+                changed.append(watch.clip)
+
+        others = _each(watch for uuid, watch in watched.items() if uuid not in listed)
+        await side_by_side(look, others, at_once=min(_LOOKS_AT_ONCE, len(watched)))
+        return changed
+
+    async def _listed(self, watched: dict[str, Watched]) -> dict[str, ClipWithProgress]:
+        """Those of *watched* that a page of the service's list has."""
+        if not self._listing_pays or len(watched) < _FEWEST_LISTED:
+            return {}
+        size = min(max(_SMALLEST_PAGE, 4 * len(watched)), _LARGEST_PAGE)
+        try:
+            page = await self._list_clips(size)
+        except RhombusError:
+            # The key's role may not list; and what keeps single looks away too, they will raise.
+            self._listing_pays = False
+            return {}
+        listed = {
+            clip.uuid: clip for clip in page.saved_clips if clip.uuid and clip.uuid in watched
+        }
+        # In which order they are listed is not documented: new ones may stand on the last page.
+        self._listing_pays = len(listed) > 1
+        return listed
+
+
+async def _look(watched: Watched, get_clip: GetClip) -> bool:
+    """Look at a clip once; whether it has changed. Trouble is borne for as long as it may be."""
+    try:
+        clip = await get_clip(watched.uuid)
+    except RhombusError as error:
+        watched.bear(error, monotonic())
+        return False
+    return watched.saw(clip)
+
+
+def _failed(*clips: ClipWithProgress) -> ClipFailedError:
+    told = "; ".join(f"{clip.uuid} {_state(clip)}" for clip in clips)
+    return ClipFailedError(f"the clip will not be complete: {told}", clips=clips)
+
+
+def _state(clip: ClipWithProgress | None) -> str:
+    if clip is None:
+        return "was not seen yet"
+    return f"is {clip.status}" + (f" ({clip.current_operation})" if clip.current_operation else "")
+
+
+async def _each(items: Iterable[T]) -> AsyncIterator[T]:
+    for item in items:
+        yield item

@@ -1,0 +1,262 @@
+"""Fetching a clip's file: where it lies, which part to ask for, what an answer brings.
+
+Whether the media host knows ranges, validators, lengths or redirects is not documented, so
+nothing of it is relied on: what a resumed file needs in order to be trusted is asked for, what
+comes is checked, and where that cannot be, the file is fetched from its beginning.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from attrs import Attribute, define, field, frozen
+
+from rhombus_clips.errors import DownloadError, IntegrityError
+from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
+from rhombus_clips.protocol.arguments import seconds_of
+from rhombus_clips.protocol.auth import is_confidential
+
+_UUID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_REGION = re.compile(r"[a-z0-9-]{1,32}")
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", re.IGNORECASE)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
+    seconds_of(value, attribute.name)
+
+
+def _rate(_instance: object, attribute: "Attribute[float]", value: object) -> None:
+    seconds_of(value, attribute.name, may_be_zero=True)
+
+
+@frozen
+class MediaTimeout:
+    """When to give up on an answer of the media host; how long a file takes has no limit."""
+
+    connect: float = field(default=10.0, validator=_seconds)
+    """Opening one connection, in seconds."""
+    stall: float = field(default=30.0, validator=_seconds)
+    """The longest silence, in seconds: until an answer begins, and within it."""
+    floor: float = field(default=1024.0, validator=_rate)
+    """The slowest pace that is borne over a `stall`, in bytes per second; 0 bears any."""
+
+
+# --- where it lies ---------------------------------------------------------------------------
+
+
+@frozen(kw_only=True)
+class MediaFile:
+    """A file of a clip at the media host, and what its record says of it."""
+
+    path: str
+    clip_uuid: str
+    status: ClipStatus | None = None
+    byte_count: int | None = None
+    sha256_hex: str | None = None
+
+
+def clip_file(clip: SavedClip) -> MediaFile:
+    """The video of *clip*.
+
+    Raises `DownloadError` when the clip does not say where it lies.
+    """
+    return MediaFile(
+        path=_path(clip, "mp4", clip.clip_location, clip.thumbnail_location),
+        clip_uuid=clip.uuid or "",
+        status=clip.status,
+        byte_count=clip.byte_count or None,
+        sha256_hex=clip.sha256_hex.lower() if clip.sha256_hex else None,
+    )
+
+
+def thumbnail_file(clip: SavedClip) -> MediaFile:
+    """The picture of *clip*; its record says nothing of its length or its hash."""
+    return MediaFile(
+        path=_path(clip, "jpeg", clip.thumbnail_location, clip.clip_location),
+        clip_uuid=clip.uuid or "",
+        status=clip.status,
+    )
+
+
+def _path(clip: SavedClip, ending: str, *locations: MetaDataLocation | None) -> str:
+    regions = (place.region for place in locations if place is not None and place.region)
+    region = next(regions, None)
+    if clip.uuid is None or region is None:
+        raise DownloadError(
+            f"clip {clip.uuid} ({clip.status}) has no {'uuid' if clip.uuid is None else 'region'},"
+            " so that its files cannot be found; a clip gets its region when it is complete"
+        )
+    # They become part of a URL, and come from a service or from whoever called the program.
+    if not _UUID.fullmatch(clip.uuid) or not _REGION.fullmatch(region):
+        raise DownloadError(f"{clip.uuid!r} in {region!r} is no uuid in a region")
+    return f"/media/metadata/{region}/{clip.uuid}.{ending}"
+
+
+# --- which part to ask for, and what comes ---------------------------------------------------
+
+
+@frozen(kw_only=True)
+class Head:
+    """The beginning of an answer of the media host."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By any case of their names."""
+
+    @property
+    def etag(self) -> str | None:
+        """The entity tag, if it is a strong one: a weak one may stand for other bytes."""
+        etag = self.headers.get("ETag", "")
+        return etag if etag.startswith('"') else None
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes of the file follow, as far as the answer says."""
+        length = self.headers.get("Content-Length", "")
+        is_encoded = self.headers.get("Content-Encoding", "identity") != "identity"
+        return int(length) if length.isdecimal() and not is_encoded else None
+
+    @property
+    def marks_its_end(self) -> bool:
+        """Whether a body that was cut off can be told from a whole one."""
+        return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+
+    @property
+    def content_range(self) -> tuple[int | None, int | None]:
+        """The first byte and the whole length that ``Content-Range`` names."""
+        match = _CONTENT_RANGE.fullmatch(self.headers.get("Content-Range", "").strip())
+        if match is None:
+            return None, None
+        first, _, whole = match.groups()
+        return _number(first), _number(whole)
+
+
+class StartOverError(Exception):
+    """What was fetched so far is of no use: the file is to be fetched from its beginning."""
+
+
+@define
+class Fetch:
+    """How far the fetching of a file has come."""
+
+    file: MediaFile
+    offset: int = 0
+    """How many bytes are there."""
+    etag: str | None = None
+    """The strong entity tag of what is there."""
+    total: int | None = None
+    """How long the whole file is, once an answer has told."""
+    marks_its_end: bool = False
+    """Whether the answers would have told if something were missing at the end."""
+    was_resumed: bool = field(default=False, init=False)
+    """Whether what is there came by more than one answer."""
+    _trusts_ranges: bool = field(default=True, init=False)
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether what is there can be gone on from, and the whole be trusted afterwards."""
+        is_provable = self.etag is not None or self.file.sha256_hex is not None
+        return self._trusts_ranges and is_provable
+
+    def headers(self) -> dict[str, str]:
+        """The headers that ask for what is missing."""
+        # What is compressed on the way has no ranges that could be told.
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
+        if self.offset and self.can_resume:
+            headers["Range"] = f"bytes={self.offset}-"
+            if self.etag is not None:
+                headers["If-Range"] = self.etag
+        return headers
+
+    def start_over(self, *, trusts_ranges: bool = True) -> None:
+        """Forget what is there; without trust in ranges the rest of it comes by one answer."""
+        self.offset = 0
+        self.etag = self.total = None
+        self.marks_its_end = self.was_resumed = False
+        self._trusts_ranges = self._trusts_ranges and trusts_ranges
+
+    def take(self, head: Head) -> None:
+        """Note what the answer brings: a part from `offset` on, which 0 makes the whole.
+
+        Raises `StartOverError` when it is a part that does not go on from what is there.
+        """
+        asked_for_part = "Range" in self.headers()
+        if head.status == 206 and asked_for_part:
+            first, whole = head.content_range
+            changed = (
+                first != self.offset
+                or (None not in {whole, self.total} and whole != self.total)
+                or (None not in {head.etag, self.etag} and head.etag != self.etag)
+            )
+            if changed:
+                self.start_over(trusts_ranges=False)
+                raise StartOverError
+            self.was_resumed = True
+            self.total = whole if self.total is None else self.total
+        elif head.status == 206:
+            raise DownloadError("the media host answered with a part that nobody asked for")
+        else:
+            self.start_over()
+            self.total = head.length
+        self.etag = head.etag if self.etag is None else self.etag
+        self.marks_its_end = head.marks_its_end
+
+    def is_behind_end(self, head: Head) -> bool:
+        """Whether a 416 says that nothing is missing; if not, the file has become shorter."""
+        _, whole = head.content_range
+        if whole is not None and whole == self.offset:
+            self.total, self.marks_its_end = whole, True
+            return True
+        self.start_over(trusts_ranges=False)
+        return False
+
+
+def check_whole(fetch: Fetch, byte_count: int, sha256_hex: str) -> None:
+    """Make sure that a file of *byte_count* bytes with that hash is the one of the record.
+
+    Raises `IntegrityError`.
+    """
+    file = fetch.file
+    if file.byte_count is not None and byte_count != file.byte_count:
+        raise IntegrityError(f"{byte_count} bytes came, but the clip has {file.byte_count}")
+    if file.sha256_hex is not None and sha256_hex != file.sha256_hex:
+        raise IntegrityError(f"the SHA-256 of what came is {sha256_hex}, not {file.sha256_hex}")
+    if fetch.total is not None and byte_count != fetch.total:
+        raise IntegrityError(f"{byte_count} bytes came, but {fetch.total} were announced")
+    if file.byte_count is None and file.sha256_hex is None and not fetch.marks_its_end:
+        raise IntegrityError(
+            "neither the clip nor the answer says how long the file is, so that it may have been"
+            " cut off; verify=False takes it as it is"
+        )
+
+
+def redirect_target(url: str, head: Head) -> str | None:
+    """Where the answer from *url* leads; None when it leads nowhere else.
+
+    Raises `DownloadError` for a target that is neither ``https`` nor on the loopback.
+    """
+    location = head.headers.get("Location")
+    if head.status not in _REDIRECTS or location is None:
+        return None
+    target = urljoin(url, location)
+    try:
+        parts = urlsplit(target)
+        is_followed = is_confidential(parts) and bool(parts.hostname)
+    except ValueError:
+        is_followed = False
+    if not is_followed:
+        raise DownloadError("the media host redirects to what is not https, which is not followed")
+    return target
+
+
+def missing_advice(file: MediaFile) -> str:
+    """Why the media host may have no such file."""
+    if file.status == ClipStatus.COMPLETE:
+        return "the clip may have been deleted, or its record names another region"
+    return f"the clip was {file.status} when it was read, and has no file before it is COMPLETE"
+
+
+def _number(digits: Any) -> int | None:
+    return int(digits) if isinstance(digits, str) and digits.isdecimal() else None

@@ -1,0 +1,92 @@
+"""Following a render: when a clip is done, what counts as a change, how long to be patient."""
+
+from attrs import Attribute, define, evolve, field, frozen
+
+from rhombus_clips.errors import (
+    ApiError,
+    NotFoundError,
+    RateLimitedError,
+    RhombusError,
+    ServerError,
+    TransportError,
+)
+from rhombus_clips.models import ClipStatus, ClipWithProgress
+from rhombus_clips.protocol.arguments import seconds_of
+
+_GROWTH = 1.5
+
+
+def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
+    seconds_of(value, attribute.name, may_be_zero=True)
+
+
+@frozen
+class Polling:
+    """How often and how patiently a clip is looked at while it is rendered; in seconds."""
+
+    interval: float = field(default=2.0, validator=_seconds)
+    """Between two looks at a clip that moves; the vendor's web component takes as long."""
+    slowest: float = field(default=15.0, validator=_seconds)
+    """The longest between two looks: half as long again each time that nothing moved."""
+    appears_within: float = field(default=60.0, validator=_seconds)
+    """For how long a clip may not be there: a new splice is not visible at once."""
+    outage: float = field(default=300.0, validator=_seconds)
+    """For how long the service may be out of reach, beyond the retries of each call."""
+
+    def next_interval(self, last: float, *, moved: bool) -> float:
+        """How long to wait after a look that saw a move, or none."""
+        return self.interval if moved else min(max(last, self.interval) * _GROWTH, self.slowest)
+
+
+def is_done(clip: ClipWithProgress) -> bool:
+    """Whether the render has come to its end: by the status, or as the vendor's clients take it."""
+    return clip.status == ClipStatus.COMPLETE or (
+        clip.percent_complete == 100 and clip.current_operation == "Complete"
+    )
+
+
+def has_failed(clip: ClipWithProgress) -> bool:
+    """Whether nothing more will come of the clip.
+
+    A camera that is offline may come back, and ``UNKNOWN`` says nothing: both still go on.
+    """
+    return clip.status in {ClipStatus.FAILED, ClipStatus.DELETED}
+
+
+@define
+class Watched:
+    """A clip that is watched, by a clock in seconds that the caller reads."""
+
+    uuid: str
+    polling: Polling
+    clip: ClipWithProgress | None = None
+    """The clip as it was last seen."""
+    _absent_since: float | None = field(default=None, init=False)
+    _out_of_reach_since: float | None = field(default=None, init=False)
+
+    def saw(self, clip: ClipWithProgress) -> bool:
+        """Note that the clip was seen; whether anything but the time of the look has changed."""
+        self._absent_since = self._out_of_reach_since = None
+        # A service may set that time each time that it is asked.
+        before = self.clip and evolve(self.clip, last_updated_sec=clip.last_updated_sec)
+        self.clip = clip
+        return clip != before
+
+    def bear(self, error: RhombusError, now: float) -> None:
+        """Bear with *error* for as long as the polling says, then raise it."""
+        match error:
+            case ApiError() | NotFoundError():  # All the ways of saying that there is no such clip.
+                self._out_of_reach_since = None
+                since = self._absent_since = _earlier(self._absent_since, now)
+                patience = self.polling.appears_within
+            case TransportError() | ServerError() | RateLimitedError():
+                since = self._out_of_reach_since = _earlier(self._out_of_reach_since, now)
+                patience = self.polling.outage
+            case _:
+                raise error
+        if now - since >= patience:
+            raise error
+
+
+def _earlier(moment: float | None, now: float) -> float:
+    return now if moment is None else moment

@@ -1,0 +1,120 @@
+"""What can be spliced: checked before anything is sent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
+from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
+from rhombus_clips.protocol.arguments import identifier
+
+# "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
+# must be at least 1 second long": the reference of spliceV3. The vendor's own web component names
+# the same cap for a single interval.
+LONGEST_SPLICE = timedelta(minutes=60)
+SHORTEST_SPLICE = timedelta(seconds=1)
+
+Interval = TimeInterval | tuple[datetime | int, datetime | int]
+"""A stretch of footage: begin and end, aware datetimes or epoch milliseconds."""
+
+
+class SpliceOptions(TypedDict, total=False):
+    """What may be said of a clip that is to be made; what the service does without is not known."""
+
+    title: str | None
+    description: str | None
+    audio_included: bool | None
+    """Whether the clip has sound."""
+    save_to_console: bool | None
+    """Whether the clip joins the saved clips of the organization; True unless given."""
+    send_to_shared_storage: bool | None
+    send_to_user_storage: bool | None
+    access_settings: ClipAccessSettings | None
+    """Who may see the clip."""
+    clip_visibility: ClipVisibility | None
+    """Who may see the clip, in one word; the reference says to use `access_settings` instead."""
+    altered_view_map: Mapping[str, Sequence[AlteredView]] | None
+    """How each device's picture is cut."""
+    integration_upload_map: Mapping[str, bool] | None
+    """To which connected services the clip goes."""
+
+
+def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
+    """*options* as the parameters of a request. Raises `TypeError` for a name that is none."""
+    unknown = ", ".join(sorted(options.keys() - SpliceOptions.__annotations__.keys()))
+    if unknown:
+        raise TypeError(f"there is no option {unknown}")
+    return {"save_to_console": True, **options}
+
+
+def interval_map(
+    intervals: Mapping[str, Iterable[Interval]] | None,
+) -> dict[str, list[TimeInterval]] | None:
+    """*intervals* by device, as the service takes them; None for None.
+
+    Raises `ValueError` for naive datetimes, for an interval under a second, and for more than an
+    hour altogether.
+    """
+    if intervals is None:
+        return None
+    checked = {
+        identifier(device, "each device of device_interval_map"): [
+            _checked_interval(interval) for interval in of_device
+        ]
+        for device, of_device in intervals.items()
+    }
+    lengths = [
+        MILLISECOND * ((interval.end_ms or 0) - (interval.start_ms or 0))
+        for of_device in checked.values()
+        for interval in of_device
+    ]
+    if not lengths:
+        raise ValueError("device_interval_map names no interval")
+    if sum(lengths, timedelta()) > LONGEST_SPLICE:
+        raise ValueError("device_interval_map has more than 60 minutes of footage altogether")
+    return checked
+
+
+def _checked_interval(interval: Interval) -> TimeInterval:
+    start, end = (
+        (interval.start_ms, interval.end_ms) if isinstance(interval, TimeInterval) else interval
+    )
+    if start is None or end is None:
+        raise ValueError("each interval needs a begin and an end")
+    start_ms, end_ms = to_epoch_ms(start, "an interval's begin"), to_epoch_ms(end, "its end")
+    if end_ms - start_ms < SHORTEST_SPLICE // MILLISECOND:
+        raise ValueError(f"each interval must be at least a second long, not {interval!r}")
+    return TimeInterval(start_ms=start_ms, end_ms=end_ms)
+
+
+def whole_seconds(duration: object) -> int:
+    """*duration* in seconds, rounded up so that no footage is left out.
+
+    Raises `TypeError` for what is no duration, and `ValueError` for one under a second.
+    """
+    if isinstance(duration, bool) or not isinstance(duration, timedelta | int | float):
+        raise TypeError(f"duration must be a timedelta or seconds, not {duration!r}")
+    length = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+    if length < SHORTEST_SPLICE:
+        raise ValueError(f"duration must be at least a second, not {length!r}")
+    return -(-length // timedelta(seconds=1))
+
+
+def refuse_range(start_ms: int, seconds: int, *, longest: int | None, now_ms: int) -> None:
+    """Raise `ValueError` for footage that is yet to come, or longer than the service splices.
+
+    *longest* is what the service names, in seconds; None when it names nothing.
+    """
+    most = LONGEST_SPLICE // timedelta(seconds=1) if longest is None else longest
+    if seconds > most:
+        raise ValueError(f"duration must be at most {most} s, not {seconds} s")
+    refuse_future(start_ms, seconds, now_ms=now_ms)
+
+
+def refuse_future(start_ms: int, seconds: int, *, now_ms: int) -> None:
+    """Raise `ValueError` for footage that is yet to come."""
+    ahead = start_ms + 1000 * seconds - now_ms
+    if ahead > 0:
+        raise ValueError(
+            f"the range ends {ahead / 1000:.1f} s from now: that footage does not exist yet"
+        )

@@ -1,0 +1,141 @@
+"""Downloads: the files of clips, whole and verified."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from contextlib import asynccontextmanager
+from os import PathLike
+from pathlib import Path
+
+from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary, MediaHost
+from rhombus_clips.media.download import Download, Progress
+from rhombus_clips.media.fetching import Fetching
+from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
+from rhombus_clips.models import SavedClip
+from rhombus_clips.protocol.arguments import whole_number
+from rhombus_clips.protocol.file_names import usual_file_name
+from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
+from rhombus_clips.protocol.retry import RetryPolicy
+from rhombus_clips.session.resource import Resource
+
+_MOST_AT_ONCE = 64
+
+
+class ClipFiles(Resource):
+    """What a session does with the files of clips."""
+
+    _media: MediaHost
+    _retry: RetryPolicy
+    _secret: str
+
+    async def download_clip(
+        self,
+        clip: SavedClip,
+        path: str | PathLike[str],
+        *,
+        verify: bool = True,
+        progress: Progress | None = None,
+    ) -> Downloaded:
+        """Bring a clip's video to *path*: there is the whole file, or what was there before.
+
+        It is fetched from ``/media/metadata/{region}/{uuid}.mp4`` of the media host into
+        ``path.part`` beside it, and put in its place when it is whole. A download that broke off,
+        or was cancelled or killed, goes on where it was, when the clip has a hash or the host an
+        entity tag by which the parts can be trusted; ``path.part.json`` keeps that tag. How long a
+        file takes has no limit, see `MediaTimeout` for what ends a stalled one.
+
+        A file that is at *path* already, and has the clip's hash, is left there; any other is
+        replaced.
+
+        :param clip: The clip, as any of the session's methods gives it.
+        :param path: Where to; the folder must be there.
+        :param verify: Compare length and SHA-256 with `byte_count` and `sha256_hex`, where the
+            clip has them; True unless given. What they stand for is not documented.
+        :param progress: Called with the bytes that are there and how many there will be.
+        :raises NotFoundError: when the media host has no such file: before the clip is complete.
+        :raises IntegrityError: when the file is not the one of the clip's record.
+        :raises DownloadError: when the clip does not say where it lies, or *path* is being written
+            by another download.
+        :raises OSError: when it cannot be written.
+        """
+        return await self._download(clip_file(clip), Path(path), progress, verify=verify)
+
+    async def download_thumbnail(
+        self, clip: SavedClip, path: str | PathLike[str], *, progress: Progress | None = None
+    ) -> Downloaded:
+        """Bring a clip's picture to *path* (``/media/metadata/{region}/{uuid}.jpeg``).
+
+        As `download_clip`, but the clip says nothing of the picture's length or hash: only what
+        the media host says of them is verified.
+
+        :param clip: The clip.
+        :param path: Where to; the folder must be there.
+        :param progress: Called with the bytes that are there and how many there will be.
+        """
+        return await self._download(thumbnail_file(clip), Path(path), progress, verify=True)
+
+    @asynccontextmanager
+    async def stream_clip(
+        self, clip: SavedClip, *, verify: bool = True
+    ) -> AsyncGenerator[ClipStream, None]:
+        """Read a clip's video chunk by chunk, to pass it on.
+
+        ``async with session.stream_clip(clip) as stream: async for chunk in stream: ...``. The
+        block begins when the first bytes have come, and `ClipStream.total` tells how many there
+        will be. A stream that breaks off goes on where it was, as a download does, or raises; one
+        that is not read holds its connection until the block ends.
+
+        :param clip: The clip.
+        :param verify: As for `download_clip`; what is wrong is raised behind the last chunk.
+        :raises NotFoundError: and the others of `download_clip`, on entering or while reading.
+        """
+        stream = ClipStream(self._fetching(clip_file(clip)), verify=verify)
+        try:
+            await stream.begin()
+            yield stream
+        finally:
+            await stream.aclose()
+
+    async def download_clips(
+        self,
+        clips: Iterable[SavedClip] | AsyncIterable[SavedClip],
+        folder: str | PathLike[str],
+        *,
+        concurrency: int = 4,
+        name: Callable[[SavedClip], str] = usual_file_name,
+        verify: bool = True,
+        progress: ClipProgress | None = None,
+        on_end: OnEnd | None = None,
+    ) -> DownloadSummary:
+        """Bring the videos of many clips into a folder, each as `download_clip` does.
+
+        For each file a line of JSON goes into ``manifest.jsonl`` there. Run it again, after it
+        was interrupted or because there are new clips, and what is there whole is skipped.
+
+        :param clips: The clips; a pager is read as the downloads go on.
+        :param folder: Where to; it is made when it is not there.
+        :param concurrency: How many files to fetch at once, 1 to 64; 4 by default.
+        :param name: Names the file of a clip: by default when the footage begins, its title and
+            its uuid. Letters that file systems do not take are replaced, folders are not made, and
+            the name of another clip's file gets the uuid behind it.
+        :param verify: As for `download_clip`.
+        :param progress: Called with a clip, the bytes that are there, and how many there will be.
+        :param on_end: Called with a clip and its `Downloaded`, or the error.
+        :return: How many were downloaded and skipped, and the failures: one clip's do not end
+            the others.
+        :raises AuthenticationError: and what else every clip would meet; `OSError` when nothing can
+            be written; what *clips* raises.
+        """
+        whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
+
+        async def download(clip: SavedClip, path: Path, progress: Progress | None) -> Downloaded:
+            return await self._download(clip_file(clip), path, progress, verify=verify)
+
+        downloads = Downloads(download, Path(folder), name, progress, on_end)
+        return await downloads.run(clips, at_once=concurrency)
+
+    async def _download(
+        self, file: MediaFile, path: Path, progress: Progress | None, *, verify: bool
+    ) -> Downloaded:
+        return await Download(self._fetching(file), path, verify, progress).run()
+
+    def _fetching(self, file: MediaFile) -> Fetching:
+        return Fetching(self._media, Fetch(file), self._retry, self._secret)

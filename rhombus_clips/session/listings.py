@@ -1,0 +1,161 @@
+"""Listings: pagers, which take as many requests as it takes, and none before they are iterated."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Unpack
+
+from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
+from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
+from rhombus_clips.paging.saved_clip_walk import OnDecodeError
+from rhombus_clips.protocol.appearing import Appearing
+from rhombus_clips.protocol.arguments import seconds_of
+from rhombus_clips.protocol.clock import ClipTime, TimeRange
+from rhombus_clips.protocol.endpoints import GET_CLIPS_WITH_PROGRESS, GET_EXPIRING_CLIPS_FOR_ORG
+from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
+from rhombus_clips.session.resource import Resource, epoch_ms
+
+
+class ClipListings(Resource):
+    """How a session lists clips, and follows them."""
+
+    def saved_clips(
+        self,
+        *,
+        since: datetime | int | None = None,
+        until: datetime | int | None = None,
+        by: ClipTime = "timestamp_ms",
+        cursor: datetime | int | None = None,
+        page_size: int = 100,
+        limit: int | None = None,
+        overlap_ms: int = 1,
+        on_decode_error: OnDecodeError | None = None,
+    ) -> SavedClipPager:
+        """Every saved clip of the organization, each once, in the service's order.
+
+        :param since: Only clips at or after this: aware datetime or epoch milliseconds.
+        :param until: Only clips before this.
+        :param by: Which time of a clip the bounds are about: ``timestamp_ms``, when the footage
+            begins, or ``created_at_ms``, when the clip was made. A clip that lacks it lies in no
+            range. The listing stops early only once it is known to go by that time.
+        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
+        :param page_size: How many clips to ask for at once, 1 to 10,000; the reference documents
+            pages of up to 100.
+        :param limit: The most clips to yield; None for all.
+        :param overlap_ms: 1 asks each page from a millisecond before the last cursor, so that
+            clips that share it are not skipped; 0 sends the cursor as it came.
+        :param on_decode_error: Called with an item that does not decode and the `DecodeError`;
+            the listing then goes on. Without it the error is raised.
+        :raises ValueError: for naive datetimes and numbers out of range.
+        """
+        times = TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until"))
+        return SavedClipPager(
+            self._call,
+            times=times,
+            cursor=epoch_ms(cursor, "cursor"),
+            page_size=page_size,
+            limit=limit,
+            overlap_ms=overlap_ms,
+            on_decode_error=on_decode_error,
+        )
+
+    def clips_with_progress(
+        self,
+        *,
+        cursor: str | None = None,
+        page_size: int = 100,
+        limit: int | None = None,
+        on_decode_error: OnDecodeError | None = None,
+        **filters: Unpack[ClipFilters],
+    ) -> ClipWithProgressPager:
+        """Every clip that the filters let through, each once, in the order asked for.
+
+        Pages follow the service's own tokens (``/api/event/getClipsWithProgress``). A clip that
+        moves from one page to the next because newer ones came is dropped the second time; a
+        clip that moves back because others were deleted may be missed, as no client can tell.
+
+        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
+        :param page_size: How many clips to ask for at once, 1 to 200; 100 by default.
+        :param limit: The most clips to yield; None for all.
+        :param on_decode_error: As for `saved_clips`.
+        :param filters: Which clips, in which order, see `ClipFilters`.
+        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises CursorCycleError: from the iteration, when the service gives a token twice.
+        """
+        return ClipWithProgressPager(
+            self._call,
+            GET_CLIPS_WITH_PROGRESS,
+            filter_parameters(filters),
+            cursor=cursor,
+            page_size=page_size,
+            limit=limit,
+            on_decode_error=on_decode_error,
+        )
+
+    def expiring_clips(
+        self,
+        *,
+        cursor: str | None = None,
+        page_size: int = 100,
+        limit: int | None = None,
+        on_decode_error: OnDecodeError | None = None,
+        **filters: Unpack[ClipFilters],
+    ) -> ClipWithProgressPager:
+        """Every clip that expires soon (``/api/event/getExpiringClipsForOrg``).
+
+        How soon is not documented. The parameters are those of `clips_with_progress`.
+        """
+        return ClipWithProgressPager(
+            self._call,
+            GET_EXPIRING_CLIPS_FOR_ORG,
+            filter_parameters(filters),
+            cursor=cursor,
+            page_size=page_size,
+            limit=limit,
+            on_decode_error=on_decode_error,
+        )
+
+    def follow_saved_clips(
+        self,
+        *,
+        since: datetime | int | None = None,
+        cursor: str | None = None,
+        by: ClipTime = "created_at_ms",
+        grace: timedelta = timedelta(minutes=5),
+        interval: float = 30.0,
+        page_size: int = 100,
+    ) -> SavedClipFollower:
+        """New saved clips as they appear, each once, without an end.
+
+        Lists the saved clips again and again, from `grace` before the newest on. Where the service
+        is found to list by the time *by*, newest first, that takes one request or a few; elsewhere
+        it lists everything each time, as nothing else is sure to meet every new clip.
+
+        :param since: Begin with the clips at or after this: aware datetime or epoch milliseconds;
+            now, by this machine's clock, when neither this nor *cursor* is given.
+        :param cursor: Where another follower stopped, its `cursor`, instead of *since*. The clips
+            that it handed out do not come again, those that it missed by less than the grace do.
+        :param by: Which time of a clip tells whether it is new: ``created_at_ms`` unless given. A
+            clip that lacks it is not followed.
+        :param grace: How much later than others of its time a clip may appear; 5 minutes.
+        :param interval: How long to wait between two listings, in seconds; 30 by default.
+        :param page_size: How many clips to ask for at once, 1 to 10,000.
+        :raises ValueError: for naive datetimes, numbers out of range, and what is no cursor.
+        :raises RhombusError: from the iteration, with `cursor`, when a listing fails for longer
+            than the retries of its calls; iterating again goes on.
+        """
+        if since is not None and cursor is not None:
+            raise ValueError("since and cursor both say where to begin: give one of them")
+        grace_ms = grace // MILLISECOND
+        if grace_ms < 0:
+            raise ValueError(f"grace must not be negative, but is {grace!r}")
+        seconds_of(interval, "interval", may_be_zero=True)
+        if cursor is None:
+            begin = to_epoch_ms(datetime.now(UTC) if since is None else since, "since")
+            appearing = Appearing(begin, grace_ms)
+        else:
+            appearing = Appearing.at(cursor, grace_ms)
+
+        def list_since(moment: int) -> SavedClipPager:
+            return self.saved_clips(since=moment, by=by, page_size=page_size)
+
+        list_since(appearing.since)
+        return SavedClipFollower(list_since, appearing, by=by, interval=interval)

@@ -1,0 +1,247 @@
+"""Splices: making clips of what cameras saw, and following them to the end."""
+
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Unpack
+
+from rhombus_clips.errors import DecodeError
+from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, Splice, SplicedClip
+from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.progress import wait_for_all, watch_clip, watch_clips
+from rhombus_clips.protocol.arguments import identifier, identifiers, seconds_of
+from rhombus_clips.protocol.endpoints import (
+    CANCEL_SPLICE,
+    GET_MAX_SPLICE_DURATION,
+    GET_SPLICED_CLIPS_IN_PROGRESS,
+    RETRY_SPLICE,
+    SPLICE,
+)
+from rhombus_clips.protocol.progress import Polling, Watched
+from rhombus_clips.protocol.splices import (
+    Interval,
+    SpliceOptions,
+    interval_map,
+    option_parameters,
+    refuse_future,
+    refuse_range,
+    whole_seconds,
+)
+from rhombus_clips.session.saved_clips import SavedClips
+
+
+class Splices(SavedClips):
+    """What a session does with clips in the making."""
+
+    # --- one request each --------------------------------------------------------------------
+
+    async def splice(
+        self,
+        device_uuids: Iterable[str] = (),
+        start_time_millis: datetime | int | None = None,
+        duration_sec: timedelta | float | None = None,
+        *,
+        device_interval_map: Mapping[str, Iterable[Interval]] | None = None,
+        **options: Unpack[SpliceOptions],
+    ) -> Splice:
+        """Have a clip made of what cameras saw (``/api/video/spliceV3``); `make_clip` waits for it.
+
+        Never sent twice: an error that says `maybe_applied` may have begun a splice, which
+        `get_spliced_clips_in_progress` shows. The service also makes clips of ranges without
+        footage, of placeholder pictures.
+
+        :param device_uuids: The cameras, with a facet (``.v0``, ``.a0`` for sound) or without.
+        :param start_time_millis: When the footage begins: aware datetime or epoch milliseconds.
+        :param duration_sec: How long it is: a timedelta or seconds, at least one; parts of a second
+            are rounded up.
+        :param device_interval_map: Instead of those three: for each camera its stretches of
+            footage, as `TimeInterval` or pairs of begin and end, each at least a second, at most
+            60 minutes altogether.
+        :param options: What else may be said of the clip, see `SpliceOptions`.
+        :return: The uuids of the clips that are being made; what more than one stands for is not
+            documented.
+        :raises ValueError: for footage that cannot be there, before anything is sent.
+        """
+        intervals = interval_map(device_interval_map)
+        devices = identifiers(device_uuids, "device_uuids", least=0 if intervals else 1)
+        start = seconds = None
+        if intervals is None:
+            if start_time_millis is None or duration_sec is None:
+                raise ValueError("start_time_millis and duration_sec, or device_interval_map")
+            start, seconds = to_epoch_ms(start_time_millis, "start"), whole_seconds(duration_sec)
+            refuse_future(start, seconds, now_ms=_now_ms())
+        elif start_time_millis is not None or duration_sec is not None:
+            raise ValueError("device_interval_map has begins and ends of its own")
+        return await self._call(
+            SPLICE,
+            {
+                "device_uuids": devices or list(intervals or ()),
+                "start_time_millis": start,
+                "duration_sec": seconds,
+                "device_interval_map": intervals,
+                **option_parameters(options),
+            },
+        )
+
+    async def cancel_splice(
+        self,
+        clip_uuid: str | None = None,
+        *,
+        clip_uuid_list: Iterable[str] = (),
+        device_uuids: Iterable[str] = (),
+    ) -> None:
+        """End the making of clips (``/api/video/cancelSpliceV2``). Never sent twice.
+
+        Which of the three the service needs is not documented.
+
+        :param clip_uuid: A clip in the making.
+        :param clip_uuid_list: More of them.
+        :param device_uuids: The cameras of the clips.
+        :raises ValueError: when no clip is named.
+        """
+        clips = identifiers(clip_uuid_list, "clip_uuid_list")
+        if clip_uuid is None and not clips:
+            raise ValueError("clip_uuid or clip_uuid_list must name a clip")
+        await self._call(
+            CANCEL_SPLICE,
+            {
+                "clip_uuid": None if clip_uuid is None else identifier(clip_uuid, "clip_uuid"),
+                "clip_uuid_list": clips or None,
+                "device_uuids": identifiers(device_uuids, "device_uuids") or None,
+            },
+        )
+
+    async def retry_splice(self, clip_uuid: str) -> None:
+        """Have a clip made anew that failed (``/api/video/retrySplice``). Never sent twice.
+
+        :param clip_uuid: The clip's uuid.
+        """
+        await self._call(RETRY_SPLICE, {"clip_uuid": identifier(clip_uuid, "clip_uuid")})
+
+    async def get_max_splice_duration(self) -> int | None:
+        """The longest clip that may be made, in seconds (``/api/video/getMaxSpliceDuration``).
+
+        :return: None when the service names none.
+        """
+        return (await self._call(GET_MAX_SPLICE_DURATION, {})).max_duration
+
+    async def get_spliced_clips_in_progress(self) -> list[SplicedClip]:
+        """The clips that are being spliced (``/api/event/getSplicedClipsInProgress``).
+
+        The reference marks that endpoint deprecated. Where the service answers 404 or 410, its
+        replacement ``/api/video/getSplicedClipsInProgress`` is used for the rest of the session.
+        """
+        return (await self._call(GET_SPLICED_CLIPS_IN_PROGRESS, {})).spliced_clips
+
+    # --- following a render ------------------------------------------------------------------
+
+    def watch_clip(
+        self, clip_uuid: str, *, polling: Polling = Polling()
+    ) -> AsyncGenerator[ClipWithProgress, None]:
+        """Yield a clip each time that its render has moved on, until it is complete.
+
+        Asks ``/api/event/getClipWithProgress``. Statuses that the reference does not explain
+        (``OFFLINE``, ``UNKNOWN``, new ones) count as still going.
+
+        :param clip_uuid: The clip's uuid.
+        :param polling: How often to look and how long to be patient: every 2 s, up to 15 s while
+            nothing moves, 60 s until the clip is visible, 300 s for a service out of reach.
+        :raises ClipFailedError: from the iteration, when the clip failed or was deleted.
+        :raises ClipNotFoundError: when it did not appear, likewise `NotFoundError` and `ApiError`,
+            by what the service answers then.
+        :raises RhombusError: when the service was out of reach for longer.
+        """
+        return watch_clip(_watched(clip_uuid, polling), self.get_clip_with_progress)
+
+    def watch_clips(
+        self, clip_uuids: Iterable[str], *, polling: Polling = Polling()
+    ) -> AsyncGenerator[ClipWithProgress, None]:
+        """Yield each of several clips each time that it has moved on, until all have ended.
+
+        Three clips and more are looked for on one page of ``/api/event/getClipsWithProgress``,
+        for as long as that finds several of them, and one by one where it does not.
+
+        :param clip_uuids: The clips' uuids.
+        :param polling: As for `watch_clip`.
+        :raises ClipFailedError: at the very end, when some of the clips failed or were deleted:
+            `clips` has all of these. They were yielded as well.
+        """
+        watched = [_watched(uuid, polling) for uuid in identifiers(clip_uuids, "clip_uuids")]
+        return watch_clips(watched, self.get_clip_with_progress, self._list_some, polling)
+
+    async def wait_for_clip(
+        self, clip_uuid: str, *, deadline: float, polling: Polling = Polling()
+    ) -> ClipWithProgress:
+        """Wait until a clip is complete, and return it.
+
+        :param clip_uuid: The clip's uuid.
+        :param deadline: The longest wait, in seconds: a render may be stuck for ever.
+        :param polling: As for `watch_clip`.
+        :raises DeadlineExceededError: when the time is up; the render goes on at the service.
+        :raises ClipFailedError: and the others, as `watch_clip` does.
+        """
+        watched = _watched(clip_uuid, polling)
+        changes = watch_clip(watched, self.get_clip_with_progress)
+        (clip,) = await wait_for_all([watched], changes, deadline=seconds_of(deadline, "deadline"))
+        return clip
+
+    async def make_clip(
+        self,
+        device_uuids: Iterable[str],
+        start: datetime | int,
+        duration: timedelta | float,
+        *,
+        deadline: float = 900.0,
+        polling: Polling = Polling(),
+        on_change: Callable[[ClipWithProgress], None] | None = None,
+        **options: Unpack[SpliceOptions],
+    ) -> list[ClipWithProgress]:
+        """Have a clip made of what cameras saw, wait until it is complete, and return it.
+
+        Asks `get_max_splice_duration`, then `splice`, which is never sent twice, then watches
+        every clip that the answer names: one for several cameras, or one for each.
+
+        :param device_uuids: The cameras, with a facet or without.
+        :param start: When the footage begins: aware datetime or epoch milliseconds.
+        :param duration: How long it is: a timedelta or seconds, at least one; parts of a second
+            are rounded up.
+        :param deadline: The longest wait for the render, in seconds; 15 minutes by default.
+        :param polling: As for `watch_clip`.
+        :param on_change: Called with the clip each time that it has moved on.
+        :param options: What else may be said of the clip, see `SpliceOptions`.
+        :raises ValueError: for footage that is yet to come, or longer than the organization may
+            splice; nothing was spliced then.
+        :raises DeadlineExceededError: when the time is up; it names the clips, which go on.
+        :raises ClipFailedError: when a clip failed.
+        """
+        devices = identifiers(device_uuids, "device_uuids", least=1)
+        start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration)
+        seconds_of(deadline, "deadline")
+        option_parameters(options)
+        refuse_future(start_ms, seconds, now_ms=_now_ms())
+        longest = await self.get_max_splice_duration()
+        refuse_range(start_ms, seconds, longest=longest, now_ms=_now_ms())
+        answer = await self.splice(devices, start_ms, seconds, **options)
+        if not answer.clip_uuids:
+            raise DecodeError(
+                "the service began a splice and did not say which clip it makes",
+                path="$.clipUuid",
+                expected="a uuid",
+                endpoint=SPLICE.path,
+                attempts=1,
+                maybe_applied=True,
+            )
+        watched = [Watched(uuid, polling) for uuid in answer.clip_uuids]
+        changes = watch_clips(watched, self.get_clip_with_progress, self._list_some, polling)
+        return await wait_for_all(watched, changes, deadline=deadline, on_change=on_change)
+
+    async def _list_some(self, count: int) -> ClipWithProgressPage:
+        return await self.get_clips_with_progress(page_size=count)
+
+
+def _watched(clip_uuid: str, polling: Polling) -> Watched:
+    return Watched(identifier(clip_uuid, "clip_uuid"), polling)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
