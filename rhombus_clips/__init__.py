@@ -86,9 +86,7 @@ from rhombus_clips.paging import (
     SavedClipPager,
     SharedClipGroupPager,
 )
-from rhombus_clips.protocol.arguments import (
-    UNSET,
-)
+from rhombus_clips.protocol.arguments import Unset
 from rhombus_clips.protocol.auth import (
     AuthScheme,
 )
@@ -114,7 +112,6 @@ from rhombus_clips.session import (
 )
 
 __all__ = [
-    "UNSET",
     "Activity",
     "AlteredView",
     "ApiError",
@@ -195,6 +192,7 @@ __all__ = [
     "ToastCheckInfo",
     "ToastOrder",
     "TransportError",
+    "Unset",
     "__version__",
     "dumps",
     "from_dict",

@@ -11,7 +11,7 @@ from rhombus_clips.concurrency import in_thread, settled
 from rhombus_clips.errors import IntegrityError
 from rhombus_clips.media.fetching import Fetching, Piece
 from rhombus_clips.media.part_file import PartFile, sha256_of
-from rhombus_clips.protocol.media import MediaFile, check_whole
+from rhombus_clips.protocol.media import MediaFile
 
 Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""
@@ -40,7 +40,6 @@ class Download:
 
     fetching: Fetching
     path: Path
-    verify: bool
     progress: Progress | None
 
     async def run(self) -> Downloaded:
@@ -96,10 +95,10 @@ class Download:
 
     async def _complete(self, part: PartFile) -> None:
         while True:
-            if not self._is_complete(part):
-                await self._write_pieces(part)
             try:
-                self._check(part)
+                if not self._is_complete(part):
+                    await self._write_pieces(part)
+                self.fetching.fetch.check_whole(part.size, part.sha256_hex)
             except IntegrityError as error:
                 # What was put together from several answers may be wrong where it was; what
                 # came by one is what the host has.
@@ -115,10 +114,6 @@ class Download:
         """Whether a part that was left is all that there is, by the clip's own record."""
         file = self.fetching.fetch.file
         return part.size > 0 and (part.size, part.sha256_hex) == (file.byte_count, file.sha256_hex)
-
-    def _check(self, part: PartFile) -> None:
-        if self.verify:
-            check_whole(self.fetching.fetch, part.size, part.sha256_hex)
 
     async def _write_pieces(self, part: PartFile) -> None:
         loop = asyncio.get_running_loop()

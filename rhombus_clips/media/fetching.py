@@ -90,8 +90,11 @@ class Fetching:
             while parts := await answer.read_some(_PIECE, _LONGEST_PIECE):
                 piece = Piece(fetch.offset, parts)
                 fetch.offset = piece.end
+                fetch.check_length()
                 pace.check(piece.end - piece.start)
                 yield piece
+            if fetch.is_cut_off:
+                raise DisconnectedError("the connection closed before the end of the file")
         finally:
             answer.close()
 

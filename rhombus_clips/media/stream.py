@@ -6,15 +6,13 @@ from contextlib import aclosing
 
 from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.media.fetching import Fetching, Piece
-from rhombus_clips.protocol.media import check_whole
 
 
 class ClipStream:
     """A clip's video, as an async iterable of chunks; see `ClipSession.stream_clip`."""
 
-    def __init__(self, fetching: Fetching, *, verify: bool) -> None:
+    def __init__(self, fetching: Fetching) -> None:
         self._fetching = fetching
-        self._verify = verify
         self._pieces = fetching.pieces()
         self._first: Piece | None = None
         self._chunks = self._verified_chunks()
@@ -45,11 +43,10 @@ class ClipStream:
                     running.update(chunk)
                     size += len(chunk)
                     yield chunk
-        if self._verify:
-            try:
-                check_whole(self._fetching.fetch, size, running.hexdigest())
-            except IntegrityError as error:
-                raise self._fetching.explained(error) from None
+        try:
+            self._fetching.fetch.check_whole(size, running.hexdigest())
+        except IntegrityError as error:
+            raise self._fetching.explained(error) from None
 
     async def _all_pieces(self) -> AsyncGenerator[Piece, None]:
         etag = self._fetching.fetch.etag

@@ -55,10 +55,12 @@ class MediaFile:
     status: ClipStatus | None = None
     byte_count: int | None = None
     sha256_hex: str | None = None
+    is_verified: bool = True
+    """Whether a file that nothing describes is refused."""
 
 
-def clip_file(clip: SavedClip) -> MediaFile:
-    """The video of *clip*.
+def clip_file(clip: SavedClip, *, verify: bool = True) -> MediaFile:
+    """The video of *clip*; unless *verify*, as if the record said nothing of its bytes.
 
     Raises `DownloadError` when the clip does not say where it lies.
     """
@@ -66,8 +68,9 @@ def clip_file(clip: SavedClip) -> MediaFile:
         path=_path(clip, "mp4", clip.clip_location, clip.thumbnail_location),
         clip_uuid=clip.uuid or "",
         status=clip.status,
-        byte_count=clip.byte_count or None,
-        sha256_hex=clip.sha256_hex.lower() if clip.sha256_hex else None,
+        byte_count=clip.byte_count or None if verify else None,
+        sha256_hex=clip.sha256_hex.lower() if verify and clip.sha256_hex else None,
+        is_verified=verify,
     )
 
 
@@ -188,7 +191,7 @@ class Fetch:
             changed = (
                 first != self.offset
                 or (None not in {whole, self.total} and whole != self.total)
-                or (None not in {head.etag, self.etag} and head.etag != self.etag)
+                or (self.etag is not None and head.etag != self.etag)
             )
             if changed:
                 self.start_over(trusts_ranges=False)
@@ -202,6 +205,25 @@ class Fetch:
             self.total = head.length
         self.etag = head.etag if self.etag is None else self.etag
         self.marks_its_end = head.marks_its_end
+        self.check_length()
+
+    def check_length(self) -> None:
+        """Raise `IntegrityError` when there is, or is to come, another length than the clip's."""
+        whole = self.file.byte_count
+        if whole is None:
+            return
+        if self.total not in {None, whole}:
+            raise IntegrityError(f"the media host has {self.total} bytes, but the clip {whole}")
+        if self.offset > whole:
+            raise IntegrityError(f"more bytes come than the {whole} that the clip has")
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether an answer that has ended left something out."""
+        whole = self.total
+        if whole is None and not self.marks_its_end:
+            whole = self.file.byte_count
+        return whole is not None and self.offset < whole
 
     def is_behind_end(self, head: Head) -> bool:
         """Whether a 416 says that nothing is missing; if not, the file has become shorter."""
@@ -212,24 +234,23 @@ class Fetch:
         self.start_over(trusts_ranges=False)
         return False
 
+    def check_whole(self, byte_count: int, sha256_hex: str) -> None:
+        """Make sure that *byte_count* bytes with that hash are the file of the record.
 
-def check_whole(fetch: Fetch, byte_count: int, sha256_hex: str) -> None:
-    """Make sure that a file of *byte_count* bytes with that hash is the one of the record.
-
-    Raises `IntegrityError`.
-    """
-    file = fetch.file
-    if file.byte_count is not None and byte_count != file.byte_count:
-        raise IntegrityError(f"{byte_count} bytes came, but the clip has {file.byte_count}")
-    if file.sha256_hex is not None and sha256_hex != file.sha256_hex:
-        raise IntegrityError(f"the SHA-256 of what came is {sha256_hex}, not {file.sha256_hex}")
-    if fetch.total is not None and byte_count != fetch.total:
-        raise IntegrityError(f"{byte_count} bytes came, but {fetch.total} were announced")
-    if file.byte_count is None and file.sha256_hex is None and not fetch.marks_its_end:
-        raise IntegrityError(
-            "neither the clip nor the answer says how long the file is, so that it may have been"
-            " cut off; verify=False takes it as it is"
-        )
+        Raises `IntegrityError`.
+        """
+        file = self.file
+        self.check_length()
+        if byte_count != (self.total or file.byte_count or byte_count):
+            raise IntegrityError(f"{byte_count} bytes came of {self.total or file.byte_count}")
+        if file.sha256_hex is not None and sha256_hex != file.sha256_hex:
+            raise IntegrityError(f"the SHA-256 of what came is {sha256_hex}, not {file.sha256_hex}")
+        is_described = file.byte_count is not None or file.sha256_hex is not None
+        if file.is_verified and not is_described and not self.marks_its_end:
+            raise IntegrityError(
+                "neither the clip nor the answer says how long the file is, so that it may have"
+                " been cut off; verify=False takes it as it is"
+            )
 
 
 def redirect_target(url: str, head: Head) -> str | None:

@@ -56,7 +56,7 @@ class ClipFiles(Resource):
             by another download.
         :raises OSError: when it cannot be written.
         """
-        return await self._download(clip_file(clip), Path(path), progress, verify=verify)
+        return await self._download(clip_file(clip, verify=verify), Path(path), progress)
 
     async def download_thumbnail(
         self, clip: SavedClip, path: str | PathLike[str], *, progress: Progress | None = None
@@ -70,7 +70,7 @@ class ClipFiles(Resource):
         :param path: Where to; the folder must be there.
         :param progress: Called with the bytes that are there and how many there will be.
         """
-        return await self._download(thumbnail_file(clip), Path(path), progress, verify=True)
+        return await self._download(thumbnail_file(clip), Path(path), progress)
 
     @asynccontextmanager
     async def stream_clip(
@@ -87,7 +87,7 @@ class ClipFiles(Resource):
         :param verify: As for `download_clip`; what is wrong is raised behind the last chunk.
         :raises NotFoundError: and the others of `download_clip`, on entering or while reading.
         """
-        stream = ClipStream(self._fetching(clip_file(clip)), verify=verify)
+        stream = ClipStream(self._fetching(clip_file(clip, verify=verify)))
         try:
             await stream.begin()
             yield stream
@@ -127,15 +127,13 @@ class ClipFiles(Resource):
         whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
 
         async def download(clip: SavedClip, path: Path, progress: Progress | None) -> Downloaded:
-            return await self._download(clip_file(clip), path, progress, verify=verify)
+            return await self._download(clip_file(clip, verify=verify), path, progress)
 
         downloads = Downloads(download, Path(folder), name, progress, on_end)
         return await downloads.run(clips, at_once=concurrency)
 
-    async def _download(
-        self, file: MediaFile, path: Path, progress: Progress | None, *, verify: bool
-    ) -> Downloaded:
-        return await Download(self._fetching(file), path, verify, progress).run()
+    async def _download(self, file: MediaFile, path: Path, progress: Progress | None) -> Downloaded:
+        return await Download(self._fetching(file), path, progress).run()
 
     def _fetching(self, file: MediaFile) -> Fetching:
         return Fetching(self._media, Fetch(file), self._retry, self._secret)

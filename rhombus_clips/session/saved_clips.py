@@ -218,7 +218,7 @@ class SavedClips(Resource):
         A change that somebody else makes in between is undone. The write is never sent twice.
 
         :param clip_uuid: The clip's uuid.
-        :param title: The new title; None clears it, `UNSET` (the default) leaves it.
+        :param title: The new title; None clears it, `Unset.UNSET` (the default) leaves it.
         :param description: The new description; likewise.
         :param access_settings: Who may see the clip; likewise.
         :raises ValueError: when nothing is named.

@@ -165,7 +165,7 @@ class SharedClipGroups(Resource):
         that asks for one is changed only when `plaintext_password` is named.
 
         :param group_uuid: The group's uuid.
-        :param title: The new title; None clears it, `UNSET` (the default) leaves it.
+        :param title: The new title; None clears it, `Unset.UNSET` (the default) leaves it.
         :param description: The new description; likewise.
         :param plaintext_password: The new password, or the old one again; None takes it off.
         :param expiration_time_secs: When the page expires, 1 to 2**31 - 1, see
