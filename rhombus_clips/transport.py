@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -122,6 +122,7 @@ class Transport:
         self._pause = pause
         self._http = http
         self._owns_http = http is None
+        self._answers: set[aiohttp.ClientResponse] = set()
         self.is_closed = False
 
     def open(self) -> aiohttp.ClientSession:
@@ -144,6 +145,7 @@ class Transport:
         self.is_closed = True
         http, self._http = self._http, None
         if self._owns_http and http is not None:
+            end_reading(self._answers)
             await http.close()
 
     async def post(self, path: str, body: bytes, *, seconds: float) -> Reply:
@@ -212,11 +214,15 @@ class Transport:
         size = response.content_length or 0
         if size <= limit:
             size = 0
-            while chunk := await response.content.readany():
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > limit:
-                    break
+            self._answers.add(response)
+            try:
+                while chunk := await read_any(response):
+                    chunks.append(chunk)
+                    size += len(chunk)
+                    if size > limit:
+                        break
+            finally:
+                self._answers.discard(response)
         if size > limit:
             response.close()
             raise DecodeError(
@@ -232,6 +238,22 @@ class Transport:
         return transport_error(
             error, connect=self._timeout.connect, read=self._timeout.read, total=seconds
         )
+
+
+async def read_any(response: aiohttp.ClientResponse) -> bytes:
+    """What has come of the body; nothing at its end."""
+    try:
+        return await response.content.readany()
+    except RuntimeError:
+        # That is how aiohttp says that the connection is closed when its parser has not noticed.
+        reason = "the connection closed within the body"
+    raise DisconnectedError(reason)
+
+
+def end_reading(responses: Iterable[aiohttp.ClientResponse]) -> None:
+    """Wake up who reads the bodies of *responses*: closing their client session does not."""
+    for response in [*responses]:
+        response.close()
 
 
 def transport_error(error: Exception, *, connect: float, read: float, total: float) -> RhombusError:

@@ -66,6 +66,7 @@ def connect() -> Callable[..., ClipSession]:
 
     def connect(fake: FakeRhombus, **settings: Any) -> ClipSession:
         settings.setdefault("retry", IMPATIENT)
+        settings.setdefault("media_url", fake.media_url)
         return ClipSession(fake.api_key, base_url=fake.url, **settings)
 
     return connect

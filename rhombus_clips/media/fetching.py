@@ -87,12 +87,16 @@ class Fetching:
                 raise await answer.error()
             fetch.take(answer.head)
             pace = _Pace(self.host.timeout.stall, self.host.timeout.floor)
+            began = monotonic()
             while parts := await answer.read_some(_PIECE, _LONGEST_PIECE):
+                pace.came(parts, monotonic() - began)
                 piece = Piece(fetch.offset, parts)
                 fetch.offset = piece.end
                 fetch.check_length()
-                pace.check(piece.end - piece.start)
                 yield piece
+                # Behind the yield: what is counted as there has to be handed out.
+                pace.check()
+                began = monotonic()
             if fetch.is_cut_off:
                 raise DisconnectedError("the connection closed before the end of the file")
         finally:
@@ -142,22 +146,28 @@ class Fetching:
 
 
 class _Pace:
-    """Whether an answer brings enough, over each stretch of time."""
+    """Whether an answer brings enough, over each stretch of waiting for it.
+
+    The time that the caller takes does not count.
+    """
 
     def __init__(self, stretch: float, floor: float) -> None:
         self._stretch = stretch
-        self._least = floor * stretch
-        self._began = monotonic()
-        self._came = 0
+        self._floor = floor
+        self._seconds = 0.0
+        self._bytes = 0
 
-    def check(self, byte_count: int) -> None:
-        """Note bytes that came. Raises `DisconnectedError` when there are too few of them."""
-        self._came += byte_count
-        passed = monotonic() - self._began
-        if passed < self._stretch:
+    def came(self, parts: list[bytes], seconds: float) -> None:
+        """Note bytes that came, and how long that took."""
+        self._bytes += sum(map(len, parts))
+        self._seconds += seconds
+
+    def check(self) -> None:
+        """Raise `DisconnectedError` when there were too few bytes, and begin another stretch."""
+        if self._seconds < self._stretch:
             return
-        if self._came * self._stretch < self._least * passed:
+        if self._bytes < self._floor * self._seconds:
             raise DisconnectedError(
-                f"only {self._came} bytes came in {passed:.0f} s, fewer than the floor"
+                f"only {self._bytes} bytes came in {self._seconds:.0f} s, fewer than the floor"
             )
-        self._began, self._came = monotonic(), 0
+        self._seconds, self._bytes = 0.0, 0

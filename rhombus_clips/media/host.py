@@ -23,7 +23,9 @@ from rhombus_clips.protocol.retry import parse_retry_after
 from rhombus_clips.transport import (
     checked_base_url,
     closed_under_way,
+    end_reading,
     proxy_of_environment,
+    read_any,
     transport_error,
 )
 
@@ -64,6 +66,7 @@ class MediaHost:
             sock_read=timeout.stall,
             ceil_threshold=math.inf,
         )
+        self._answers: set[aiohttp.ClientResponse] = set()
         self.is_closed = False
 
     async def aclose(self) -> None:
@@ -71,6 +74,7 @@ class MediaHost:
         self.is_closed = True
         http, self._http = self._http, None
         if self._owns_http and http is not None:
+            end_reading(self._answers)
             await http.close()
 
     def __reduce__(self) -> NoReturn:
@@ -92,6 +96,7 @@ class MediaHost:
         for _ in range(_MOST_REDIRECTS + 1):
             is_own = (urlsplit(url).scheme, urlsplit(url).netloc) == own_place
             response = await self._begun(url, {**headers, **credentials}, is_own=is_own)
+            self._answers.add(response)
             answer = MediaAnswer(self, response)
             try:
                 target = redirect_target(url, answer.head)
@@ -120,6 +125,10 @@ class MediaHost:
         return await self.within(
             self.timeout.connect + self.timeout.stall, lambda: request, "no answer began"
         )
+
+    def forget(self, response: aiohttp.ClientResponse) -> None:
+        """Note that nobody reads *response* any more."""
+        self._answers.discard(response)
 
     def _open(self) -> aiohttp.ClientSession:
         if self.is_closed:
@@ -173,6 +182,7 @@ class MediaAnswer:
 
     def close(self) -> None:
         """Let go of the connection, which is used again only when all was read."""
+        self._host.forget(self._response)
         self._response.close()
 
     async def read_some(self, most: int, seconds: float) -> list[bytes]:
@@ -181,14 +191,13 @@ class MediaAnswer:
         Returns earlier when more than *seconds* have passed since the call. Raises
         `DisconnectedError` when nothing came for too long, or the body ends too early.
         """
-        content = self._response.content
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
         pieces: list[bytes] = []
 
         async def read() -> None:
             size = 0
-            while size < most and (piece := await content.readany()):
+            while size < most and (piece := await read_any(self._response)):
                 pieces.append(piece)
                 size += len(piece)
                 if loop.time() > until:

@@ -261,8 +261,9 @@ def redirect_target(url: str, head: Head) -> str | None:
     location = head.headers.get("Location")
     if head.status not in _REDIRECTS or location is None:
         return None
-    target = urljoin(url, location)
+    target = ""
     try:
+        target = urljoin(url, location)
         parts = urlsplit(target)
         is_followed = is_confidential(parts) and bool(parts.hostname)
     except ValueError:
