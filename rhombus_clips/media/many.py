@@ -89,10 +89,11 @@ class Downloads:
         try:
             if uuid is None:
                 raise DownloadError("a clip without a uuid has no file")
-            if uuid in self._begun or await in_thread(manifest.has, uuid):
+            came_before = uuid in self._begun
+            self._begun.add(uuid)
+            if came_before or await in_thread(manifest.has, uuid):
                 self.summary.skipped += 1
                 return None
-            self._begun.add(uuid)
             path = manifest.claim(uuid, safe_file_name(self.name(clip)))
             file = await self.download(clip, path, self._progress_of(clip))
         except _HOPELESS:

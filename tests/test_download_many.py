@@ -1,0 +1,209 @@
+"""Downloading many clips: bounded, restartable, one line of the manifest for each file."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from rhombus_clips import (
+    AuthenticationError,
+    ClipSession,
+    Downloaded,
+    IntegrityError,
+    RhombusError,
+    SavedClip,
+    ServerError,
+)
+from rhombus_clips.testing import FakeRhombus, faults
+
+COUNT = 12
+
+
+@pytest.fixture
+async def fake():
+    async with FakeRhombus(COUNT, seed=3) as service:
+        for clip in service.clips:
+            clip["status"] = "COMPLETE"
+        yield service
+
+
+def manifest(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+async def the_clips(session: ClipSession) -> list[SavedClip]:
+    return await session.saved_clips().collect(COUNT)
+
+
+async def test_every_clip_has_a_file_and_a_line(fake, session, tmp_path) -> None:
+    ended: list[Downloaded | RhombusError] = []
+    progress: dict[str | None, int] = {}
+    summary = await session.download_clips(
+        session.saved_clips(),
+        tmp_path / "new" / "folder",
+        progress=lambda clip, there, total: progress.update({clip.uuid: there}),
+        on_end=lambda clip, outcome: ended.append(outcome),
+    )
+    folder = tmp_path / "new" / "folder"
+    assert (summary.downloaded, summary.skipped, summary.failures) == (COUNT, 0, [])
+    assert len(ended) == COUNT
+    lines = manifest(folder)
+    assert {line["clipUuid"] for line in lines} == {clip["uuid"] for clip in fake.clips}
+    for line in lines:
+        data = fake.video(line["clipUuid"]).data
+        assert (folder / line["file"]).read_bytes() == data
+        assert (line["byteCount"], line["sha256Hex"]) == (
+            len(data),
+            fake.video(line["clipUuid"]).sha256_hex,
+        )
+        assert progress[line["clipUuid"]] == len(data)
+    names = {entry.name for entry in folder.iterdir()}
+    assert names == {line["file"] for line in lines} | {"manifest.jsonl"}
+
+
+async def test_second_run_fetches_only_what_is_missing(fake, session, tmp_path) -> None:
+    clips = await the_clips(session)
+    await session.download_clips(clips, tmp_path)
+    first, second, *_ = manifest(tmp_path)
+    (tmp_path / first["file"]).unlink()
+    (tmp_path / second["file"]).write_bytes(b"cut")
+    fake.media_requests.clear()
+    summary = await session.download_clips(clips, tmp_path)
+    assert (summary.downloaded, summary.skipped) == (2, COUNT - 2)
+    assert len(fake.media_requests) == 2
+    assert (tmp_path / second["file"]).read_bytes() == fake.video(second["clipUuid"]).data
+
+
+async def test_interrupted_run_goes_on_where_it_was(fake, session, tmp_path) -> None:
+    """Cancelled anywhere, it leaves whole files and parts, and the next run has them all."""
+    clips = await the_clips(session)
+    for number in range(6):
+        run = asyncio.create_task(session.download_clips(clips, tmp_path, concurrency=3))
+        await asyncio.sleep(0.004 * number)
+        run.cancel()
+        await asyncio.wait({run})
+    summary = await session.download_clips(clips, tmp_path)
+    assert summary.downloaded + summary.skipped == COUNT
+    files = {line["clipUuid"]: line["file"] for line in manifest(tmp_path)}
+    assert len(files) == COUNT
+    for uuid, name in files.items():
+        assert (tmp_path / name).read_bytes() == fake.video(uuid).data
+
+
+async def test_line_that_was_cut_off_is_passed_over(fake, session, tmp_path) -> None:
+    clips = await the_clips(session)
+    await session.download_clips(clips, tmp_path)
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(path.read_text()[:-30])
+    fake.media_requests.clear()
+    summary = await session.download_clips(clips, tmp_path)
+    assert summary.downloaded + summary.skipped == COUNT
+    assert len(fake.media_requests) <= 1
+    *_, last = path.read_text().splitlines()
+    assert json.loads(last)["file"]
+
+
+async def test_failure_of_one_clip_does_not_end_the_others(fake, session, tmp_path) -> None:
+    clips = await the_clips(session)
+    clips[2] = evolve(clips[2], sha256_hex="0" * 64)
+    clips[3] = evolve(clips[3], uuid=None)
+    summary = await session.download_clips(clips, tmp_path)
+    assert summary.downloaded == COUNT - 2
+    assert {failure.clip.uuid for failure in summary.failures} == {clips[2].uuid, None}
+    assert isinstance(summary.failures[0].error, RhombusError)
+    assert any(isinstance(failure.error, IntegrityError) for failure in summary.failures)
+
+
+async def test_what_every_clip_would_meet_ends_them_all_and_arrives_as_it_is(
+    fake, session, tmp_path
+) -> None:
+    fake.media_faults = [faults.Respond(401, times=None)]
+    with pytest.raises(AuthenticationError):
+        await session.download_clips(await the_clips(session), tmp_path)
+    assert len(fake.media_requests) <= 4
+
+
+async def test_error_of_the_listing_arrives_as_it_is(fake, session, tmp_path) -> None:
+    fake.faults = [faults.Ok(), evolve(faults.UNAVAILABLE, times=None)]
+    with pytest.raises(ServerError) as caught:
+        await session.download_clips(session.saved_clips(page_size=4), tmp_path)
+    assert caught.value.cursor is not None
+
+
+async def test_folder_that_cannot_be_written_is_an_os_error(fake, session, tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OSError, match="file"):
+        await session.download_clips(await the_clips(session), tmp_path / "file")
+    assert fake.media_requests == []
+
+
+async def test_error_of_a_callback_arrives_as_it_is(fake, session, tmp_path) -> None:
+    def fail(*_: object) -> None:
+        raise LookupError("mine")
+
+    clips = await the_clips(session)
+    for callback in ({"name": fail}, {"progress": fail}, {"on_end": fail}):
+        with pytest.raises(LookupError, match="mine"):
+            await session.download_clips(clips, tmp_path, **callback)
+
+
+async def test_no_more_at_once_than_asked_for(fake, session, tmp_path) -> None:
+    under_way: set[str | None] = set()
+    most = 0
+
+    def begun(clip: SavedClip) -> str:
+        nonlocal most
+        under_way.add(clip.uuid)
+        most = max(most, len(under_way))
+        return f"{clip.uuid}.mp4"
+
+    fake.media_faults = [faults.Latency(0.02, times=None)]
+    await session.download_clips(
+        await the_clips(session),
+        tmp_path,
+        concurrency=3,
+        name=begun,
+        on_end=lambda clip, _: under_way.discard(clip.uuid),
+    )
+    assert most == 3
+    for number in (0, 65):
+        with pytest.raises(ValueError, match="concurrency"):
+            await session.download_clips([], tmp_path, concurrency=number)
+
+
+async def test_names_stay_within_the_folder_and_apart(fake, session, tmp_path) -> None:
+    """Whatever a title says; two clips of one name have two files, in the next run too."""
+    clips = [
+        evolve(clip, title=title)
+        for clip, title in zip(
+            await the_clips(session), ["../../up", "/root", "a\0b", "same", "SAME"], strict=False
+        )
+    ]
+    for _ in range(2):
+        await session.download_clips(clips, tmp_path / "in", name=lambda clip: f"{clip.title}.mp4")
+        assert [entry.name for entry in tmp_path.iterdir()] == ["in"]
+        for line in manifest(tmp_path / "in"):
+            path = tmp_path / "in" / line["file"]
+            assert path.read_bytes() == fake.video(line["clipUuid"]).data
+    names = {line["file"] for line in manifest(tmp_path / "in")}
+    assert len({name.casefold() for name in names}) == 5
+    assert len(fake.media_requests) == 5
+
+
+async def test_file_that_is_somebody_else_s_is_left_alone(fake, session, tmp_path) -> None:
+    (tmp_path / "mine.mp4").write_bytes(b"precious")
+    clips = (await the_clips(session))[:1]
+    await session.download_clips(clips, tmp_path, name=lambda _: "mine.mp4")
+    assert (tmp_path / "mine.mp4").read_bytes() == b"precious"
+    (line,) = manifest(tmp_path)
+    assert line["file"] == f"mine ({clips[0].uuid}).mp4"
+
+
+async def test_clip_that_comes_twice_is_fetched_once(fake, session, tmp_path) -> None:
+    clips = await the_clips(session)
+    summary = await session.download_clips([*clips[:2], *clips[:2]], tmp_path)
+    assert (summary.downloaded, summary.skipped) == (2, 2)
+    assert len(fake.media_requests) == 2

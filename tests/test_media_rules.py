@@ -1,0 +1,125 @@
+"""Which part of a file to ask for, and what an answer brings: without a loop or a host."""
+
+import pytest
+from attrs import evolve
+from multidict import CIMultiDict
+
+from rhombus_clips import DownloadError, IntegrityError, MediaTimeout
+from rhombus_clips.protocol.media import Fetch, Head, MediaFile, StartOverError
+
+FILE = MediaFile(path="/x.mp4", clip_uuid="x", byte_count=100, sha256_hex="f" * 64)
+UNKNOWN = MediaFile(path="/x.mp4", clip_uuid="x")
+
+
+def head(status: int = 206, **headers: str) -> Head:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Head(status=status, headers=CIMultiDict(named))
+
+
+def part(first: int = 40, total: int | str = 100, **headers: str) -> Head:
+    return head(206, Content_Range=f"bytes {first}-99/{total}", **headers)
+
+
+@pytest.mark.parametrize(
+    ("file", "etag", "asks"),
+    [
+        (FILE, None, {"Range": "bytes=40-"}),
+        (FILE, '"a"', {"Range": "bytes=40-", "If-Range": '"a"'}),
+        (UNKNOWN, '"a"', {"Range": "bytes=40-", "If-Range": '"a"'}),
+        (UNKNOWN, None, {}),
+    ],
+)
+def test_part_is_asked_for_only_where_the_whole_can_be_trusted(file, etag, asks) -> None:
+    headers = Fetch(file, 40, etag).headers()
+    assert {name: headers[name] for name in headers if "Range" in name} == asks
+    assert headers["Accept-Encoding"] == "identity"
+    assert "Range" not in Fetch(file, 0, etag).headers()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        part(39),
+        part(41),
+        part(40, ETag='"b"'),
+        part(40),  # Whoever knew the entity tag would have said it again.
+        part(40, total=101, ETag='"a"'),
+        head(206, Content_Range="bytes 40-99", ETag='"a"'),
+        head(206, Content_Range="chunks 40-99/100", ETag='"a"'),
+        head(206, ETag='"a"'),
+        head(206, Content_Type="multipart/byteranges; boundary=x", ETag='"a"'),
+    ],
+)
+def test_part_that_does_not_go_on_from_what_is_there_is_not_taken(answer: Head) -> None:
+    fetch = Fetch(evolve(FILE, byte_count=None), 40, '"a"', total=100)
+    with pytest.raises(StartOverError):
+        fetch.take(answer)
+    assert fetch.offset == 0
+    assert "Range" not in fetch.headers()
+    fetch.offset = 40
+    assert "Range" not in fetch.headers(), "ranges of this host are not to be trusted any more"
+
+
+@pytest.mark.parametrize("total", [100, "*"])
+def test_part_that_goes_on_is_taken(total: int | str) -> None:
+    fetch = Fetch(FILE, 40, '"a"')
+    fetch.take(part(40, total, ETag='"a"', Content_Length="60"))
+    assert (fetch.offset, fetch.was_resumed) == (40, True)
+    assert fetch.total == (100 if total == 100 else None)
+
+
+def test_whole_answer_to_a_range_begins_anew_with_its_own_entity_tag() -> None:
+    fetch = Fetch(FILE, 40, '"a"')
+    fetch.take(head(200, ETag='"b"', Content_Length="100"))
+    assert (fetch.offset, fetch.etag, fetch.total) == (0, '"b"', 100)
+
+
+@pytest.mark.parametrize("etag", ['W/"a"', "a", ""])
+def test_weak_entity_tag_is_none(etag: str) -> None:
+    assert head(200, ETag=etag).etag is None
+
+
+def test_part_that_nobody_asked_for_is_an_error() -> None:
+    with pytest.raises(DownloadError):
+        Fetch(FILE).take(part(0))
+
+
+@pytest.mark.parametrize(
+    ("range_", "is_end"),
+    [("bytes */40", True), ("bytes */39", False), ("bytes */*", False), ("", False)],
+)
+def test_answer_416_is_the_end_only_when_nothing_is_missing(range_: str, is_end: bool) -> None:
+    fetch = Fetch(UNKNOWN, 40, '"a"')
+    assert fetch.is_behind_end(head(416, Content_Range=range_)) is is_end
+    assert fetch.offset == (40 if is_end else 0)
+
+
+def test_announced_length_that_is_not_the_clip_s_ends_it_at_once() -> None:
+    with pytest.raises(IntegrityError, match="99 bytes"):
+        Fetch(FILE).take(head(200, Content_Length="99"))
+    # The length of what is compressed on the way says nothing.
+    Fetch(FILE).take(head(200, Content_Length="99", Content_Encoding="gzip"))
+
+
+@pytest.mark.parametrize(
+    ("fetch", "is_cut_off"),
+    [
+        (Fetch(FILE, 99), True),
+        (Fetch(FILE, 99, marks_its_end=True), False),
+        (Fetch(FILE, 100), False),
+        (Fetch(UNKNOWN, 99, total=100, marks_its_end=True), True),
+        (Fetch(UNKNOWN, 99), False),
+    ],
+)
+def test_answer_that_left_something_out_is_known(fetch: Fetch, is_cut_off: bool) -> None:
+    assert fetch.is_cut_off is is_cut_off
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("connect", 0), ("stall", -1), ("stall", float("inf")), ("floor", -1)],
+)
+def test_limits_are_checked(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=name):
+        MediaTimeout(**{name: value})
+    assert MediaTimeout(floor=0).floor == 0

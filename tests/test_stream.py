@@ -1,0 +1,142 @@
+"""Streaming a clip: its bytes as they come, each once, and the truth about them at the end."""
+
+import asyncio
+import random
+
+import pytest
+from attrs import evolve
+
+from rhombus_clips import (
+    DisconnectedError,
+    DownloadError,
+    IntegrityError,
+    MediaTimeout,
+    NotFoundError,
+)
+from rhombus_clips.testing import FakeRhombus, Length, Media, faults
+
+UUID = "clip-_AAAAAAAAAAAAAAAA"
+DATA = random.Random(2).randbytes(2_500_000)
+HALF = len(DATA) // 2
+WIRE = {"uuid": UUID, "status": "COMPLETE", "clipLocation": {"region": "us-west-2"}}
+
+
+@pytest.fixture
+async def fake():
+    async with FakeRhombus([WIRE], shared_clip_groups=0) as service:
+        service.put_media(UUID, DATA)
+        yield service
+
+
+@pytest.fixture
+async def clip(session):
+    return await session.get_clip_with_progress(UUID)
+
+
+async def test_stream_gives_every_byte_once_and_says_how_many(session, clip) -> None:
+    async with session.stream_clip(clip) as stream:
+        assert stream.total == len(DATA)
+        assert b"".join([chunk async for chunk in stream]) == DATA
+
+
+@pytest.mark.parametrize("media", [Media(), Media(ranges=False), Media(redirects=1)])
+async def test_stream_that_breaks_off_goes_on_behind_the_last_byte(
+    media, fake, session, clip
+) -> None:
+    """Also where the host begins anew, if it vouches for the same bytes."""
+    fake.media = media
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
+    async with session.stream_clip(clip) as stream:
+        assert b"".join([chunk async for chunk in stream]) == DATA
+
+
+async def test_stream_does_not_go_on_with_other_bytes(fake, connect, clip) -> None:
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
+    unknown = evolve(clip, byte_count=None, sha256_hex=None)
+    async with connect(fake) as session:
+        with pytest.raises(DownloadError, match="does not let it go on"):
+            async with session.stream_clip(unknown) as stream:
+                async for _ in stream:
+                    fake.change_media(UUID)
+
+
+async def test_stream_without_entity_tag_and_hash_ends_where_it_breaks_off(
+    fake, session, clip
+) -> None:
+    fake.media = Media(etag=None)
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
+    unknown = evolve(clip, sha256_hex=None)
+    with pytest.raises(DownloadError, match="does not let it go on"):
+        async with session.stream_clip(unknown) as stream:
+            async for _ in stream:
+                pass
+
+
+async def test_what_is_wrong_is_raised_behind_the_last_byte(session, clip) -> None:
+    size = 0
+    with pytest.raises(IntegrityError):
+        async with session.stream_clip(evolve(clip, sha256_hex="0" * 64)) as stream:
+            async for chunk in stream:
+                size += len(chunk)
+    assert size == len(DATA)
+    async with session.stream_clip(evolve(clip, sha256_hex="0" * 64), verify=False) as stream:
+        assert sum([len(chunk) async for chunk in stream]) == size
+
+
+async def test_stream_cut_off_without_a_length_is_not_taken_for_whole(fake, session, clip) -> None:
+    fake.media = Media(length=Length.NONE)
+    with pytest.raises(IntegrityError):
+        async with session.stream_clip(evolve(clip, byte_count=None, sha256_hex=None)) as stream:
+            async for _ in stream:
+                pass
+
+
+async def test_file_that_is_not_there_is_known_on_entering(fake, session, clip) -> None:
+    fake.clips[0]["status"] = "UPLOADING"
+    with pytest.raises(NotFoundError):
+        async with session.stream_clip(clip):
+            pytest.fail("the block began")
+
+
+async def test_leaving_early_lets_go_of_the_connection(fake_elsewhere, connect) -> None:
+    fake_elsewhere.put_media(fake_elsewhere.clips[0]["uuid"], DATA)
+    async with connect(fake_elsewhere) as session:
+        clip = (await session.get_saved_clips(max_page_size=1)).saved_clips[0]
+        tasks = asyncio.all_tasks()
+        async with session.stream_clip(clip) as stream:
+            async for _ in stream:
+                break
+        assert asyncio.all_tasks() == tasks
+        assert not session._media._answers
+        with pytest.raises(StopAsyncIteration):
+            await anext(aiter(stream))
+
+
+async def test_error_of_the_block_arrives_as_it_is(session, clip) -> None:
+    with pytest.raises(KeyError, match="mine"):
+        async with session.stream_clip(clip) as stream:
+            async for _ in stream:
+                raise KeyError("mine")
+
+
+async def test_slow_reader_is_not_taken_for_a_slow_host(fake, connect, clip) -> None:
+    patience = MediaTimeout(stall=0.2, floor=10_000_000)
+    size = 0
+    async with (
+        connect(fake, media_timeout=patience) as session,
+        session.stream_clip(clip) as stream,
+    ):
+        async for chunk in stream:
+            size += len(chunk)
+            if size < 200_000:
+                await asyncio.sleep(0.3)
+    assert size == len(DATA)
+    assert len(fake.media_requests) == 1
+
+
+async def test_host_that_stays_silent_ends_the_stream(fake, connect, clip) -> None:
+    fake.media_faults = [faults.Silence(5, times=None)]
+    async with connect(fake, media_timeout=MediaTimeout(stall=0.05)) as session:
+        with pytest.raises(DisconnectedError):
+            async with session.stream_clip(clip):
+                pytest.fail("the block began")
