@@ -6,13 +6,16 @@ from typing import Any, TypedDict
 
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
 from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
-from rhombus_clips.protocol.arguments import identifier
+from rhombus_clips.protocol.arguments import identifier, seconds_of
 
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
 # must be at least 1 second long": the reference of spliceV3. The vendor's own web component names
 # the same cap for a single interval.
 LONGEST_SPLICE = timedelta(minutes=60)
 SHORTEST_SPLICE = timedelta(seconds=1)
+
+# More than the int32 of the wire holds, and less than a timedelta does.
+_MOST_SECONDS = 2.0**32
 
 Interval = TimeInterval | tuple[datetime | int, datetime | int]
 """A stretch of footage: begin and end, aware datetimes or epoch milliseconds."""
@@ -92,9 +95,9 @@ def whole_seconds(duration: object) -> int:
 
     Raises `TypeError` for what is no duration, and `ValueError` for one under a second.
     """
-    if isinstance(duration, bool) or not isinstance(duration, timedelta | int | float):
-        raise TypeError(f"duration must be a timedelta or seconds, not {duration!r}")
-    length = duration if isinstance(duration, timedelta) else timedelta(seconds=duration)
+    length = duration
+    if not isinstance(length, timedelta):
+        length = timedelta(seconds=min(seconds_of(length, "duration"), _MOST_SECONDS))
     if length < SHORTEST_SPLICE:
         raise ValueError(f"duration must be at least a second, not {length!r}")
     return -(-length // timedelta(seconds=1))

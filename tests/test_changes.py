@@ -1,0 +1,293 @@
+"""Changing, sharing and deleting: just what was named, and never twice."""
+
+from typing import Any
+
+import pytest
+
+from rhombus_clips import (
+    ApiError,
+    ClipAccessSettings,
+    ClipNotFoundError,
+    ClipSession,
+    ClipVisibility,
+    ConnectError,
+    DeadlineExceededError,
+    DecodeError,
+    DisconnectedError,
+    NotFoundError,
+    RhombusError,
+    ServerError,
+    Timeout,
+    Unset,
+)
+from rhombus_clips.testing import FakeRhombus, UnknownClip, Updates, faults
+
+PRIVATE = ClipAccessSettings(visibility=ClipVisibility.PRIVATE)
+
+
+# --- never twice -------------------------------------------------------------------------------
+
+A, B = "A" * 22, "B" * 22
+CHANGES = {
+    "/api/event/updateSavedClip": lambda session, uuid, group: session.update_saved_clip(
+        uuid, title="x"
+    ),
+    "/api/event/deleteSavedClip": lambda session, uuid, group: session.delete_saved_clip(uuid),
+    "/api/event/createSharedClipGroupV3": lambda session, uuid, group: (
+        session.create_shared_clip_group([uuid])
+    ),
+    "/api/event/updateSharedClipGroupV2": lambda session, uuid, group: (
+        session.update_shared_clip_group(group, title="x", plaintext_password=None)
+    ),
+    "/api/event/deleteSharedClipGroupV2": lambda session, uuid, group: (
+        session.delete_shared_clip_group(group)
+    ),
+    "/api/video/spliceV3": lambda session, uuid, group: session.splice([A], 1, 5),
+    "/api/video/cancelSpliceV2": lambda session, uuid, group: session.cancel_splice(uuid),
+    "/api/video/retrySplice": lambda session, uuid, group: session.retry_splice(uuid),
+}
+AMBIGUOUS: dict[str, tuple[faults.Fault, type[RhombusError]]] = {
+    "closed before the answer": (faults.Disconnect(), DisconnectedError),
+    "closed within it": (faults.Disconnect(after_bytes=60), DisconnectedError),
+    "reset": (faults.Reset(), DisconnectedError),
+    "silence": (faults.Silence(5), DisconnectedError),
+    "a slow answer": (faults.Latency(5), DeadlineExceededError),
+    "500": (faults.INTERNAL_ERROR, ServerError),
+    "502": (faults.BAD_GATEWAY, ServerError),
+    "503": (faults.UNAVAILABLE, ServerError),
+    "no JSON": (faults.HTML_INSTEAD, DecodeError),
+}
+
+
+def befalling(fault: faults.Fault, path: str) -> faults.Fault:
+    from attrs import evolve
+
+    return evolve(fault, path=path, times=None)
+
+
+@pytest.mark.parametrize("case", AMBIGUOUS)
+@pytest.mark.parametrize("path", CHANGES)
+async def test_change_is_not_sent_again_after_an_ambiguous_failure(
+    path: str, case: str, fake, connect
+) -> None:
+    """And the error says that it may have been applied."""
+    fault, kind = AMBIGUOUS[case]
+    patience = Timeout(total=0.4, read=5) if case == "a slow answer" else Timeout(read=0.2)
+    group = fake.shared_clip_groups[0]["uuid"]
+    fake.faults = [befalling(fault, path)]
+    async with connect(fake, timeout=patience) as session:
+        with pytest.raises(kind) as caught:
+            await CHANGES[path](session, fake.clips[0]["uuid"], group)
+    assert sum(request.path == path for request in fake.requests) == 1
+    assert caught.value.maybe_applied
+    assert caught.value.endpoint == path
+    assert "may have been applied" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", CHANGES)
+async def test_change_that_was_refused_is_sent_again_or_says_that_it_was_not_applied(
+    path: str, fake, session
+) -> None:
+    group, uuid = fake.shared_clip_groups[0]["uuid"], fake.clips[0]["uuid"]
+    fake.faults = [befalling(faults.REFUSED, path)]
+    with pytest.raises(ApiError) as caught:
+        await CHANGES[path](session, uuid, group)
+    assert not caught.value.maybe_applied
+    assert sum(request.path == path for request in fake.requests) == 1
+    async with ClipSession(
+        fake.api_key, base_url="http://127.0.0.1:9", retry=session._retry
+    ) as far:
+        with pytest.raises(ConnectError) as unsent:
+            await CHANGES[path](far, uuid, group)
+    assert not unsent.value.maybe_applied
+
+
+# --- updating a clip ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("updates", Updates)
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"title": "new"}, {"title": "new"}),
+        ({"description": "new"}, {"description": "new"}),
+        ({"access_settings": PRIVATE}, {"accessSettings": "PRIVATE"}),
+        ({"title": None}, {"title": ""}),
+        ({"title": "a", "description": None}, {"title": "a", "description": ""}),
+        ({"title": "new", "description": Unset.UNSET}, {"title": "new"}),
+    ],
+)
+async def test_update_changes_what_is_named_and_nothing_else(
+    changes: dict[str, Any], expected: dict[str, Any], updates: Updates, fake, session
+) -> None:
+    """Whether the service blanks what a write leaves out, as seen, or keeps it, as documented."""
+    fake.updates = updates
+    clip = fake.clips[0]
+    clip |= {
+        "title": "old",
+        "description": "as it was",
+        "accessSettings": {"visibility": "ORG_WIDE", "allowedRoles": ["r"], "allowedUsers": []},
+    }
+    before = dict(clip)
+    await session.update_saved_clip(clip["uuid"], **changes)
+    after = dict(clip)
+    settings = after["accessSettings"]
+    if "accessSettings" in expected:
+        assert settings["visibility"] == expected["accessSettings"]
+        after["accessSettings"] = before["accessSettings"]
+    assert after == before | {k: v for k, v in expected.items() if k != "accessSettings"}
+
+
+async def test_what_no_reference_lists_is_written_back_too(fake, session) -> None:
+    fake.clips[0]["accessSettings"] = {"visibility": "ORG_WIDE", "later": [1]}
+    await session.update_saved_clip(fake.clips[0]["uuid"], title="x")
+    assert fake.requests[-1].json["accessSettings"] == {"visibility": "ORG_WIDE", "later": [1]}
+
+
+async def test_access_settings_are_cleared_where_the_service_writes_the_whole(
+    fake, session
+) -> None:
+    uuid = fake.clips[0]["uuid"]
+    await session.update_saved_clip(uuid, access_settings=None)
+    assert fake.requests[-1].json["accessSettings"] is None
+    assert fake.clips[0]["accessSettings"] is None
+
+
+async def test_clip_in_the_making_is_updated_too(fake, session) -> None:
+    """The service has no details of it, and keeps what it has."""
+    uuid = fake.start_render(seconds=60)
+    before = await session.get_clip_with_progress(uuid)
+    await session.update_saved_clip(uuid, description="new")
+    after = await session.get_clip_with_progress(uuid)
+    assert (after.title, after.description) == (before.title, "new")
+
+
+@pytest.mark.parametrize("unknown", UnknownClip)
+async def test_clip_that_is_not_there_is_not_written(unknown: UnknownClip, fake, session) -> None:
+    fake.unknown_clip = unknown
+    with pytest.raises((ApiError, NotFoundError)) as caught:
+        await session.update_saved_clip(A, title="x")
+    assert isinstance(caught.value, ClipNotFoundError) or unknown is not UnknownClip.NULL
+    assert "/api/event/updateSavedClip" not in {request.path for request in fake.requests}
+
+
+async def test_update_that_names_nothing_is_refused(fake, session) -> None:
+    with pytest.raises(ValueError, match="name what to change"):
+        await session.update_saved_clip(A)
+    with pytest.raises(ValueError, match="name what to change"):
+        await session.update_shared_clip_group(A)
+    assert fake.requests == []
+
+
+async def test_deleted_clip_is_gone(fake, session) -> None:
+    uuid = fake.clips[0]["uuid"]
+    await session.delete_saved_clip(uuid)
+    with pytest.raises(ClipNotFoundError):
+        await session.get_clip_with_progress(uuid)
+    assert (await session.get_saved_clip_count()).count == 29
+
+
+# --- sharing -----------------------------------------------------------------------------------
+
+
+async def test_shared_clips_can_be_seen_changed_and_taken_back(fake, session) -> None:
+    uuids = [clip["uuid"] for clip in fake.clips[:2]]
+    link = await session.create_shared_clip_group(
+        iter(uuids), alert_uuids=[A], title="For you", expiration_time_secs=86_400
+    )
+    assert link.share_url.startswith("https://")
+    created = fake.requests[-1].json
+    assert created["uuids"] == [{"eventUuid": u} for u in uuids] + [{"alertUuid": A}]
+    details = await session.get_shared_clip_group_details(link.uuid)
+    assert [clip.uuid for clip in details.shared_clips] == [*uuids, A]
+    assert details.expiration_time_secs == 86_400
+    await session.update_shared_clip_group(link.uuid, description="Case 5")
+    details = await session.get_shared_clip_group_details(link.uuid)
+    assert (details.title, details.description) == ("For you", "Case 5")
+    assert details.expiration_time_secs == 86_400
+    await session.delete_shared_clip_group(link.uuid)
+    with pytest.raises(ApiError, match="no shared clip group"):
+        await session.get_shared_clip_group_details(link.uuid)
+
+
+async def test_title_is_sent_also_when_empty(fake, session) -> None:
+    await session.create_shared_clip_group([fake.clips[0]["uuid"]])
+    sent = fake.requests[-1].json
+    assert sent == {"uuids": [{"eventUuid": fake.clips[0]["uuid"]}], "title": ""}
+
+
+@pytest.mark.parametrize("updates", Updates)
+async def test_password_is_not_lost_unawares(updates: Updates, fake, session) -> None:
+    """It cannot be read back, and a service that blanks what is left out would take it off."""
+    fake.updates = updates
+    uuids = [fake.clips[0]["uuid"]]
+    link = await session.create_shared_clip_group(uuids, title="a", plaintext_password="secret")
+
+    async def is_secured() -> bool | None:
+        groups = await session.get_shared_clip_groups()
+        return next(group.is_secured for group in groups if group.uuid == link.uuid)
+
+    with pytest.raises(ValueError, match="asks for a password"):
+        await session.update_shared_clip_group(link.uuid, title="b")
+    assert (await session.get_shared_clip_group_details(link.uuid)).title == "a"
+    assert await is_secured()
+    await session.update_shared_clip_group(link.uuid, title="b", plaintext_password="secret")
+    assert await is_secured()
+    await session.update_shared_clip_group(link.uuid, plaintext_password=None)
+    assert not await is_secured()
+    await session.update_shared_clip_group(link.uuid, title="c")
+    assert (await session.get_shared_clip_group_details(link.uuid)).title == "c"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (([],), ValueError),
+        ((A,), TypeError),
+        (([""],), ValueError),
+        (([A], {"plaintext_password": ""}), ValueError),
+        (([A], {"expiration_time_secs": 0}), ValueError),
+        (([A], {"expiration_time_secs": 2**31}), ValueError),
+        (([A], {"expiration_time_secs": 1.5}), TypeError),
+    ],
+)
+async def test_share_that_cannot_be_meant_is_refused_before_anything_is_sent(
+    arguments: tuple[Any, ...], error: type[Exception], fake, session
+) -> None:
+    clips, *settings = arguments
+    with pytest.raises(error):
+        await session.create_shared_clip_group(clips, **dict(*settings))
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize("bad", ["", " ", None, 5])
+async def test_uuids_that_cannot_be_are_refused_before_anything_is_sent(
+    bad: Any, fake: FakeRhombus, session: ClipSession
+) -> None:
+    for call in (
+        session.delete_saved_clip,
+        session.delete_shared_clip_group,
+        session.get_shared_clip_group_details,
+        session.get_saved_clip_details,
+        session.retry_splice,
+        session.cancel_splice,
+        session.get_saved_clips_by_external_transaction_id,
+    ):
+        with pytest.raises(ValueError, match="must"):
+            await call(bad)
+    assert fake.requests == []
+
+
+async def test_clips_of_a_transaction_and_all_clips_at_once_are_found(fake, session) -> None:
+    clip = next(clip for clip in fake.clips if clip["externalTransactionId"])
+    found = await session.get_saved_clips_by_external_transaction_id(clip["externalTransactionId"])
+    assert [each.uuid for each in found] == [clip["uuid"]]
+    assert len(await session.get_saved_clips_v1()) == len(fake.clips)
+
+
+async def test_details_say_what_was_seen(fake, session) -> None:
+    details = await session.get_saved_clip_details(fake.clips[0]["uuid"])
+    assert details.bounding_boxes
+    assert details.seek_points
+    with pytest.raises(ClipNotFoundError):
+        await session.get_saved_clip_details(A)

@@ -1,0 +1,224 @@
+"""Listing by page tokens: every clip once, filters as meant, and no token twice."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rhombus_clips import (
+    ClipStatus,
+    CursorCycleError,
+    CursorStalledError,
+    DecodeError,
+    ServerError,
+)
+from rhombus_clips.protocol.filters import filter_parameters
+from rhombus_clips.protocol.tokens import TokenWalk
+from rhombus_clips.testing import LastPage, Listing, faults
+from rhombus_clips.testing.faults import json_answer
+
+LIST = "/api/event/getClipsWithProgress"
+EXPIRING = "/api/event/getExpiringClipsForOrg"
+
+
+def page(token: str | None, *uuids: str | None, path: str = LIST) -> faults.Respond:
+    return json_answer(
+        200, {"savedClips": [{"uuid": uuid} for uuid in uuids], "pageToken": token}, path=path
+    )
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 200])
+@pytest.mark.parametrize("last_page", [LastPage.NULL, LastPage.ABSENT])
+async def test_every_clip_comes_once_whatever_the_page_size(
+    size: int, last_page: LastPage, fake, session
+) -> None:
+    fake.listing = Listing(last_page=last_page)
+    pager = session.clips_with_progress(page_size=size)
+    uuids = Counter([clip.uuid async for clip in pager])
+    assert uuids == Counter(clip["uuid"] for clip in fake.clips)
+    assert pager.stats.items == len(fake.clips)
+    assert [item async for item in pager] == []
+
+
+async def test_expiring_clips_have_an_endpoint_and_a_pager_of_their_own(fake, session) -> None:
+    listed = [clip.uuid async for clip in session.expiring_clips(page_size=2)]
+    assert len(set(listed)) == len(listed) == 3
+    assert (await session.get_expiring_clips_for_org(page_size=200)).page_token is None
+    assert {request.path for request in fake.requests} == {EXPIRING}
+
+
+async def test_a_pager_goes_on_from_its_cursor_and_after_an_error(fake, session) -> None:
+    fake.faults = [faults.Ok(), faults.Respond(501)]
+    pager = session.clips_with_progress(page_size=10)
+    seen = []
+    with pytest.raises(ServerError) as caught:
+        async for clip in pager:
+            seen.append(clip.uuid)
+    assert len(seen) == 10
+    assert caught.value.cursor == pager.cursor is not None
+    another = session.clips_with_progress(page_size=10, cursor=pager.cursor)
+    rest = [clip.uuid async for clip in another]
+    assert sorted([*seen, *rest]) == sorted(clip["uuid"] for clip in fake.clips)
+    assert [clip.uuid async for clip in pager] == rest
+    assert another.cursor is not None, "None would begin anew"
+
+
+async def test_prefetching_and_limits_are_those_of_every_pager(fake, session) -> None:
+    async with session.clips_with_progress(page_size=7).prefetched() as clips:
+        assert len([clip async for clip in clips]) == 30
+    assert len([1 async for _ in session.clips_with_progress(limit=9, page_size=5)]) == 9
+
+
+async def test_clip_that_was_shifted_onto_the_next_page_comes_once(fake, session) -> None:
+    fake.faults = [page("t1", "a", "b"), page("t2", "b", "c", "c"), page(None, None, None)]
+    pager = session.clips_with_progress()
+    assert [clip.uuid async for clip in pager] == ["a", "b", "c", None, None]
+    assert pager.stats.duplicates == 2
+
+
+async def test_empty_pages_with_a_token_are_not_the_end(fake, session) -> None:
+    fake.faults = [page("t1"), page("t2"), page("", "a")]
+    assert [clip.uuid async for clip in session.clips_with_progress()] == ["a"]
+    assert [request.json.get("pageToken") for request in fake.requests] == [None, "t1", "t2"]
+
+
+@pytest.mark.parametrize("tokens", [["t1", "t1"], ["t1", "t2", "t1"], ["t1", "t2", "t3", "t2"]])
+async def test_token_that_comes_twice_ends_the_listing_with_an_error(
+    tokens: list[str], fake, session
+) -> None:
+    """What came is handed out first, and no request is sent for what came already."""
+    fake.faults = [page(token, f"clip {n}") for n, token in enumerate(tokens)]
+    seen = []
+    with pytest.raises(CursorCycleError) as caught:
+        async for clip in session.clips_with_progress():
+            seen.append(clip.uuid)
+    assert seen == [f"clip {n}" for n in range(len(tokens))]
+    assert len(fake.requests) == len(tokens)
+    assert caught.value.cursor == tokens[-1]
+
+
+async def test_pages_without_end_that_bring_nothing_are_ended(fake, session) -> None:
+    fake.faults = [page(f"t{n}") for n in range(300)]
+    with pytest.raises(CursorStalledError):
+        await session.clips_with_progress().collect(1)
+    assert len(fake.requests) == 100
+
+
+async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session) -> None:
+    fake.clips[3]["durationSec"] = "long"
+    with pytest.raises(DecodeError, match=r"savedClips\[3\]"):
+        await session.clips_with_progress().collect(100)
+    bad: list[Any] = []
+    pager = session.clips_with_progress(on_decode_error=lambda raw, error: bad.append(raw["uuid"]))
+    assert len(await pager.collect(100)) == 29
+    assert bad == [fake.clips[3]["uuid"]]
+    assert pager.stats.undecodable == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from("abcdefgh"), max_size=4), st.integers(0, 40)),
+        max_size=60,
+    )
+)
+def test_walk_ends_on_every_script_of_pages(script: list[tuple[list[str], int]]) -> None:
+    """And never hands out an item twice from two pages that follow one another."""
+    walk = TokenWalk(None)
+    before: set[str] = set()
+    asked = set()
+    for uuids, token in script:
+        try:
+            walk.check()
+        except CursorCycleError:
+            assert walk.token in asked
+            return
+        asked.add(walk.token)
+        fresh = walk.take(uuids, f"t{token}" if token else None)
+        handed_out = {uuids[index] for index in fresh}
+        assert len(handed_out) == len(fresh)
+        assert not handed_out & before
+        assert handed_out | before >= set(uuids)
+        before = set(uuids) or before
+        if walk.is_at_end:
+            assert token == 0
+            return
+
+
+# --- filters -----------------------------------------------------------------------------------
+
+
+async def test_filters_narrow_the_listing(fake, session) -> None:
+    clips = fake.clips
+    device = clips[5]["deviceUuid"]
+    title = clips[5]["title"]
+    moment = clips[10]["timestampMs"]
+    private = [c for c in clips if (c.get("accessSettings") or {}).get("visibility") == "PRIVATE"]
+    expected = [
+        ({"device_uuid_filters": [device]}, [c for c in clips if c["deviceUuid"] == device]),
+        ({"search_filter": title}, [c for c in clips if c["title"] == title]),
+        ({"filter_by_private": True}, private),
+        ({"timestamp_ms_after": moment}, [c for c in clips if c["timestampMs"] > moment]),
+        ({"timestamp_ms_before": moment}, [c for c in clips if c["timestampMs"] < moment]),
+        ({"location_uuid_filters": [fake.location_of(device.partition(".")[0])]}, None),
+    ]
+    for filters, which in expected:
+        listed = [clip.uuid async for clip in session.clips_with_progress(**filters)]
+        if which is None:
+            assert clips[5]["uuid"] in listed
+            assert len(listed) < len(clips)
+        else:
+            assert sorted(listed) == sorted(clip["uuid"] for clip in which), filters
+
+
+async def test_facets_are_cut_off_the_devices_that_a_filter_names(fake, session) -> None:
+    await session.get_clips_with_progress(device_uuid_filters=["A.v0", "A.a0", "B"])
+    await session.get_saved_clip_count(device_filter=iter(["A.v0"]))
+    first, second = fake.requests
+    assert first.json["deviceUuidFilters"] == ["A", "B"]
+    assert second.json["deviceFilter"] == ["A"]
+
+
+async def test_renders_are_listed_with_their_progress(fake, session) -> None:
+    uuid = fake.start_render(seconds=60)
+    found = [clip async for clip in session.clips_with_progress() if clip.uuid == uuid]
+    assert [clip.status for clip in found] == [ClipStatus.INITIATING]
+
+
+@pytest.mark.parametrize(
+    ("filters", "error"),
+    [
+        ({"device": ["A"]}, TypeError),
+        ({"device_uuid_filters": "A"}, TypeError),
+        ({"device_uuid_filters": [""]}, ValueError),
+        ({"location_uuid_filters": [None]}, ValueError),
+        ({"sort_order": "up"}, ValueError),
+        ({"filter_by_private": "yes"}, TypeError),
+        ({"search_filter": 5}, TypeError),
+        ({"timestamp_ms_after": datetime(2026, 1, 1)}, ValueError),
+        ({"timestamp_ms_before": "2026"}, TypeError),
+        ({"page_size": 201}, ValueError),
+        ({"page_size": 0}, ValueError),
+    ],
+)
+async def test_filters_that_cannot_be_meant_are_refused_before_anything_is_sent(
+    filters: dict[str, Any], error: type[Exception], fake, session
+) -> None:
+    for method in (session.clips_with_progress, session.expiring_clips):
+        with pytest.raises(error):
+            method(**filters)
+    for coroutine in (session.get_clips_with_progress, session.get_expiring_clips_for_org):
+        with pytest.raises(error):
+            await coroutine(**filters)
+    assert fake.requests == []
+
+
+def test_filters_that_are_none_are_left_out_and_moments_are_milliseconds() -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    parameters = filter_parameters({"timestamp_ms_after": moment, "search_filter": None})
+    assert {name for name, value in parameters.items() if value is not None} == {
+        "timestamp_ms_after"
+    }
+    assert parameters["timestamp_ms_after"] == 1_767_225_600_000

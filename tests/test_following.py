@@ -1,0 +1,209 @@
+"""Following the saved clips: each new one once, late ones too, and on from any cursor."""
+
+import asyncio
+import json
+import time
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rhombus_clips import ClipSession, SavedClipFollower, ServerError
+from rhombus_clips.protocol.appearing import Appearing
+from rhombus_clips.testing import FakeRhombus, Listing, faults
+from rhombus_clips.testing.clips import make_clips
+
+LISTINGS = [
+    Listing(clock="created_at_ms"),
+    Listing(clock="timestamp_ms"),
+    Listing(clock="created_at_ms", newest_first=False, inclusive=True),
+]
+T0 = 1_700_000_000_000
+
+
+def clip_at(number: int, created: int) -> dict[str, Any]:
+    clip = make_clips(1, seed=500 + number)[0]
+    return {**clip, "createdAtMs": created, "timestampMs": created - 3_600_000 * (number % 7)}
+
+
+def follow(session: ClipSession, **settings: Any) -> SavedClipFollower:
+    return session.follow_saved_clips(**{"since": T0, "interval": 0.01, **settings})
+
+
+async def take(follower: SavedClipFollower, count: int) -> list[str | None]:
+    uuids = []
+    async with aclosing(aiter(follower)) as clips:
+        async for clip in clips:
+            uuids.append(clip.uuid)
+            if len(uuids) == count:
+                break
+    return uuids
+
+
+async def rest_of(follower: SavedClipFollower, seconds: float = 0.15) -> list[str | None]:
+    """What comes within a while."""
+    uuids: list[str | None] = []
+
+    async def collect() -> None:
+        async for clip in follower:
+            uuids.append(clip.uuid)
+
+    task = asyncio.create_task(collect())
+    await asyncio.sleep(seconds)
+    task.cancel()
+    await asyncio.wait({task})
+    return uuids
+
+
+@pytest.fixture
+async def fake():
+    async with FakeRhombus([clip_at(n, T0 + 1000 * n) for n in range(5)]) as service:
+        yield service
+
+
+@pytest.mark.parametrize("listing", LISTINGS)
+async def test_new_clips_come_as_they_appear_each_once(listing, fake, session) -> None:
+    """Whatever the service lists by: also a clip of footage long past."""
+    fake.listing = listing
+    follower = follow(session, page_size=3)
+    assert sorted(await take(follower, 5)) == sorted(clip["uuid"] for clip in fake.clips)
+    for number in range(10, 13):
+        fake.clips.append(clip_at(number, T0 + 1000 * number))
+        assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
+    assert await rest_of(follower) == []
+
+
+async def test_late_arrival_within_the_grace_comes_and_a_later_one_does_not(fake, session) -> None:
+    follower = follow(session, grace=timedelta(seconds=2))
+    await take(follower, 5)
+    assert await rest_of(follower, 0.1) == []
+    late, too_late = clip_at(20, T0 + 2500), clip_at(21, T0 + 1500)
+    fake.clips += [late, too_late]
+    assert await rest_of(follower) == [late["uuid"]]
+
+
+@pytest.mark.parametrize("stop", range(6))
+async def test_another_follower_goes_on_from_the_cursor_with_nothing_twice(
+    stop: int, fake, session
+) -> None:
+    """Wherever the first one stopped, in the midst of a listing too."""
+    first = follow(session, page_size=2)
+    seen = await take(first, stop) if stop else []
+    cursor = first.cursor
+    fake.clips.append(clip_at(30, T0 + 2500))
+    second = session.follow_saved_clips(cursor=cursor, interval=0.01)
+    rest = await rest_of(second)
+    assert len(set(seen + rest)) == len(seen + rest) == 6
+
+
+async def test_error_carries_the_cursor_and_iterating_again_goes_on(fake, session) -> None:
+    follower = follow(session, page_size=2)
+    fake.faults = [faults.Ok(), evolve(faults.Respond(501))]
+    seen = []
+    with pytest.raises(ServerError) as caught:
+        async for clip in follower:
+            seen.append(clip.uuid)
+    assert caught.value.cursor == follower.cursor
+    seen += await rest_of(follower)
+    assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)
+
+
+async def test_clips_without_a_uuid_come_once_as_well(fake, session) -> None:
+    for clip in fake.clips[:2]:
+        clip["uuid"] = None
+        clip["createdAtMs"] = T0
+    assert len(await rest_of(follow(session))) == 5
+
+
+async def test_without_a_beginning_it_begins_now(fake, session) -> None:
+    follower = session.follow_saved_clips(interval=0.01)
+    assert await rest_of(follower, 0.05) == []
+    fake.clips.append(clip_at(40, int(time.time() * 1000) + 500))
+    assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
+
+
+async def test_listing_by_the_followed_time_takes_one_request_a_round(fake, session) -> None:
+    fake.listing = Listing(clock="created_at_ms")
+    fake.clips[:] = [clip_at(n, T0 - 3_600_000 * n) for n in range(400)]
+    follower = follow(session, since=T0 - 1000)
+    await take(follower, 1)
+    fake.requests.clear()
+    await rest_of(follower, 0.1)
+    by_round = [request for request in fake.requests if "pageTimestampMs" not in request.json]
+    assert len(fake.requests) <= 2 * len(by_round)
+
+
+async def test_two_iterations_at_once_are_refused(fake, session) -> None:
+    follower = follow(session)
+    async with aclosing(aiter(follower)) as clips:
+        await anext(clips)
+        with pytest.raises(RuntimeError, match="already"):
+            await anext(aiter(follower))
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"since": datetime(2026, 1, 1)}, ValueError),
+        ({"since": T0, "cursor": "{}"}, ValueError),
+        ({"cursor": "{}"}, ValueError),
+        ({"cursor": "nonsense"}, ValueError),
+        ({"cursor": '{"since":"1","seen":{}}'}, ValueError),
+        ({"cursor": '{"since":1,"seen":{"a":"b"}}'}, ValueError),
+        ({"cursor": '{"since":1,"seen":[]}'}, ValueError),
+        ({"grace": timedelta(seconds=-1)}, ValueError),
+        ({"interval": -1}, ValueError),
+        ({"page_size": 0}, ValueError),
+        ({"by": "title"}, ValueError),
+    ],
+)
+async def test_follower_that_cannot_be_meant_is_refused_at_once(
+    settings: dict[str, Any], error: type[Exception], fake, session
+) -> None:
+    with pytest.raises(error):
+        session.follow_saved_clips(**settings)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 200), max_size=8), max_size=12),
+    st.integers(0, 60),
+    st.booleans(),
+)
+def test_no_clip_within_the_grace_is_lost_or_comes_twice(
+    rounds: list[list[int]], grace: int, is_stored: bool
+) -> None:
+    """Clips appear round by round, at times before or behind those of the newest."""
+    there: dict[str, int] = {}
+    due: set[str] = set()
+    came: list[str] = []
+    appearing = Appearing(0, grace)
+    for number, times in enumerate(rounds):
+        newest = max(there.values(), default=0)
+        for place, moment in enumerate(times):
+            name = f"{number}.{place}"
+            there[name] = moment
+            if moment >= newest - grace:
+                due.add(name)
+        listed = [(name, moment) for name, moment in there.items() if moment >= appearing.since]
+        came += [name for name, moment in listed if appearing.is_new(name, moment)]
+        appearing.listed_all(now=10**6)
+        if is_stored:
+            appearing = Appearing.at(appearing.cursor, grace)
+    assert len(came) == len(set(came))
+    assert due <= set(came)
+    assert all(
+        moment >= appearing.since for moment in json.loads(appearing.cursor)["seen"].values()
+    )
+
+
+def test_clip_that_is_dated_into_the_future_does_not_hide_those_of_now() -> None:
+    appearing = Appearing(1000, grace=100)
+    assert appearing.is_new("odd", 999_999)
+    appearing.listed_all(now=2000)
+    assert appearing.since == 1900
+    assert not appearing.is_new("odd", 999_999)
+    assert appearing.is_new("of now", 2001)
