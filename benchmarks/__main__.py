@@ -15,7 +15,7 @@ from attrs import asdict
 
 from benchmarks.measuring import Row, measured_apart
 
-_PARTS = ("decoding", "memory", "importing", "calls", "loop", "listing")
+_PARTS = ("decoding", "memory", "importing", "calls", "loop", "listing", "downloading")
 
 
 def main() -> int:

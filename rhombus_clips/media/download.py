@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 
 from attrs import define, frozen
 
 from rhombus_clips.concurrency import in_thread, settled
 from rhombus_clips.errors import IntegrityError
-from rhombus_clips.media.fetching import Fetching, Piece
+from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.part_file import PartFile, sha256_of
 from rhombus_clips.protocol.media import MediaFile
 
@@ -34,8 +35,8 @@ class Downloaded:
 class Download:
     """Brings a file to a path.
 
-    While one piece is read from the network, the piece before it is hashed and written by a
-    thread: the loop waits for neither, and at most two pieces are in memory.
+    While one piece is read from the network, the piece before it is written by one thread and
+    hashed by another: the loop waits for neither, and at most two pieces are in memory.
     """
 
     fetching: Fetching
@@ -87,7 +88,7 @@ class Download:
         too_long = fetch.file.byte_count is not None and left > fetch.file.byte_count
         if left and (too_long or not fetch.can_resume):
             fetch.start_over()
-            await in_thread(part.start_over, None)
+            await in_thread(part.start_over)
             return
         fetch.was_resumed = left > 0
         while await in_thread(part.hash_more, _HASHED_AT_ONCE):
@@ -106,7 +107,7 @@ class Download:
                     part.discard()
                     raise self.fetching.explained(error) from None
                 self.fetching.fetch.start_over(trusts_ranges=False)
-                await in_thread(part.start_over, None)
+                await in_thread(part.start_over)
             else:
                 return
 
@@ -116,22 +117,23 @@ class Download:
         return part.size > 0 and (part.size, part.sha256_hex) == (file.byte_count, file.sha256_hex)
 
     async def _write_pieces(self, part: PartFile) -> None:
-        loop = asyncio.get_running_loop()
-        writing: asyncio.Future[None] | None = None
+        run = partial(asyncio.get_running_loop().run_in_executor, None)
+        under_way: list[asyncio.Future[None]] = []
         try:
             async with aclosing(self.fetching.pieces()) as pieces:
                 async for piece in pieces:
-                    if writing is not None:
-                        await asyncio.shield(writing)
+                    await _all_of(under_way)
                     etag = self.fetching.fetch.etag
-                    writing = loop.run_in_executor(None, _write, part, piece, etag)
+                    under_way = [
+                        run(part.write, piece.start, piece.parts, etag),
+                        run(part.hash, piece.start, piece.parts),
+                    ]
                     if self.progress is not None:
                         self.progress(piece.end, self._total)
-            if writing is not None:
-                await asyncio.shield(writing)
+            await _all_of(under_way)
         finally:
-            if writing is not None:
-                await settled(writing)
+            for work in under_way:
+                await settled(work)
 
     @property
     def _total(self) -> int | None:
@@ -139,10 +141,9 @@ class Download:
         return fetch.total if fetch.total is not None else fetch.file.byte_count
 
 
-def _write(part: PartFile, piece: Piece, etag: str | None) -> None:
-    if piece.start == 0:
-        part.start_over(etag)
-    part.append(piece.parts)
+async def _all_of(under_way: "list[asyncio.Future[None]]") -> None:
+    for work in under_way:
+        await asyncio.shield(work)
 
 
 def _is_file(path: Path, file: MediaFile) -> bool:

@@ -70,7 +70,7 @@ class PartFile:
         note = self._read_note()
         size = os.fstat(self._file.fileno()).st_size
         if note is None or note.get("clipUuid") != self._clip_uuid:
-            self.start_over(None)
+            self.start_over()
             return 0
         etag = note.get("etag")
         self.etag = etag if isinstance(etag, str) else None
@@ -82,32 +82,46 @@ class PartFile:
             chunk = self._file.read(_CHUNK)
             if not chunk:
                 return False
-            self._hash.update(chunk)
-            self.size += len(chunk)
+            self.hash(self.size, [chunk])
         return True
 
     # --- writing -----------------------------------------------------------------------------
 
-    def start_over(self, etag: str | None) -> None:
-        """Forget what is there; what comes next has that entity tag."""
+    def start_over(self) -> None:
+        """Forget what is there."""
+        self._begin(None)
+        self.hash(0, [])
+
+    def _begin(self, etag: str | None) -> None:
+        """Empty the part, for bytes that have that entity tag."""
         # In this order, so that never, wherever the process ends, bytes lie there under the
         # entity tag of others.
         self._note.unlink(missing_ok=True)
         self._file.seek(0)
         self._file.truncate()
-        self._hash = hashlib.sha256()
-        self.size = 0
         self.etag = etag
         self._note.write_text(
             json.dumps({"clipUuid": self._clip_uuid, "etag": etag}), encoding="utf-8"
         )
 
-    def append(self, parts: Sequence[bytes]) -> None:
-        """Write *parts* behind what is there."""
+    def write(self, start: int, parts: Sequence[bytes], etag: str | None) -> None:
+        """Write *parts* behind what is there; at the start of the file, in place of it."""
+        if start == 0:
+            self._begin(etag)
         for part in parts:
             view = memoryview(part)
             while view:
                 view = view[self._file.write(view) :]
+
+    def hash(self, start: int, parts: Sequence[bytes]) -> None:
+        """Hash *parts* behind what was hashed; at the start of the file, in place of it.
+
+        It touches nothing that `write` does: a piece is hashed while it is written.
+        """
+        if start == 0:
+            self._hash = hashlib.sha256()
+            self.size = 0
+        for part in parts:
             self._hash.update(part)
             self.size += len(part)
 

@@ -1,0 +1,153 @@
+"""Downloading a clip, whole and verified, beside bare aiohttp that reads and writes."""
+
+import asyncio
+import hashlib
+import random
+import tempfile
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks.calls import API_KEY
+from benchmarks.elsewhere import Lifetime, service_elsewhere
+from benchmarks.measuring import Row, at_least, at_most, compare, side_by_side
+from benchmarks.soak import memory_mib
+from rhombus_clips import ClipSession, MetaDataLocation, SavedClip
+
+_MIB = 2**20
+_BLOCK = random.Random(0).randbytes(_MIB)
+_BARE_CHUNK = 64 * 1024
+
+
+def _clip(mib: int) -> SavedClip:
+    """A clip of *mib* equal blocks, whose uuid says how many."""
+    running = hashlib.sha256()
+    for _ in range(mib):
+        running.update(_BLOCK)
+    return SavedClip(
+        uuid=f"{mib}-MiB",
+        byte_count=mib * _MIB,
+        sha256_hex=running.hexdigest(),
+        clip_location=MetaDataLocation(region="us-west-2"),
+    )
+
+
+async def serve_blocks(lifetime: Lifetime) -> None:
+    """Answer every request with as many blocks as its path says."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readline():
+            while (await reader.readline()).strip():
+                pass
+            mib = int(head.rpartition(b"/")[0].rpartition(b"/")[2].partition(b"-")[0])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (mib * _MIB))
+            for _ in range(mib):
+                writer.write(_BLOCK)
+                await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    lifetime.ready(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    await lifetime.over()
+    server.close()
+
+
+@asynccontextmanager
+async def _clients(url: str) -> AsyncIterator[tuple[ClipSession, aiohttp.ClientSession]]:
+    async with ClipSession(API_KEY, media_url=url) as session, aiohttp.ClientSession() as raw:
+        yield session, raw
+
+
+async def measure(*, quick: bool) -> list[Row]:
+    """Rows for speed, and for the memory that a file eight times as large takes more."""
+    small, large = (16, 128) if quick else (64, 512)
+    with (
+        service_elsewhere(serve_blocks) as service,
+        tempfile.TemporaryDirectory(dir=_memory_folder()) as folder,
+    ):
+        async with _clients(service.address) as (session, raw):
+            speed = await _speed(session, raw, service.address, Path(folder), large, quick=quick)
+        grown = await _memory(service.address, Path(folder), small, large)
+    return [*speed, grown]
+
+
+def _memory_folder() -> str | None:
+    """Where no disk is waited for, which would be the same for all: what is left is the client."""
+    shared = "/dev/shm"  # noqa: S108  # a folder of our own is made within
+    return shared if Path(shared).is_dir() else None
+
+
+async def _speed(
+    session: ClipSession,
+    raw: aiohttp.ClientSession,
+    url: str,
+    folder: Path,
+    mib: int,
+    *,
+    quick: bool,
+) -> list[Row]:
+    clip = _clip(mib)
+    ours, theirs = folder / "ours.mp4", folder / "theirs.mp4"
+    source = f"{url}/media/metadata/us-west-2/{clip.uuid}.mp4"
+
+    async def with_session(_: int) -> None:
+        await session.download_clip(clip, ours)
+        ours.unlink()
+
+    def bare(digest: Callable[[], Any] | None) -> Callable[[int], Any]:
+        async def fetch(_: int) -> None:
+            running = digest and digest()
+            async with raw.get(source) as response:
+                with theirs.open("wb") as file:  # as it is commonly done
+                    async for chunk in response.content.iter_chunked(_BARE_CHUNK):
+                        file.write(chunk)
+                        if running:
+                            running.update(chunk)
+            theirs.unlink()
+
+        return fetch
+
+    samples = await side_by_side(
+        {
+            "ours": with_session,
+            "bare aiohttp, read and write": bare(None),
+            "bare aiohttp, with SHA-256": bare(hashlib.sha256),
+        },
+        rounds=5 if quick else 15,
+    )
+    targets = {"bare aiohttp, read and write": at_least(0.85), "bare aiohttp, with SHA-256": None}
+    section = f"download of {mib} MiB, verified"
+    return compare(section, samples, targets, scale=1000 / mib, unit="ms/MiB")
+
+
+async def _memory(url: str, folder: Path, small: int, large: int) -> Row:
+    async with ClipSession(API_KEY, media_url=url) as session:
+
+        async def most(mib: int) -> float:
+            """The most that Python held at once while *mib* came, in MiB."""
+            clip = _clip(mib)
+            tracemalloc.start()
+            await session.download_clip(clip, folder / "memory.mp4")
+            _, peak = tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            (folder / "memory.mp4").unlink()
+            return peak / _MIB
+
+        await most(small)
+        before = memory_mib()
+        little, much = await most(small), await most(large)
+        grown = max(0.0, memory_mib() - before)
+    return Row(
+        section=f"download of {large} MiB, memory at most ({grown:.0f} MiB kept afterwards)",
+        peer=f"{small} MiB",
+        ours=much,
+        theirs=little,
+        unit="MiB",
+        ratio=much / little,
+        spread=(much / little, much / little),
+        target=at_most(1.25),
+    )
