@@ -2,18 +2,67 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from rhombus_clips import cli
 from rhombus_clips.cli import commands
+from rhombus_clips.testing import FakeRhombus
 
 RUN = [sys.executable, "-W", "error", "-m", "rhombus_clips.cli"]
+
+
+def environment_of(fake: FakeRhombus) -> dict[str, str]:
+    return {
+        "RHOMBUS_API_KEY": fake.api_key,
+        "RHOMBUS_ENDPOINT_URL": fake.url,
+        "RHOMBUS_MEDIA_URL": fake.media_url,
+    }
+
+
+def invoke(fake: FakeRhombus, *arguments: str, code: int = 0, typed: str | None = None) -> Result:
+    """Run the command within this process, where nobody can be asked."""
+    runner = CliRunner(env=environment_of(fake))
+    result = runner.invoke(commands.command, arguments, prog_name="rhombus-clips", input=typed)
+    assert result.exit_code == code, result.output
+    return result
+
+
+def json_lines(result: Result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def on_terminal(
+    fake: FakeRhombus, *arguments: str, answers: Sequence[tuple[str, str]] = ()
+) -> tuple[int, str]:
+    """Run the command on a terminal; *answers* are what is typed once a prompt has come."""
+    terminal, end = pty.openpty()
+    environment = os.environ | environment_of(fake) | {"TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen(
+        [*RUN, *arguments], stdin=end, stdout=end, stderr=end, env=environment,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        os.close(end)
+        shown, waiting = b"", list(answers)
+        while chunk := _read(terminal):
+            shown += chunk
+            if waiting and waiting[0][0].encode() in shown.rpartition(b"\n")[2]:
+                os.write(terminal, f"{waiting.pop(0)[1]}\n".encode())
+        os.close(terminal)
+        return process.wait(10), shown.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # How Linux says that nobody writes any more.
+        return b""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +72,8 @@ def service() -> Iterator[dict[str, str]]:
         [*RUN, "fake", "--clips", "30"], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        lines = [process.stdout.readline().split() for _ in range(2)]
-        assert [line[0] for line in lines] == ["export", "export"]
+        lines = [process.stdout.readline().split() for _ in range(3)]
+        assert [line[0] for line in lines] == ["export"] * 3
         yield dict(line[1].split("=", 1) for line in lines)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
@@ -122,9 +171,9 @@ def test_missing_key_is_wrong_usage(run, monkeypatch) -> None:
 
 
 def test_title_of_control_characters_does_nothing_to_the_terminal() -> None:
-    from rhombus_clips.cli.output import _cell
+    from rhombus_clips.cli.output import cell
 
-    assert _cell("a\x1b[2Jb\ud800[bold]") == "a\ufffd[2Jb\ufffd\\[bold]"
+    assert cell("a\x1b[2Jb\ud800[bold]") == "a\ufffd[2Jb\ufffd\\[bold]"
 
 
 def test_number_beyond_the_calendar_is_shown_as_nothing() -> None:
@@ -144,14 +193,23 @@ def test_reader_of_a_pipe_may_leave(service) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_demo_lists_every_clip() -> None:
+def test_demo_shows_everything() -> None:
     """With no key and no network: it says what it did and ends with 0."""
-    environment = {name: value for name, value in os.environ.items() if "RHOMBUS" not in name}
-    result = subprocess.run(
-        [*RUN, "demo"], capture_output=True, text=True, check=True, env=environment
-    )
+    runner = CliRunner(env={name: None for name in os.environ if "RHOMBUS" in name})
+    result = runner.invoke(commands.command, ["demo"])
+    assert result.exit_code == 0, result.output
     assert "Listed 1,000 saved clips, each once" in result.stdout
     assert "walked 40 shared groups" in result.stdout
+    assert "Made a clip of 30 s, downloaded its 25,165,824 bytes" in result.stdout
+    assert "found their SHA-256 right" in result.stdout
+
+
+def test_fake_names_the_host_of_its_videos(service, tmp_path, run) -> None:
+    path, clips = tmp_path / "clip.mp4", json_lines(run("saved", "--json"))
+    complete = next(clip for clip in clips if clip["status"] == "COMPLETE")
+    run("download", complete["uuid"], "--output", str(path))
+    assert path.stat().st_size == complete["byteCount"]
+    assert service["RHOMBUS_MEDIA_URL"].startswith("http://127.0.0.1:")
 
 
 def test_missing_extra_is_said_in_one_line(monkeypatch, capsys) -> None:

@@ -331,6 +331,17 @@ async def test_closed_session_refuses_calls(fake, session) -> None:
     assert len(fake.requests) == 1
 
 
+async def test_closing_ends_a_call_whose_answer_is_being_read(fake, session) -> None:
+    """At once: aiohttp wakes up nobody who reads a body."""
+    fake.faults = [faults.Stall(after_body_bytes=100, seconds=30)]
+    call = asyncio.create_task(session.get_saved_clips())
+    await fake.wait_for_requests(1)
+    await asyncio.sleep(0.05)
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await asyncio.wait_for(call, 5)
+
+
 async def test_borrowed_client_session_is_neither_closed_nor_changed(fake) -> None:
     async with aiohttp.ClientSession(raise_for_status=True) as http:
         before = dict(http.headers)

@@ -4,6 +4,7 @@ import asyncio
 import math
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -188,27 +189,23 @@ class MediaAnswer:
     async def read_some(self, most: int, seconds: float) -> list[bytes]:
         """The next pieces of the body, about *most* bytes together; none at its end.
 
-        Returns earlier when more than *seconds* have passed since the call. Raises
-        `DisconnectedError` when nothing came for too long, or the body ends too early.
+        Waits for the first, and *seconds* at most for more. Raises `DisconnectedError` when
+        nothing came for too long, or the body ends too early.
         """
-        loop = asyncio.get_running_loop()
-        until = loop.time() + seconds
-        pieces: list[bytes] = []
+        host, stall = self._host, self._host.timeout.stall
+        first = await host.within(stall, lambda: read_any(self._response), "nothing came")
+        pieces = [first] if first else []
 
-        async def read() -> None:
-            size = 0
+        async def read_more() -> None:
+            size = len(first)
             while size < most and (piece := await read_any(self._response)):
                 pieces.append(piece)
                 size += len(piece)
-                if loop.time() > until:
-                    break
 
-        try:
-            await self._host.within(self._host.timeout.stall, read, "nothing came")
-        except DisconnectedError:
-            # What came before the failure is good; the next call meets the failure again.
-            if not pieces:
-                raise
+        # What came before a failure is good; the next call meets the failure again.
+        with suppress(DisconnectedError):
+            if first:
+                await host.within(seconds, read_more, "no more came")
         return pieces
 
     async def error(self) -> StatusError:
