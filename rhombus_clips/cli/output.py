@@ -1,7 +1,7 @@
-"""What the command prints: tables for people, a JSON object a line for programs."""
+"""What the commands print: tables for people, a JSON object a line for programs."""
 
 import sys
-from collections.abc import AsyncIterable, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -13,11 +13,15 @@ from rich.table import Table
 
 from rhombus_clips import ClipWithProgress, SavedClip, SharedClipGroup, SplicedClip, dumps
 from rhombus_clips.models import Model
+from rhombus_clips.protocol.progress import has_failed
 
+T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=Model)
 
 # A table that goes into a file or a pipe has no screen to fit into.
 _UNBOUNDED_WIDTH = 250
+# Whoever copies a uuid wants it in one piece; other columns give way first.
+_UNBROKEN = frozenset({"Uuid", "Status"})
 
 
 @frozen
@@ -29,31 +33,31 @@ class Columns(Generic[ModelT]):
 
 
 def _saved(clip: SavedClip) -> Sequence[object]:
-    recorded = _moment(clip, "recorded_at")
-    return recorded, _length(clip), clip.status, clip.title, clip.uuid
+    recorded = moment_of(clip, "recorded_at")
+    return recorded, length_of(clip), clip.status, clip.title, clip.uuid
 
 
 def _shared(group: SharedClipGroup) -> Sequence[object]:
-    created, expires = _moment(group, "created_at"), _moment(group, "expires_at")
+    created, expires = moment_of(group, "created_at"), moment_of(group, "expires_at")
     password = "yes" if group.is_secured else "no"
     return created, expires, len(group.shared_clips or ()), password, group.title, group.uuid
 
 
 def _spliced(clip: SplicedClip) -> Sequence[object]:
     segments = f"{clip.segments_uploaded or 0} of {clip.total_segments or '?'}"
-    starts = _moment(clip, "starts_at")
-    return starts, _length(clip), clip.status, segments, clip.title, clip.clip_uuid
+    starts = moment_of(clip, "starts_at")
+    return starts, length_of(clip), clip.status, segments, clip.title, clip.clip_uuid
 
 
 def _progress(clip: ClipWithProgress) -> Sequence[object]:
-    recorded, percent = _moment(clip, "recorded_at"), clip.percent_complete
-    return recorded, clip.status, clip.current_operation, percent, clip.title, clip.uuid
+    recorded = moment_of(clip, "recorded_at")
+    return recorded, clip.status, progress_of(clip), clip.title, clip.uuid
 
 
 SAVED = Columns(("Recorded", "Length", "Status", "Title", "Uuid"), _saved)
 SHARED = Columns(("Created", "Expires", "Clips", "Password", "Title", "Uuid"), _shared)
 SPLICED = Columns(("Starts", "Length", "Status", "Segments", "Title", "Uuid"), _spliced)
-PROGRESS = Columns(("Recorded", "Status", "Operation", "Percent", "Title", "Uuid"), _progress)
+PROGRESS = Columns(("Recorded", "Status", "Progress", "Title", "Uuid"), _progress)
 
 
 async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_json: bool) -> None:
@@ -62,10 +66,24 @@ async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_js
         async for model in models:
             click.echo(dumps(model))
         return
-    table = Table(*columns.headings)
-    async for model in models:
-        table.add_row(*map(_cell, columns.row(model)))
+    rows = [columns.row(model) async for model in models]
+    show_table(columns.headings, rows)
+
+
+def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print one table."""
+    table = Table()
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading in _UNBROKEN)
+    for row in rows:
+        table.add_row(*map(cell, row))
     console().print(table)
+
+
+async def each(items: Iterable[T]) -> AsyncIterator[T]:
+    """*items*, where an asynchronous iterator is wanted."""
+    for item in items:
+        yield item
 
 
 def console() -> Console:
@@ -73,21 +91,36 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _UNBOUNDED_WIDTH)
 
 
-def _cell(value: object) -> str:
-    """A value as text that no terminal takes for anything else."""
+def printable(value: object) -> str:
+    """A value as one line of text that no terminal takes for anything else."""
     text = "" if value is None else str(value)
-    printable = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return escape(printable)
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
-def _length(clip: SavedClip | SplicedClip) -> timedelta | None:
+def cell(value: object) -> str:
+    """A value as printable text in which nothing is markup."""
+    return escape(printable(value))
+
+
+def progress_of(clip: ClipWithProgress) -> str:
+    """What is being done to a clip, and how much of that is done; nothing once it is complete."""
+    if clip.is_complete or clip.current_operation is None:
+        return ""
+    # The percentage of what failed is none of a progress.
+    is_told = clip.percent_complete is not None and not has_failed(clip)
+    percent = f" {clip.percent_complete} %" if is_told else ""
+    return f"{clip.current_operation}{percent}"
+
+
+def length_of(clip: SavedClip | SplicedClip) -> timedelta | None:
+    """How long a clip is; a number beyond the calendar is shown as nothing."""
     try:
         return clip.length
     except OverflowError:
         return None
 
 
-def _moment(model: Model, name: str) -> str | None:
+def moment_of(model: Model, name: str) -> str | None:
     """A moment in UTC, to the second; a number beyond the calendar is shown as nothing."""
     try:
         moment: datetime | None = getattr(model, name)

@@ -1,0 +1,67 @@
+"""The commands that change clips and delete them."""
+
+from collections.abc import Sequence
+
+import click
+
+from rhombus_clips import ClipSession, ClipWithProgress, Unset
+from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, clip_uuids_argument, yes_option
+from rhombus_clips.cli.output import PROGRESS, each, printable, show
+from rhombus_clips.cli.running import confirm, in_session, refuse_unasked
+
+
+@click.command(context_settings=TAKES_UUIDS)
+@click.argument("clip_uuid", type=Uuid())
+@click.option("--title", help="The new title; an empty one clears it.")
+@click.option("--description", help="The new description; an empty one clears it.")
+def rename(*, clip_uuid: str, title: str | None, description: str | None) -> None:
+    """Give a clip another title or description.
+
+    What is not named stays as it is.
+    """
+    if title is None and description is None:
+        raise click.UsageError("--title or --description must say what to change")
+
+    async def work(session: ClipSession) -> None:
+        await session.update_saved_clip(
+            clip_uuid,
+            title=Unset.UNSET if title is None else title,
+            description=Unset.UNSET if description is None else description,
+        )
+
+    in_session(work)
+    changes = {"title": title, "description": description}
+    for name, text in changes.items():
+        if text is not None:
+            click.echo(f"{clip_uuid}: the {name} is “{printable(text)}” now")
+
+
+@click.command(context_settings=TAKES_UUIDS)
+@clip_uuids_argument()
+@yes_option
+def delete(*, clip_uuids: Sequence[str], yes: bool) -> None:
+    """Delete clips for good.
+
+    Finished ones or clips in the making: the service has no way back. Shows the clips and asks
+    first. When the service does not know one of them, none is deleted.
+    """
+    refuse_unasked(yes=yes)
+
+    async def look(session: ClipSession) -> list[ClipWithProgress]:
+        uuids = dict.fromkeys(clip_uuids)
+        return [await session.get_clip_with_progress(uuid) for uuid in uuids]
+
+    async def delete_each(session: ClipSession) -> None:
+        for clip in clips:
+            await session.delete_saved_clip(str(clip.uuid))
+            click.echo(f"Deleted {clip.uuid} “{printable(clip.title)}”")
+
+    clips = in_session(look)
+    if not yes:
+        in_session(lambda _session: show(each(clips), PROGRESS, as_json=False))
+    confirm(f"Delete {_count(clips)} for good?", yes=yes)
+    in_session(delete_each)
+
+
+def _count(clips: Sequence[ClipWithProgress]) -> str:
+    return "this clip" if len(clips) == 1 else f"these {len(clips)} clips"

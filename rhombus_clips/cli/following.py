@@ -1,0 +1,131 @@
+"""The command that follows the saved clips, and where it keeps how far it has come."""
+
+import contextlib
+import os
+from datetime import datetime
+from pathlib import Path
+
+import anyio
+import click
+
+from rhombus_clips import (
+    ClipSession,
+    ConfigurationError,
+    RateLimitedError,
+    RhombusError,
+    SavedClip,
+    SavedClipFollower,
+    ServerError,
+    TransportError,
+    dumps,
+)
+from rhombus_clips.cli.downloading import bring
+from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_option
+from rhombus_clips.cli.output import SAVED, each, printable
+from rhombus_clips.cli.running import in_session, say
+
+_PASSING = (TransportError, ServerError, RateLimitedError)
+
+
+@click.command()
+@click.option("--since", type=Moment(),
+              help="Begin with the clips made at or after this time; now if unset.")  # fmt: skip
+@click.option("--interval", type=Seconds(), default=30.0, show_default=True,
+              help="How long to wait between two looks, and after a failure.")  # fmt: skip
+@click.option("--download", "folder", type=FOLDER, help="Bring each clip into this folder, too.")
+@click.option("--state", type=FILE,
+              help="Keep in this file how far it has come, and go on from there at the next start;"
+                   " --since counts at the first.")  # fmt: skip
+@as_json_option
+def follow(
+    *,
+    since: datetime | int | None,
+    interval: float,
+    folder: Path | None,
+    state: Path | None,
+    as_json: bool,
+) -> None:
+    """Print each new clip as it appears.
+
+    It ends when it is interrupted. When the service is out of reach it says so, waits and goes
+    on. A clip whose download was interrupted comes again at the next start.
+    """
+    place = Place(state)
+
+    async def work(session: ClipSession) -> None:
+        follower = _follower(session, since, place, interval)
+        place.keep(follower.cursor)
+        while True:
+            try:
+                async for clip in follower:
+                    click.echo(dumps(clip) if as_json else _line(clip))
+                    if folder is not None:
+                        await _bring(session, clip, folder, interval)
+                    place.keep(follower.cursor)
+            except _PASSING as error:
+                await _wait_after(error, interval)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        in_session(work)
+
+
+class Place:
+    """The file that keeps how far a follower has come; without a path, nothing does."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def read(self) -> str | None:
+        """What was kept; None at the first start."""
+        if self._path is None or not self._path.exists():
+            return None
+        return self._path.read_text(encoding="utf-8", errors="replace")
+
+    def keep(self, cursor: str) -> None:
+        """Put *cursor* in the place of what was kept; a kill leaves the one or the other."""
+        if self._path is None:
+            return
+        new = self._path.with_name(f"{self._path.name}.new")
+        with new.open("w", encoding="utf-8") as file:
+            file.write(cursor)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+
+def _follower(
+    session: ClipSession, since: datetime | int | None, place: Place, interval: float
+) -> SavedClipFollower:
+    cursor = place.read()
+    if cursor is None:
+        return session.follow_saved_clips(since=since, interval=interval)
+    try:
+        return session.follow_saved_clips(cursor=cursor, interval=interval)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the file of --state is none of this command's: {error}"
+        ) from None
+
+
+async def _bring(session: ClipSession, clip: SavedClip, folder: Path, interval: float) -> None:
+    """Download a clip, however long the service is out of reach; say why if it cannot be."""
+    while True:
+        outcome = await bring(session, each([clip]), folder, total=1)
+        if not outcome.failures:
+            return
+        ((name, error),) = outcome.failures
+        if not isinstance(error, _PASSING):
+            say(f"{name}: {error}")
+            return
+        await _wait_after(error, interval)
+
+
+async def _wait_after(error: RhombusError, interval: float) -> None:
+    asked = error.retry_after if isinstance(error, RateLimitedError) else None
+    seconds = max(interval, asked or 0.0)
+    say(f"{error}; going on in {seconds:g} s")
+    await anyio.sleep(seconds)
+
+
+def _line(clip: SavedClip) -> str:
+    return "  ".join(map(printable, SAVED.row(clip)))
