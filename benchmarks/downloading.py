@@ -5,7 +5,7 @@ import hashlib
 import random
 import tempfile
 import tracemalloc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ async def serve_blocks(lifetime: Lifetime) -> None:
 
 
 @asynccontextmanager
-async def _clients(url: str) -> AsyncIterator[tuple[ClipSession, aiohttp.ClientSession]]:
+async def _clients(url: str) -> AsyncGenerator[tuple[ClipSession, aiohttp.ClientSession]]:
     async with ClipSession(API_KEY, media_url=url) as session, aiohttp.ClientSession() as raw:
         yield session, raw
 

@@ -8,7 +8,13 @@ from typing import TypeVar
 import anyio
 
 from rhombus_clips.concurrency import side_by_side
-from rhombus_clips.errors import ClipFailedError, DeadlineExceededError, RhombusError
+from rhombus_clips.errors import (
+    ApiError,
+    ClipFailedError,
+    DeadlineExceededError,
+    NotFoundError,
+    RhombusError,
+)
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
 from rhombus_clips.protocol.progress import Polling, Watched, has_failed, is_done
 
@@ -53,16 +59,21 @@ async def watch_clips(
         changed = await looks.all_of(going_on)
         for clip in changed:
             yield clip
-        for uuid, clip in [(uuid, watch.clip) for uuid, watch in going_on.items() if watch.clip]:
-            if has_failed(clip):
-                failed.append(clip)
-            if has_failed(clip) or is_done(clip):
-                del going_on[uuid]
+        seen = [watch.clip for watch in going_on.values() if watch.clip is not None]
+        failed += filter(has_failed, seen)
+        going_on = {
+            uuid: watch
+            for uuid, watch in going_on.items()
+            if uuid not in looks.lost
+            and (watch.clip is None or not (has_failed(watch.clip) or is_done(watch.clip)))
+        }
         if going_on:
             wait = polling.next_interval(wait, moved=bool(changed))
             await anyio.sleep(wait)
     if failed:
         raise _failed(*failed)
+    for error in looks.lost.values():
+        raise error
 
 
 async def wait_for_all(
@@ -96,6 +107,8 @@ class _Looks:
         self._get_clip = get_clip
         self._list_clips = list_clips
         self._listing_pays = True
+        self.lost: dict[str, RhombusError] = {}
+        """Clips that were not there for longer than they may be, with what the service said."""
 
     async def all_of(self, watched: dict[str, Watched]) -> list[ClipWithProgress]:
         """Look at each once; returns those that have changed."""
@@ -103,7 +116,12 @@ class _Looks:
         changed = [clip for uuid, clip in listed.items() if watched[uuid].saw(clip)]
 
         async def look(watch: Watched) -> None:
-            if await _look(watch, self._get_clip) and watch.clip is not None:
+            try:
+                has_changed = await _look(watch, self._get_clip)
+            except (ApiError, NotFoundError) as error:
+                self.lost[watch.uuid] = error  # The others go on.
+                return
+            if has_changed and watch.clip is not None:
                 changed.append(watch.clip)
 
         others = _each(watch for uuid, watch in watched.items() if uuid not in listed)

@@ -223,7 +223,7 @@ async def test_password_is_not_lost_unawares(updates: Updates, fake, session) ->
     uuids = [fake.clips[0]["uuid"]]
     link = await session.create_shared_clip_group(uuids, title="a", plaintext_password="secret")
 
-    async def is_secured() -> bool | None:
+    async def is_secured() -> Any:
         groups = await session.get_shared_clip_groups()
         return next(group.is_secured for group in groups if group.uuid == link.uuid)
 

@@ -130,7 +130,7 @@ def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
         while last not in state.read_text(encoding="utf-8"):
             assert process.poll() is None
     assert fake_elsewhere.clips[2]["uuid"] in said
-    assert "404" in said
+    assert "is FAILED" in said
     assert len(list(folder.glob("*.mp4"))) == 3
 
 

@@ -232,9 +232,8 @@ async def test_endpoint_takes_and_answers_what_is_documented(
 async def _bodies(path: str) -> list[Any]:
     """What the calls for *path* send there."""
     async with FakeRhombus(0) as fake, ClipSession(fake.api_key, base_url=fake.url) as session:
-        fake.gone = (
-            {"/api/event/getSplicedClipsInProgress"} if path.startswith("/api/video") else {}
-        )
+        if path.startswith("/api/video"):
+            fake.gone = frozenset({"/api/event/getSplicedClipsInProgress"})
         fake.faults = [
             json_answer(200, ANSWERS.get(each, {}), path=each, times=None)
             for each in CALLS

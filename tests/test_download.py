@@ -14,11 +14,13 @@ from attrs import evolve
 from rhombus_clips import (
     AuthenticationError,
     ClipSession,
+    ClipStatus,
     ConnectError,
     DisconnectedError,
     DownloadError,
     IntegrityError,
     MediaTimeout,
+    MetaDataLocation,
     NotFoundError,
     PermissionDeniedError,
     RhombusError,
@@ -313,7 +315,7 @@ async def test_what_is_not_to_be_verified_is_taken_as_it_is(fake, session, path)
 
 async def test_hash_may_be_written_in_capitals(fake, session, path) -> None:
     clip = await the_clip(session)
-    await session.download_clip(evolve(clip, sha256_hex=clip.sha256_hex.upper()), path)
+    await session.download_clip(evolve(clip, sha256_hex=(clip.sha256_hex or "").upper()), path)
     assert path.exists()
 
 
@@ -339,7 +341,7 @@ async def test_file_that_is_not_there_says_why(status: str, words: str, fake, se
     clip = await the_clip(session)
     fake.clips[0]["status"] = "RENDERING"
     with pytest.raises(NotFoundError, match=words) as caught:
-        await session.download_clip(evolve(clip, status=status), path)
+        await session.download_clip(evolve(clip, status=ClipStatus(status)), path)
     assert caught.value.attempts == 1
     assert (status in str(caught.value)) is (status == "RENDERING") or "COMPLETE" in status
     assert [*path.parent.iterdir()] == []
@@ -445,7 +447,7 @@ async def test_what_is_no_uuid_in_a_region_is_refused_before_anything_is_sent(
 ) -> None:
     clip = await the_clip(session)
     if "region" in changes:
-        changes = {"clip_location": evolve(clip.clip_location, region=changes["region"])}
+        changes = {"clip_location": MetaDataLocation(region=changes["region"])}
     with pytest.raises(DownloadError):
         await session.download_clip(evolve(clip, **changes), path)
     assert fake.media_requests == []

@@ -10,9 +10,11 @@ from attrs import evolve
 
 from rhombus_clips import (
     AuthenticationError,
+    ClipFailedError,
     ClipSession,
     Downloaded,
     IntegrityError,
+    NotFoundError,
     RhombusError,
     SavedClip,
     ServerError,
@@ -71,8 +73,15 @@ async def test_second_run_fetches_only_what_is_missing(fake, session, tmp_path) 
     (tmp_path / first["file"]).unlink()
     (tmp_path / second["file"]).write_bytes(b"cut")
     fake.media_requests.clear()
-    summary = await session.download_clips(clips, tmp_path)
+    ended: dict[str | None, Any] = {}
+    summary = await session.download_clips(
+        clips, tmp_path, on_end=lambda clip, outcome: ended.update({clip.uuid: outcome})
+    )
     assert (summary.downloaded, summary.skipped) == (2, COUNT - 2)
+    assert sum(outcome.requests for outcome in ended.values()) == 2
+    assert {uuid: outcome.sha256_hex for uuid, outcome in ended.items()} == {
+        clip.uuid: fake.video(str(clip.uuid)).sha256_hex for clip in clips
+    }
     assert len(fake.media_requests) == 2
     assert (tmp_path / second["file"]).read_bytes() == fake.video(second["clipUuid"]).data
 
@@ -115,6 +124,21 @@ async def test_failure_of_one_clip_does_not_end_the_others(fake, session, tmp_pa
     assert {failure.clip.uuid for failure in summary.failures} == {clips[2].uuid, None}
     assert isinstance(summary.failures[0].error, RhombusError)
     assert any(isinstance(failure.error, IntegrityError) for failure in summary.failures)
+
+
+async def test_clip_in_the_making_is_waited_for_where_asked(fake, session, tmp_path) -> None:
+    uuids = [fake.start_render(seconds=0.4), fake.start_render(seconds=0.8, fails=True)]
+    clips = [await session.get_clip_with_progress(uuid) for uuid in uuids]
+    summary = await session.download_clips(clips, tmp_path)
+    assert [type(failure.error) for failure in summary.failures] == [NotFoundError] * 2
+    uuids.append(fake.start_render(seconds=0.05))
+    clips.append(await session.get_clip_with_progress(uuids[2]))
+    summary = await session.download_clips(clips, tmp_path, deadline=5)
+    assert summary.downloaded == 2
+    assert [type(failure.error) for failure in summary.failures] == [ClipFailedError]
+    assert {line["clipUuid"] for line in manifest(tmp_path)} == {uuids[0], uuids[2]}
+    with pytest.raises(ValueError, match="deadline"):
+        await session.download_clips([], tmp_path, deadline=0)
 
 
 async def test_what_every_clip_would_meet_ends_them_all_and_arrives_as_it_is(

@@ -34,23 +34,23 @@ def follow(session: ClipSession, **settings: Any) -> SavedClipFollower:
     return session.follow_saved_clips(**{"since": T0, "interval": 0.01, **settings})
 
 
-async def take(follower: SavedClipFollower, count: int) -> list[str | None]:
-    uuids = []
+async def take(follower: SavedClipFollower, count: int) -> list[str]:
+    uuids: list[str] = []
     async with aclosing(aiter(follower)) as clips:
         async for clip in clips:
-            uuids.append(clip.uuid)
+            uuids.append(clip.uuid or "")
             if len(uuids) == count:
                 break
     return uuids
 
 
-async def rest_of(follower: SavedClipFollower, seconds: float = 0.15) -> list[str | None]:
+async def rest_of(follower: SavedClipFollower, seconds: float = 0.15) -> list[str]:
     """What comes within a while."""
-    uuids: list[str | None] = []
+    uuids: list[str] = []
 
     async def collect() -> None:
         async for clip in follower:
-            uuids.append(clip.uuid)
+            uuids.append(clip.uuid or "")
 
     task = asyncio.create_task(collect())
     await asyncio.sleep(seconds)
@@ -103,10 +103,10 @@ async def test_another_follower_goes_on_from_the_cursor_with_nothing_twice(
 async def test_error_carries_the_cursor_and_iterating_again_goes_on(fake, session) -> None:
     follower = follow(session, page_size=2)
     fake.faults = [faults.Ok(), evolve(faults.Respond(501))]
-    seen = []
+    seen: list[str] = []
     with pytest.raises(ServerError) as caught:
         async for clip in follower:
-            seen.append(clip.uuid)
+            seen.append(clip.uuid or "")
     assert caught.value.cursor == follower.cursor
     seen += await rest_of(follower)
     assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)

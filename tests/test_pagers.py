@@ -230,7 +230,7 @@ async def test_error_carries_the_cursor_and_the_pager_goes_on(fake, connect) -> 
                 break
             except ServerError as error:
                 assert error.cursor == pager.cursor
-                cursors.append(error.cursor)
+                cursors.append(pager.cursor)
         assert len(cursors) == 2
         assert len(set(seen)) == len(seen) == 30
         rest = {clip.uuid async for clip in session.saved_clips(cursor=cursors[0])}

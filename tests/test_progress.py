@@ -219,6 +219,16 @@ async def test_failures_come_when_all_have_ended(fake, session) -> None:
     assert [clip.uuid for clip in caught.value.clips] == [bad]
 
 
+async def test_clip_that_never_appears_does_not_end_the_watch_of_the_others(fake, session) -> None:
+    good = fake.start_render(seconds=0.2)
+    polling = evolve(QUICK, appears_within=0.05)
+    seen = []
+    with pytest.raises(ClipNotFoundError, match="Z" * 22):
+        async for clip in session.watch_clips(["Z" * 22, good], polling=polling):
+            seen.append(clip.status)
+    assert seen[-1] == "COMPLETE"
+
+
 async def test_no_clips_at_all_is_an_end(fake, session) -> None:
     assert await statuses(session.watch_clips([])) == []
     assert fake.requests == []
@@ -266,7 +276,7 @@ async def test_cancelling_a_wait_is_a_cancellation(fake, session) -> None:
 @pytest.mark.parametrize("per_device", [True, False])
 async def test_clip_is_made_of_what_cameras_saw(*, per_device: bool, fake, session) -> None:
     fake.clip_per_device, fake.render_seconds, fake.appears_after = per_device, 0.1, 0.05
-    seen = []
+    seen: list[ClipWithProgress] = []
     clips = await session.make_clip(
         [CAMERA, f"{OTHER}.v0"],
         datetime.fromtimestamp(LONG_AGO / 1000, UTC),

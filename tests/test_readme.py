@@ -21,8 +21,11 @@ def _blocks(language: str, text: str = TEXT) -> list[str]:
 
 
 @pytest.fixture
-def environment(fake_elsewhere, monkeypatch):
-    """What ``rhombus-clips fake`` would print."""
+def environment(fake_elsewhere, monkeypatch, tmp_path):
+    """What ``rhombus-clips fake`` would print, in an empty folder."""
+    fake_elsewhere.render_seconds = 0.1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RHOMBUS_MEDIA_URL", fake_elsewhere.media_url)
     monkeypatch.setenv("RHOMBUS_API_KEY", fake_elsewhere.api_key)
     monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", fake_elsewhere.url)
     return fake_elsewhere
@@ -47,7 +50,7 @@ async def _use_backend(app, fake) -> None:
 
 
 def test_there_is_python_to_run() -> None:
-    assert len(_blocks("python")) == 6
+    assert len(_blocks("python")) == 9
 
 
 def test_quick_start_is_two_lines_of_shell() -> None:

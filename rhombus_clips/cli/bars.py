@@ -3,7 +3,6 @@
 They are drawn on the terminal of the standard error, and nowhere when that is none.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,7 +23,6 @@ from rich.table import Column
 from rhombus_clips import Downloaded, RhombusError, SavedClip
 from rhombus_clips.cli.output import printable
 from rhombus_clips.models import ClipWithProgress
-from rhombus_clips.protocol.file_names import usual_file_name
 from rhombus_clips.protocol.progress import has_failed, is_done
 
 _TITLE_WIDTH = 32
@@ -124,23 +122,13 @@ class FileBars(_Bars):
     def __init__(self, total: int) -> None:
         super().__init__(TimeRemainingColumn())
         self._total = total
-        self._taken = 0
+        self._over = 0
         self.byte_count = 0
         """How many bytes were fetched, of the files that are there."""
 
-    async def taking(self, clips: AsyncIterable[SavedClip]) -> AsyncIterator[SavedClip]:
-        """*clips*, counted as the downloads take them."""
-        async for clip in clips:
-            self._taken += 1
-            self._show_whole()
-            yield clip
+    def __enter__(self) -> Self:
         self._show_whole()
-
-    def begin(self, clip: SavedClip) -> str:
-        """Name the file of a clip whose download begins, and draw its bar."""
-        self.show(clip, 0, clip.byte_count)
-        self._show_whole()
-        return usual_file_name(clip)
+        return super().__enter__()
 
     def show(self, clip: SavedClip, there: int, total: int | None) -> None:
         """Show how much of a file is there."""
@@ -153,14 +141,13 @@ class FileBars(_Bars):
         self._remove(clip.uuid or "")
         if isinstance(outcome, Downloaded) and outcome.requests:
             self.byte_count += outcome.byte_count
+        self._over += 1
         self._show_whole()
 
     def _show_whole(self) -> None:
-        # Of what was taken, files that are there already are never begun, and so never end.
-        over = self._taken - len(self._bars.keys() - {""})
         if self._total > 1:
-            state = f"{over} of {self._total} clips"
-            self._set("", "All", state=state, total=self._total, completed=over)
+            state = f"{self._over} of {self._total} clips"
+            self._set("", "All", state=state, total=self._total, completed=self._over)
 
 
 def _narrow(width: int | None) -> Column:

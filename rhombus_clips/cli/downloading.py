@@ -110,16 +110,20 @@ async def bring(
     *,
     total: int,
     at_once: int = _AT_ONCE,
+    deadline: float | None = None,
     outcome: Outcome | None = None,
 ) -> Outcome:
-    """Download *clips* into *folder*, with bars, and add what became of them to *outcome*."""
+    """Download *clips* into *folder*, with bars, and add what became of them to *outcome*.
+
+    Waits *deadline* seconds for one that is still in the making.
+    """
     outcome = outcome or Outcome()
     with FileBars(total) as bars:
         summary = await session.download_clips(
-            bars.taking(clips),
+            clips,
             folder,
             concurrency=at_once,
-            name=bars.begin,
+            deadline=deadline,
             progress=bars.show,
             on_end=bars.end,
         )

@@ -24,6 +24,8 @@ from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_opt
 from rhombus_clips.cli.output import SAVED, each, printable
 from rhombus_clips.cli.running import in_session, say
 
+# For a clip that appears while it is still in the making.
+_MOST_WAITED = 900.0
 _PASSING = (TransportError, ServerError, RateLimitedError)
 
 
@@ -110,7 +112,7 @@ def _follower(
 async def _bring(session: ClipSession, clip: SavedClip, folder: Path, interval: float) -> None:
     """Download a clip, however long the service is out of reach; say why if it cannot be."""
     while True:
-        outcome = await bring(session, each([clip]), folder, total=1)
+        outcome = await bring(session, each([clip]), folder, total=1, deadline=_MOST_WAITED)
         if not outcome.failures:
             return
         ((name, error),) = outcome.failures

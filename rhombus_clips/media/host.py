@@ -89,7 +89,8 @@ class MediaHost:
         """
         if self._base is None:
             raise ConfigurationError(
-                "where the files of this base_url lie is not known: pass media_url"
+                "where the files of this base_url lie is not known: pass media_url, or set"
+                " RHOMBUS_MEDIA_URL where the session comes from the environment"
             )
         own_place = (self._base.scheme, self._base.netloc)
         url = self._base.geturl() + path

@@ -16,6 +16,7 @@ class Entry:
 
     name: str
     byte_count: int
+    sha256_hex: str
 
 
 class Manifest:
@@ -42,20 +43,24 @@ class Manifest:
         for line in text.splitlines():
             try:
                 said = json.loads(line)
-                entry = Entry(str(said["file"]), int(said["byteCount"]))
+                entry = Entry(str(said["file"]), int(said["byteCount"]), str(said["sha256Hex"]))
                 uuid = str(said["clipUuid"])
             except (ValueError, TypeError, KeyError):
                 continue
             self._entries[uuid] = entry
             self._owners[entry.name.casefold()] = uuid
 
-    def has(self, uuid: str) -> bool:
-        """Whether the clip's file is there, as long as it was when it was found whole."""
+    def file_of(self, uuid: str) -> Downloaded | None:
+        """The clip's file, if it is there, as long as it was when it was found whole."""
         entry = self._entries.get(uuid)
         if entry is None:
-            return False
+            return None
         path = self._folder / entry.name
-        return path.is_file() and path.stat().st_size == entry.byte_count
+        if not path.is_file() or path.stat().st_size != entry.byte_count:
+            return None
+        return Downloaded(
+            path=path, byte_count=entry.byte_count, sha256_hex=entry.sha256_hex, requests=0
+        )
 
     def claim(self, uuid: str, name: str) -> Path:
         """The path for the clip: *name*, or another where that is somebody else's."""
@@ -86,4 +91,4 @@ class Manifest:
         with self._path.open("a", encoding="utf-8") as lines:
             lines.write(f"{line}\n" if self._begins_line else f"\n{line}\n")
         self._begins_line = True
-        self._entries[uuid] = Entry(file.path.name, file.byte_count)
+        self._entries[uuid] = Entry(file.path.name, file.byte_count, file.sha256_hex)

@@ -22,7 +22,7 @@ ClipProgress = Callable[[SavedClip, int, int | None], None]
 """Takes a clip, how many bytes of it are there, and how many there will be, None when unknown."""
 
 OnEnd = Callable[[SavedClip, Downloaded | RhombusError], None]
-"""Takes a clip, and its file or why there is none."""
+"""Takes a clip, and its file, fetched now or there already, or why there is none."""
 
 # What every other clip would meet too.
 _HOPELESS = (AuthenticationError, ConfigurationError, SessionClosedError)
@@ -75,37 +75,40 @@ class Downloads:
         await in_thread(manifest.read)
 
         async def bring(clip: SavedClip) -> None:
+            if clip.uuid is not None and clip.uuid in self._begun:
+                self.summary.skipped += 1
+                return
+            self._begun.add(clip.uuid or "")
             outcome = await self._brought(clip, manifest)
-            if self.on_end is not None and outcome is not None:
+            if self.on_end is not None:
                 self.on_end(clip, outcome)
 
         await side_by_side(bring, _iterated(clips), at_once=at_once)
         return self.summary
 
-    async def _brought(
-        self, clip: SavedClip, manifest: Manifest
-    ) -> Downloaded | RhombusError | None:
-        uuid = clip.uuid
+    async def _brought(self, clip: SavedClip, manifest: Manifest) -> Downloaded | RhombusError:
         try:
-            if uuid is None:
-                raise DownloadError("a clip without a uuid has no file")
-            came_before = uuid in self._begun
-            self._begun.add(uuid)
-            if came_before or await in_thread(manifest.has, uuid):
-                self.summary.skipped += 1
-                return None
-            path = manifest.claim(uuid, safe_file_name(self.name(clip)))
-            file = await self.download(clip, path, self._progress_of(clip))
+            file = await self._file(clip, manifest)
         except _HOPELESS:
             raise
         except RhombusError as error:
             self.summary.failures.append(DownloadFailure(clip, error))
             return error
-        await in_thread(manifest.add, clip, file)
         if file.requests:
             self.summary.downloaded += 1
         else:
             self.summary.skipped += 1
+        return file
+
+    async def _file(self, clip: SavedClip, manifest: Manifest) -> Downloaded:
+        if clip.uuid is None:
+            raise DownloadError("a clip without a uuid has no file")
+        there = await in_thread(manifest.file_of, clip.uuid)
+        if there is not None:
+            return there
+        path = manifest.claim(clip.uuid, safe_file_name(self.name(clip)))
+        file = await self.download(clip, path, self._progress_of(clip))
+        await in_thread(manifest.add, clip, file)
         return file
 
     def _progress_of(self, clip: SavedClip) -> Progress | None:

@@ -22,13 +22,12 @@ from rhombus_clips.protocol.retry import RateLimit, RetryPolicy, Timeout
 from rhombus_clips.session.downloads import ClipFiles
 from rhombus_clips.session.listings import ClipListings
 from rhombus_clips.session.shared_clip_groups import SharedClipGroups
-from rhombus_clips.session.splices import Splices
 from rhombus_clips.transport import Transport, checked_base_url, connections_of
 
 _KEY_CHARACTERS_SHOWN = 4
 
 
-class ClipSession(Splices, ClipListings, SharedClipGroups, ClipFiles):
+class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
     """A session with the clip API of one organization.
 
     Use it as ``async with ClipSession(api_key) as session: ...``; or make it anywhere, await its

@@ -10,16 +10,16 @@ from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
 from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.arguments import whole_number
+from rhombus_clips.protocol.arguments import seconds_of, whole_number
 from rhombus_clips.protocol.file_names import usual_file_name
 from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
 from rhombus_clips.protocol.retry import RetryPolicy
-from rhombus_clips.session.resource import Resource
+from rhombus_clips.session.splices import Splices
 
 _MOST_AT_ONCE = 64
 
 
-class ClipFiles(Resource):
+class ClipFiles(Splices):
     """What a session does with the files of clips."""
 
     _media: MediaHost
@@ -101,6 +101,7 @@ class ClipFiles(Resource):
         *,
         concurrency: int = 4,
         name: Callable[[SavedClip], str] = usual_file_name,
+        deadline: float | None = None,
         verify: bool = True,
         progress: ClipProgress | None = None,
         on_end: OnEnd | None = None,
@@ -116,17 +117,24 @@ class ClipFiles(Resource):
         :param name: Names the file of a clip: by default when the footage begins, its title and
             its uuid. Letters that file systems do not take are replaced, folders are not made, and
             the name of another clip's file gets the uuid behind it.
+        :param deadline: How long to wait for a clip that is still in the making, in seconds; None,
+            the default, does not wait, and counts it among the failures.
         :param verify: As for `download_clip`.
         :param progress: Called with a clip, the bytes that are there, and how many there will be.
-        :param on_end: Called with a clip and its `Downloaded`, or the error.
+        :param on_end: Called with each clip and its `Downloaded`, or the error; once for a clip
+            that comes twice.
         :return: How many were downloaded and skipped, and the failures: one clip's do not end
             the others.
         :raises AuthenticationError: and what else every clip would meet; `OSError` when nothing can
             be written; what *clips* raises.
         """
         whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
+        if deadline is not None:
+            seconds_of(deadline, "deadline")
 
         async def download(clip: SavedClip, path: Path, progress: Progress | None) -> Downloaded:
+            if deadline is not None and clip.uuid is not None and not clip.is_complete:
+                clip = await self.wait_for_clip(clip.uuid, deadline=deadline)
             return await self._download(clip_file(clip, verify=verify), path, progress)
 
         downloads = Downloads(download, Path(folder), name, progress, on_end)

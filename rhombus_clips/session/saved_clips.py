@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Unpack
 
 from rhombus_clips.codec import NULL, Document, structure
-from rhombus_clips.errors import ClipNotFoundError
+from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
 from rhombus_clips.models import (
     ClipAccessSettings,
     ClipWithProgress,
@@ -230,7 +230,7 @@ class SavedClips(Resource):
         clip: SavedClip
         try:
             clip = await self.get_saved_clip_details(clip_uuid)
-        except ClipNotFoundError:
+        except (ApiError, NotFoundError):  # All the ways of saying that it has no details of it.
             clip = await self.get_clip_with_progress(clip_uuid)
         await self._call(
             UPDATE_SAVED_CLIP,

@@ -165,6 +165,9 @@ class Splices(SavedClips):
         :param polling: As for `watch_clip`.
         :raises ClipFailedError: at the very end, when some of the clips failed or were deleted:
             `clips` has all of these. They were yielded as well.
+        :raises ClipNotFoundError: at the very end, when one did not appear, likewise
+            `NotFoundError` and `ApiError`.
+        :raises RhombusError: when the service was out of reach for longer than `polling` says.
         """
         watched = [_watched(uuid, polling) for uuid in identifiers(clip_uuids, "clip_uuids")]
         return watch_clips(watched, self.get_clip_with_progress, self._list_some, polling)
