@@ -35,8 +35,9 @@ class Downloaded:
 class Download:
     """Brings a file to a path.
 
-    While one piece is read from the network, the piece before it is written by one thread and
-    hashed by another: the loop waits for neither, and at most two pieces are in memory.
+    While one piece is hashed and the next is read, it is written by a thread: the loop waits for
+    no disk, and at most two pieces are in memory. A third thread for the hash would cost more than
+    it saves.
     """
 
     fetching: Fetching
@@ -118,32 +119,26 @@ class Download:
 
     async def _write_pieces(self, part: PartFile) -> None:
         run = partial(asyncio.get_running_loop().run_in_executor, None)
-        under_way: list[asyncio.Future[None]] = []
+        writing: asyncio.Future[None] | None = None
         try:
             async with aclosing(self.fetching.pieces()) as pieces:
                 async for piece in pieces:
-                    await _all_of(under_way)
-                    etag = self.fetching.fetch.etag
-                    under_way = [
-                        run(part.write, piece.start, piece.parts, etag),
-                        run(part.hash, piece.start, piece.parts),
-                    ]
+                    if writing is not None:
+                        await asyncio.shield(writing)
+                    writing = run(part.write, piece.start, piece.parts, self.fetching.fetch.etag)
+                    part.hash(piece.start, piece.parts)
                     if self.progress is not None:
                         self.progress(piece.end, self._total)
-            await _all_of(under_way)
+            if writing is not None:
+                await asyncio.shield(writing)
         finally:
-            for work in under_way:
-                await settled(work)
+            if writing is not None:
+                await settled(writing)
 
     @property
     def _total(self) -> int | None:
         fetch = self.fetching.fetch
         return fetch.total if fetch.total is not None else fetch.file.byte_count
-
-
-async def _all_of(under_way: "list[asyncio.Future[None]]") -> None:
-    for work in under_way:
-        await asyncio.shield(work)
 
 
 def _is_file(path: Path, file: MediaFile) -> bool:

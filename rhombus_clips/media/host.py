@@ -33,7 +33,7 @@ from rhombus_clips.transport import (
 T = TypeVar("T")
 
 _MOST_REDIRECTS = 5
-_READ_BUFFER = 1024 * 1024
+_READ_BUFFER = 256 * 1024
 _ERROR_BODY = 64 * 1024
 
 
@@ -204,7 +204,7 @@ class MediaAnswer:
                 size += len(piece)
 
         # What came before a failure is good; the next call meets the failure again.
-        with suppress(DisconnectedError):
+        with suppress(DisconnectedError, SessionClosedError):
             if first:
                 await host.within(seconds, read_more, "no more came")
         return pieces

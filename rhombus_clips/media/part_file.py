@@ -1,6 +1,6 @@
 """A file that is being fetched: ``name.part`` until it is whole, with a running hash.
 
-Everything here blocks and is run in threads. Beside the part lies ``name.part.json`` for as long
+What blocks is run in threads. Beside the part lies ``name.part.json`` for as long
 as it is not whole: whose bytes these are, and the entity tag by which the media host can tell
 that they still are.
 """
@@ -116,7 +116,8 @@ class PartFile:
     def hash(self, start: int, parts: Sequence[bytes]) -> None:
         """Hash *parts* behind what was hashed; at the start of the file, in place of it.
 
-        It touches nothing that `write` does: a piece is hashed while it is written.
+        It does not block, and touches nothing that `write` does: a piece is hashed while it is
+        written.
         """
         if start == 0:
             self._hash = hashlib.sha256()
