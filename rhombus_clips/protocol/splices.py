@@ -103,15 +103,14 @@ def whole_seconds(duration: object) -> int:
     return -(-length // timedelta(seconds=1))
 
 
-def refuse_range(start_ms: int, seconds: int, *, longest: int | None, now_ms: int) -> None:
-    """Raise `ValueError` for footage that is yet to come, or longer than the service splices.
+def refuse_longer(seconds: int, longest: int | None) -> None:
+    """Raise `ValueError` for more footage than the service splices.
 
     *longest* is what the service names, in seconds; None when it names nothing.
     """
     most = LONGEST_SPLICE // timedelta(seconds=1) if longest is None else longest
     if seconds > most:
         raise ValueError(f"duration must be at most {most} s, not {seconds} s")
-    refuse_future(start_ms, seconds, now_ms=now_ms)
 
 
 def refuse_future(start_ms: int, seconds: int, *, now_ms: int) -> None:

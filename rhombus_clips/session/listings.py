@@ -1,15 +1,20 @@
 """Listings: pagers, which take as many requests as it takes, and none before they are iterated."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Unpack
+from typing import Any, Unpack
 
+from rhombus_clips.models import ClipWithProgressPage
 from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
 from rhombus_clips.protocol.appearing import Appearing
 from rhombus_clips.protocol.arguments import seconds_of
 from rhombus_clips.protocol.clock import ClipTime, TimeRange
-from rhombus_clips.protocol.endpoints import GET_CLIPS_WITH_PROGRESS, GET_EXPIRING_CLIPS_FOR_ORG
+from rhombus_clips.protocol.endpoints import (
+    GET_CLIPS_WITH_PROGRESS,
+    GET_EXPIRING_CLIPS_FOR_ORG,
+    Endpoint,
+)
 from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
 from rhombus_clips.session.resource import Resource, epoch_ms
 
@@ -80,10 +85,9 @@ class ClipListings(Resource):
         :raises ValueError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: from the iteration, when the service gives a token twice.
         """
-        return ClipWithProgressPager(
-            self._call,
+        return self._by_token(
             GET_CLIPS_WITH_PROGRESS,
-            filter_parameters(filters),
+            filters,
             cursor=cursor,
             page_size=page_size,
             limit=limit,
@@ -103,15 +107,19 @@ class ClipListings(Resource):
 
         How soon is not documented. The parameters are those of `clips_with_progress`.
         """
-        return ClipWithProgressPager(
-            self._call,
+        return self._by_token(
             GET_EXPIRING_CLIPS_FOR_ORG,
-            filter_parameters(filters),
+            filters,
             cursor=cursor,
             page_size=page_size,
             limit=limit,
             on_decode_error=on_decode_error,
         )
+
+    def _by_token(
+        self, endpoint: Endpoint[ClipWithProgressPage], filters: ClipFilters, **settings: Any
+    ) -> ClipWithProgressPager:
+        return ClipWithProgressPager(self._call, endpoint, filter_parameters(filters), **settings)
 
     def follow_saved_clips(
         self,

@@ -1,19 +1,18 @@
 """Saved clips: reading, changing and deleting them, one request at a time."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Unpack
 
-from rhombus_clips.codec import NULL, Document, structure
+from rhombus_clips.codec import NULL
 from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
 from rhombus_clips.models import (
     ClipAccessSettings,
     ClipWithProgress,
-    ClipWithProgressAnswer,
     ClipWithProgressPage,
     SavedClip,
     SavedClipCount,
-    SavedClipDetailsAnswer,
     SavedClipPage,
     SavedClipWithDetails,
 )
@@ -85,15 +84,12 @@ class SavedClips(Resource):
         :raises ClipNotFoundError: when the service answers without a clip. What it answers for a
             uuid that it does not know is not documented; a 404 raises `NotFoundError`.
         """
-
-        def clip_of(document: Document) -> Generator[None, None, ClipWithProgress]:
-            answer = yield from structure(document, ClipWithProgressAnswer)
-            if answer.clip is None:
-                raise _not_found(clip_uuid, answer.warning_msg)
-            return answer.clip
-
-        parameters = {"clip_uuid": identifier(clip_uuid, "clip_uuid")}
-        return await self._call.decoded_by(clip_of, GET_CLIP_WITH_PROGRESS, parameters)
+        return await self._found(
+            GET_CLIP_WITH_PROGRESS,
+            {"clip_uuid": identifier(clip_uuid, "clip_uuid")},
+            lambda answer: answer.clip,
+            partial(_not_found, clip_uuid),
+        )
 
     async def get_clips_with_progress(
         self,
@@ -144,15 +140,12 @@ class SavedClips(Resource):
         :raises ClipNotFoundError: when the service answers without a clip, as it does for one that
             is still being spliced.
         """
-
-        def clip_of(document: Document) -> Generator[None, None, SavedClipWithDetails]:
-            answer = yield from structure(document, SavedClipDetailsAnswer)
-            if answer.saved_clip is None:
-                raise _not_found(clip_uuid, answer.warning_msg)
-            return answer.saved_clip
-
-        parameters = {"clip_uuid": identifier(clip_uuid, "clip_uuid")}
-        return await self._call.decoded_by(clip_of, GET_SAVED_CLIP_DETAILS, parameters)
+        return await self._found(
+            GET_SAVED_CLIP_DETAILS,
+            {"clip_uuid": identifier(clip_uuid, "clip_uuid")},
+            lambda answer: answer.saved_clip,
+            partial(_not_found, clip_uuid),
+        )
 
     async def get_saved_clip_count(
         self,

@@ -88,17 +88,14 @@ class SharedClipGroups(Resource):
         :raises ApiError: when the service answers without a group. What it answers for a uuid
             that it does not know is not documented; a 404 raises `NotFoundError`.
         """
-        answer = await self._call(
-            GET_SHARED_CLIP_GROUP_DETAILS, {"uuid": identifier(group_uuid, "group_uuid")}
+        return await self._found(
+            GET_SHARED_CLIP_GROUP_DETAILS,
+            {"uuid": identifier(group_uuid, "group_uuid")},
+            lambda answer: answer.shared_clip_group,
+            lambda warning_msg: ApiError(
+                f"there is no shared clip group {group_uuid}", warning_msg=warning_msg
+            ),
         )
-        if answer.shared_clip_group is None:
-            raise ApiError(
-                f"there is no shared clip group {group_uuid}",
-                warning_msg=answer.warning_msg,
-                endpoint=GET_SHARED_CLIP_GROUP_DETAILS.path,
-                attempts=1,
-            )
-        return answer.shared_clip_group
 
     async def create_shared_clip_group(
         self,

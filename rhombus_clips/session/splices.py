@@ -24,7 +24,7 @@ from rhombus_clips.protocol.splices import (
     interval_map,
     option_parameters,
     refuse_future,
-    refuse_range,
+    refuse_longer,
     whole_seconds,
 )
 from rhombus_clips.session.saved_clips import SavedClips
@@ -222,8 +222,7 @@ class Splices(SavedClips):
         seconds_of(deadline, "deadline")
         option_parameters(options)
         refuse_future(start_ms, seconds, now_ms=_now_ms())
-        longest = await self.get_max_splice_duration()
-        refuse_range(start_ms, seconds, longest=longest, now_ms=_now_ms())
+        refuse_longer(seconds, await self.get_max_splice_duration())
         answer = await self.splice(devices, start_ms, seconds, **options)
         if not answer.clip_uuids:
             raise DecodeError(
