@@ -212,6 +212,29 @@ async def test_part_that_is_whole_needs_no_request_or_one(fake, session, path) -
         path.unlink()
 
 
+@pytest.mark.parametrize(
+    ("left", "changes"),
+    [
+        (len(DATA) + 1, {}),  # More than the clip has: it cannot be a beginning of it.
+        (1000, NOTHING_KNOWN),  # Nothing could tell whether the rest goes on from it.
+    ],
+)
+async def test_part_that_cannot_be_trusted_is_not_gone_on_from(
+    left: int, changes: dict[str, Any], fake, session, path
+) -> None:
+    path.with_name("clip.mp4.part").write_bytes(b"x" * left)
+    path.with_name("clip.mp4.part.json").write_text(json.dumps({"clipUuid": UUID, "etag": None}))
+    await session.download_clip(await the_clip(session, **changes), path)
+    assert path.read_bytes() == DATA
+    assert ranges_of(fake) == [None]
+
+
+async def test_file_of_the_right_length_and_other_bytes_is_replaced(fake, session, path) -> None:
+    path.write_bytes(b"x" * len(DATA))
+    await session.download_clip(await the_clip(session), path)
+    assert path.read_bytes() == DATA
+
+
 async def test_part_with_wrong_bytes_is_found_by_the_hash_and_fetched_anew(
     fake, session, path
 ) -> None:
