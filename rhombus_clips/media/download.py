@@ -1,16 +1,17 @@
 """One file, from the media host to a path: whole and verified, or not there."""
 
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import aclosing
-from functools import partial
 from pathlib import Path
+from time import monotonic
 
 from attrs import define, frozen
 
 from rhombus_clips.concurrency import in_thread, settled
 from rhombus_clips.errors import IntegrityError
-from rhombus_clips.media.fetching import Fetching
+from rhombus_clips.media.fetching import Fetching, Piece
 from rhombus_clips.media.part_file import PartFile, sha256_of
 from rhombus_clips.protocol.media import MediaFile
 
@@ -18,6 +19,8 @@ Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""
 
 _HASHED_AT_ONCE = 64 * 1024 * 1024
+_MOST_WAITING = 2 * 1024 * 1024
+_LONGEST_WAIT = 0.1
 
 
 @frozen(kw_only=True)
@@ -35,9 +38,8 @@ class Downloaded:
 class Download:
     """Brings a file to a path.
 
-    While one piece is hashed and the next is read, it is written by a thread: the loop waits for
-    no disk, and at most two pieces are in memory. A third thread for the hash would cost more than
-    it saves.
+    What has come is hashed at once, while it is in the processor's caches, and written by a thread
+    while more is read: the loop waits for no disk.
     """
 
     fetching: Fetching
@@ -118,27 +120,68 @@ class Download:
         return part.size > 0 and (part.size, part.sha256_hex) == (file.byte_count, file.sha256_hex)
 
     async def _write_pieces(self, part: PartFile) -> None:
-        run = partial(asyncio.get_running_loop().run_in_executor, None)
-        writing: asyncio.Future[None] | None = None
-        try:
-            async with aclosing(self.fetching.pieces()) as pieces:
-                async for piece in pieces:
-                    if writing is not None:
-                        await asyncio.shield(writing)
-                    writing = run(part.write, piece.start, piece.parts, self.fetching.fetch.etag)
-                    part.hash(piece.start, piece.parts)
-                    if self.progress is not None:
-                        self.progress(piece.end, self._total)
-            if writing is not None:
-                await asyncio.shield(writing)
-        finally:
-            if writing is not None:
-                await settled(writing)
+        async with aclosing(Writing(part)) as writing, aclosing(self.fetching.pieces()) as pieces:
+            async for piece in pieces:
+                part.hash(piece.start, piece.data)
+                await writing.add(piece, self.fetching.fetch.etag)
+                if self.progress is not None:
+                    self.progress(piece.end, self._total)
+            await writing.finish()
 
     @property
     def _total(self) -> int | None:
         fetch = self.fetching.fetch
         return fetch.total if fetch.total is not None else fetch.file.byte_count
+
+
+class Writing:
+    """Writes pieces one after the other, in a thread; those that come soon after are one write.
+
+    So the first of them is on the disk at once and the others soon, a fast network is not held up
+    by many small writes, and a slow disk holds up the network before there is much in memory.
+    """
+
+    def __init__(self, part: PartFile) -> None:
+        self._part = part
+        self._waiting: list[Piece] = []
+        self._byte_count = 0
+        self._etag: str | None = None
+        self._under_way: asyncio.Future[None] | None = None
+        self._next_write_at = -math.inf
+
+    async def add(self, piece: Piece, etag: str | None) -> None:
+        """Write *piece*, of a file with that entity tag, now or a little later."""
+        if piece.start == 0:
+            await self.finish()
+        self._etag = etag
+        self._waiting.append(piece)
+        self._byte_count += len(piece.data)
+        if self._byte_count >= _MOST_WAITING or monotonic() >= self._next_write_at:
+            await self._write()
+
+    async def finish(self) -> None:
+        """Wait until everything is written. Raises `OSError` when it cannot be."""
+        await self._write()
+        await self._written()
+
+    async def aclose(self) -> None:
+        """Wait for the write that is under way, whatever comes of it; what waits is dropped."""
+        if self._under_way is not None:
+            await settled(self._under_way)
+
+    async def _write(self) -> None:
+        await self._written()
+        if self._waiting:
+            start, parts = self._waiting[0].start, [piece.data for piece in self._waiting]
+            self._under_way = asyncio.get_running_loop().run_in_executor(
+                None, self._part.write, start, parts, self._etag
+            )
+            self._waiting, self._byte_count = [], 0
+            self._next_write_at = monotonic() + _LONGEST_WAIT
+
+    async def _written(self) -> None:
+        if self._under_way is not None:
+            await asyncio.shield(self._under_way)
 
 
 def _is_file(path: Path, file: MediaFile) -> bool:

@@ -23,10 +23,6 @@ from rhombus_clips.protocol.retry import RetryPolicy
 
 logger = logging.getLogger("rhombus_clips")
 
-# Large enough that handing a piece to a thread costs little beside it, and small enough to be
-# hashed in some 1.5 ms.
-_PIECE = 2 * 1024 * 1024
-_LONGEST_PIECE = 0.25
 _FRUITFUL = 64 * 1024
 
 
@@ -35,12 +31,12 @@ class Piece:
     """Bytes of a file that follow one another, from `start` on; at 0 the file starts over."""
 
     start: int
-    parts: list[bytes]
+    data: bytes
 
     @property
     def end(self) -> int:
         """Behind the last byte."""
-        return self.start + sum(map(len, self.parts))
+        return self.start + len(self.data)
 
 
 @define
@@ -90,9 +86,9 @@ class Fetching:
             fetch.take(answer.head)
             pace = _Pace(self.host.timeout.stall, self.host.timeout.floor)
             began = monotonic()
-            while parts := await answer.read_some(_PIECE, _LONGEST_PIECE):
-                pace.came(parts, monotonic() - began)
-                piece = Piece(fetch.offset, parts)
+            while data := await answer.read():
+                pace.came(len(data), monotonic() - began)
+                piece = Piece(fetch.offset, data)
                 fetch.offset = piece.end
                 fetch.check_length()
                 yield piece
@@ -159,9 +155,9 @@ class _Pace:
         self._seconds = 0.0
         self._bytes = 0
 
-    def came(self, parts: list[bytes], seconds: float) -> None:
+    def came(self, byte_count: int, seconds: float) -> None:
         """Note bytes that came, and how long that took."""
-        self._bytes += sum(map(len, parts))
+        self._bytes += byte_count
         self._seconds += seconds
 
     def check(self) -> None:

@@ -3,8 +3,7 @@
 import asyncio
 import math
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Mapping
 from typing import NoReturn, TypeVar
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from rhombus_clips.errors import (
     ConfigurationError,
     DisconnectedError,
     DownloadError,
+    RhombusError,
     SessionClosedError,
     StatusError,
 )
@@ -125,7 +125,7 @@ class MediaHost:
             ssl=self._tls if is_own and self._tls is not None else True,
         )
         return await self.within(
-            self.timeout.connect + self.timeout.stall, lambda: request, "no answer began"
+            self.timeout.connect + self.timeout.stall, request, "no answer began"
         )
 
     def forget(self, response: aiohttp.ClientResponse) -> None:
@@ -143,16 +143,16 @@ class MediaHost:
             )
         return self._http
 
-    async def within(self, seconds: float, work: Callable[[], Awaitable[T]], otherwise: str) -> T:
-        """Await *work* and return its result, with errors of ours in place of aiohttp's.
+    async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
+        """As `guarded`, but raises `DisconnectedError` when it takes longer than *seconds*."""
+        with anyio.move_on_after(seconds):
+            return await self.guarded(work)
+        raise DisconnectedError(f"{otherwise} for {seconds:g} s")
 
-        Raises `DisconnectedError`, which says *otherwise*, when it takes longer than *seconds*:
-        aiohttp's own timer begins anew with every byte, also with those that its parser hangs on.
-        """
+    async def guarded(self, work: Awaitable[T]) -> T:
+        """Await *work* of aiohttp's, with errors of ours in place of its own."""
         try:
-            with anyio.move_on_after(seconds):
-                return await work()
-            failure: Exception = DisconnectedError(f"{otherwise} for {seconds:g} s")
+            return await work
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.
@@ -164,7 +164,7 @@ class MediaHost:
             failure = closed_under_way()
         raise failure
 
-    def _translated(self, error: Exception) -> Exception:
+    def _translated(self, error: Exception) -> RhombusError:
         return transport_error(
             error, connect=self.timeout.connect, read=self.timeout.stall, total=math.inf
         )
@@ -180,40 +180,55 @@ class MediaAnswer:
     def __init__(self, host: MediaHost, response: aiohttp.ClientResponse) -> None:
         self._host = host
         self._response = response
+        self._loop = asyncio.get_running_loop()
+        self._waiting_since: float | None = None
+        self._has_stalled = False
+        self._alarm: asyncio.TimerHandle | None = None
         self.head = Head(status=response.status, headers=response.headers)
 
     def close(self) -> None:
         """Let go of the connection, which is used again only when all was read."""
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._host.forget(self._response)
         self._response.close()
 
-    async def read_some(self, most: int, seconds: float) -> list[bytes]:
-        """The next pieces of the body, about *most* bytes together; none at its end.
+    async def read(self) -> bytes:
+        """What has come of the body; nothing at its end.
 
-        Waits for the first, and *seconds* at most for more. Raises `DisconnectedError` when
-        nothing came for too long, or the body ends too early.
+        Raises `DisconnectedError` when nothing came for too long, or the body ends too early.
         """
-        host, stall = self._host, self._host.timeout.stall
-        first = await host.within(stall, lambda: read_any(self._response), "nothing came")
-        pieces = [first] if first else []
+        if self._alarm is None:
+            self._watch()
+        self._waiting_since = self._loop.time()
+        try:
+            return await self._host.guarded(read_any(self._response))
+        except DisconnectedError:
+            if not self._has_stalled:
+                raise
+        finally:
+            self._waiting_since = None
+        raise DisconnectedError(f"nothing came for {self._host.timeout.stall:g} s")
 
-        async def read_more() -> None:
-            size = len(first)
-            while size < most and (piece := await read_any(self._response)):
-                pieces.append(piece)
-                size += len(piece)
+    def _watch(self) -> None:
+        """End a read that has waited for too long, and look again when the next may have.
 
-        # What came before a failure is good; the next call meets the failure again.
-        with suppress(DisconnectedError, SessionClosedError):
-            if first:
-                await host.within(seconds, read_more, "no more came")
-        return pieces
+        aiohttp's own timer begins anew with every byte, also with those that its parser hangs on;
+        and a cancel scope around each read would cost more than the read.
+        """
+        now, stall = self._loop.time(), self._host.timeout.stall
+        since = now if self._waiting_since is None else self._waiting_since
+        if now - since >= stall:
+            self._has_stalled = True
+            self._response.close()
+        else:
+            self._alarm = self._loop.call_at(since + stall, self._watch)
 
     async def error(self) -> StatusError:
         """The error for an answer whose status is not a success; it reads the body."""
-        content = self._response.content
+        stall = self._host.timeout.stall
         body = await self._host.within(
-            self._host.timeout.stall, lambda: content.read(_ERROR_BODY), "the answer did not end"
+            stall, self._response.content.read(_ERROR_BODY), "the answer did not end"
         )
         return status_error(
             Reply(

@@ -82,7 +82,7 @@ class PartFile:
             chunk = self._file.read(_CHUNK)
             if not chunk:
                 return False
-            self.hash(self.size, [chunk])
+            self.hash(self.size, chunk)
         return True
 
     # --- writing -----------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class PartFile:
     def start_over(self) -> None:
         """Forget what is there."""
         self._begin(None)
-        self.hash(0, [])
+        self.hash(0, b"")
 
     def _begin(self, etag: str | None) -> None:
         """Empty the part, for bytes that have that entity tag."""
@@ -113,18 +113,16 @@ class PartFile:
             while view:
                 view = view[self._file.write(view) :]
 
-    def hash(self, start: int, parts: Sequence[bytes]) -> None:
-        """Hash *parts* behind what was hashed; at the start of the file, in place of it.
+    def hash(self, start: int, data: bytes) -> None:
+        """Hash *data* behind what was hashed; at the start of the file, in place of it.
 
-        It does not block, and touches nothing that `write` does: a piece is hashed while it is
-        written.
+        It does not block, and touches nothing that `write` does.
         """
         if start == 0:
             self._hash = hashlib.sha256()
             self.size = 0
-        for part in parts:
-            self._hash.update(part)
-            self.size += len(part)
+        self._hash.update(data)
+        self.size += len(data)
 
     @property
     def sha256_hex(self) -> str:
