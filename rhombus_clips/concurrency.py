@@ -29,11 +29,13 @@ async def alongside(job: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenera
 async def settled(future: "asyncio.Future[Any]") -> None:
     """Wait for the end of *future*, whatever it is; a cancellation meanwhile waits for it too."""
     interruption: asyncio.CancelledError | None = None
-    while not future.done():
-        try:
-            await asyncio.wait({future})
-        except asyncio.CancelledError as cancelled:
-            interruption = cancelled
+    # The shield is for a scope of anyio that is cancelled: it would interrupt without end.
+    with anyio.CancelScope(shield=True):
+        while not future.done():
+            try:
+                await asyncio.wait({future})
+            except asyncio.CancelledError as cancelled:
+                interruption = cancelled
     if not future.cancelled():
         future.exception()
     if interruption is not None:
@@ -63,10 +65,11 @@ async def side_by_side(
         try:
             while True:
                 async with taking:
-                    item = await anext(items)
+                    try:
+                        item = await anext(items)
+                    except StopAsyncIteration:
+                        return
                 await work(item)
-        except StopAsyncIteration:
-            return
         except Exception as error:  # noqa: BLE001  # raised again below
             failures.append(error)
             scope.cancel()

@@ -2,7 +2,7 @@
 
 ::
 
-    RhombusError                      .endpoint .attempts .cursor .maybe_applied
+    RhombusError                      .endpoint .attempts .cursor .maybe_applied .clip_uuids
     ├─ ConfigurationError (ValueError)
     ├─ SessionClosedError
     ├─ TransportError
@@ -54,6 +54,9 @@ class RhombusError(Exception):
     maybe_applied: bool
     """True when a change was sent, no whole answer came, and so it may have been carried out."""
 
+    clip_uuids: tuple[str, ...] = ()
+    """Clips that had begun to be made when something failed that followed; they go on."""
+
     def __init__(
         self,
         message: str,
@@ -77,6 +80,8 @@ class RhombusError(Exception):
             text = f"{text} (after {self.attempts} attempts)"
         if self.maybe_applied:
             text = f"{text}; the change may have been applied: look before you send it again"
+        if self.clip_uuids:
+            text = f"{text}; in the making: {', '.join(self.clip_uuids)}"
         return text
 
     def redact(self, secret: str) -> None:

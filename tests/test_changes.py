@@ -1,5 +1,6 @@
 """Changing, sharing and deleting: just what was named, and never twice."""
 
+import inspect
 from typing import Any
 
 import pytest
@@ -249,6 +250,8 @@ async def test_password_is_not_lost_unawares(updates: Updates, fake, session) ->
         (([A], {"expiration_time_secs": 0}), ValueError),
         (([A], {"expiration_time_secs": 2**31}), ValueError),
         (([A], {"expiration_time_secs": 1.5}), TypeError),
+        (([A], {"title": 5}), TypeError),
+        (([A], {"plaintext_password": True}), TypeError),
     ],
 )
 async def test_share_that_cannot_be_meant_is_refused_before_anything_is_sent(
@@ -291,3 +294,24 @@ async def test_details_say_what_was_seen(fake, session) -> None:
     assert details.seek_points
     with pytest.raises(ClipNotFoundError):
         await session.get_saved_clip_details(A)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"title": 5}, TypeError),
+        ({"description": float("nan")}, TypeError),
+        ({"plaintext_password": ""}, ValueError),
+        ({"plaintext_password": 5}, TypeError),
+        ({"expiration_time_secs": 0}, ValueError),
+        ({"access_settings": "PUBLIC"}, TypeError),
+    ],
+)
+async def test_update_that_cannot_be_meant_is_refused_before_anything_is_read(
+    changes: dict[str, Any], error: type[Exception], fake, session
+) -> None:
+    for update in (session.update_saved_clip, session.update_shared_clip_group):
+        if set(changes) <= set(update.__kwdefaults__ or inspect.signature(update).parameters):
+            with pytest.raises(error):
+                await update(A, **changes)
+    assert fake.requests == []

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import random
 import resource
 from pathlib import Path
@@ -27,12 +28,15 @@ from rhombus_clips import (
     SavedClip,
     ServerError,
     SessionClosedError,
+    StatusError,
 )
+from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.testing import FakeRhombus, Length, Media, faults
 
 UUID = "clip-_AAAAAAAAAAAAAAAA"
 DATA = random.Random(1).randbytes(3_000_000)
 HALF = len(DATA) // 2
+SOURCE = f"/media/metadata/us-west-2/{UUID}.mp4"
 WIRE = {
     "uuid": UUID,
     "status": "COMPLETE",
@@ -190,7 +194,7 @@ async def test_another_session_goes_on_with_the_entity_tag_that_was_noted(
 async def test_part_of_another_clip_is_not_gone_on_from(fake, session, path) -> None:
     path.with_name("clip.mp4.part").write_bytes(b"x" * 100)
     note = path.with_name("clip.mp4.part.json")
-    for text in (json.dumps({"clipUuid": "another", "etag": None}), "{", "[]"):
+    for text in (json.dumps({"source": "another", "etag": None}), "{", "[]"):
         note.write_text(text)
         await session.download_clip(await the_clip(session), path)
         assert path.read_bytes() == DATA
@@ -204,7 +208,7 @@ async def test_part_that_is_whole_needs_no_request_or_one(fake, session, path) -
     etag = f'"{hashlib.sha256(DATA).hexdigest()[:32]}"'
     for changes, requests in (({}, 0), (NOTHING_KNOWN, 1)):
         part.write_bytes(DATA)
-        note.write_text(json.dumps({"clipUuid": UUID, "etag": etag}))
+        note.write_text(json.dumps({"source": SOURCE, "etag": etag}))
         fake.media_requests.clear()
         await session.download_clip(await the_clip(session, **changes), path)
         assert path.read_bytes() == DATA
@@ -223,7 +227,7 @@ async def test_part_that_cannot_be_trusted_is_not_gone_on_from(
     left: int, changes: dict[str, Any], fake, session, path
 ) -> None:
     path.with_name("clip.mp4.part").write_bytes(b"x" * left)
-    path.with_name("clip.mp4.part.json").write_text(json.dumps({"clipUuid": UUID, "etag": None}))
+    path.with_name("clip.mp4.part.json").write_text(json.dumps({"source": SOURCE, "etag": None}))
     await session.download_clip(await the_clip(session, **changes), path)
     assert path.read_bytes() == DATA
     assert ranges_of(fake) == [None]
@@ -239,7 +243,7 @@ async def test_part_with_wrong_bytes_is_found_by_the_hash_and_fetched_anew(
     fake, session, path
 ) -> None:
     path.with_name("clip.mp4.part").write_bytes(b"x" * 1000)
-    path.with_name("clip.mp4.part.json").write_text(json.dumps({"clipUuid": UUID, "etag": None}))
+    path.with_name("clip.mp4.part.json").write_text(json.dumps({"source": SOURCE, "etag": None}))
     await session.download_clip(await the_clip(session), path)
     assert path.read_bytes() == DATA
     assert ranges_of(fake) == ["bytes=1000-", None]
@@ -572,3 +576,125 @@ async def test_host_that_cannot_be_reached_is_tried_as_often_as_the_policy_says(
             await session.download_clip(await the_clip(session), path)
     assert caught.value.attempts == 5
     assert caught.value.__context__ is None or fake.api_key not in repr(caught.value.__context__)
+
+
+# --- what others do meanwhile ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_linked", [False, True])
+async def test_part_of_another_program_is_left_alone(
+    *, is_linked: bool, fake, session, path
+) -> None:
+    part = path.with_name("clip.mp4.part")
+    part.write_bytes(b"precious")
+    if is_linked:
+        path.with_name("other").hardlink_to(part)
+        path.with_name("clip.mp4.part.json").write_text("{}")
+    with pytest.raises(DownloadError, match="move it away"):
+        await session.download_clip(await the_clip(session), path)
+    assert part.read_bytes() == b"precious"
+    assert fake.media_requests == []
+
+
+@pytest.mark.parametrize("act", ["replace", "remove", "cut", "lengthen"])
+async def test_part_that_somebody_changed_is_not_put_in_place(
+    act: str, fake, session, path
+) -> None:
+    part = path.with_name("clip.mp4.part")
+
+    def meddle(there: int, total: int | None) -> None:
+        if there == total:
+            if act in {"replace", "remove"} and part.exists():
+                part.rename(part.with_name("away"))
+            if act == "replace":
+                part.write_bytes(b"junk")
+
+    task = asyncio.create_task(
+        session.download_clip(await the_clip(session), path, progress=meddle)
+    )
+    if act in {"cut", "lengthen"}:
+        task.cancel()
+        await asyncio.wait({task})
+        file = PartFile(path, SOURCE, replaces=True)
+        file.open()
+        file.write(0, [DATA], None)
+        file.hash(0, DATA)
+        with part.open("r+b") as other:
+            other.truncate(len(DATA) + (5 if act == "lengthen" else -5))
+        with pytest.raises(DownloadError, match="somebody else"):
+            file.put_in_place()
+        file.close()
+    else:
+        with pytest.raises(DownloadError, match="somebody else"):
+            await task
+    assert not path.exists()
+
+
+async def test_path_that_is_no_file_is_not_replaced(fake, session, path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(DownloadError, match="is no file"):
+        await session.download_clip(await the_clip(session), path)
+    assert fake.media_requests == []
+
+
+async def test_empty_answer_instead_of_the_rest_is_not_the_end(fake, session, path) -> None:
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF), faults.Respond(200, b"")]
+    clip = await the_clip(session, **NOTHING_KNOWN)
+    with pytest.raises(IntegrityError):
+        await session.download_clip(clip, path)
+    assert [*path.parent.iterdir()] == []
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF), faults.Respond(200, b"")]
+    with pytest.raises(DownloadError):
+        async with session.stream_clip(clip) as stream:
+            async for _ in stream:
+                pass
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 412, 416, 500, 501])
+async def test_host_that_refuses_ranges_is_asked_for_the_whole(
+    status: int, fake, session, path
+) -> None:
+    refusal = faults.Respond(status, headers={"Content-Range": f"bytes */{HALF}", "ETag": '"b"'})
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF), refusal]
+    await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
+    assert path.read_bytes() == DATA
+    assert ranges_of(fake) == [None, f"bytes={HALF}-", None]
+
+
+async def test_success_without_a_file_is_an_error(fake, session, path) -> None:
+    fake.media_faults = [faults.Respond(202, b'{"msg": "not yet"}')]
+    with pytest.raises(StatusError) as caught:
+        await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
+    assert caught.value.status == 202
+    assert [*path.parent.iterdir()] == []
+
+
+async def test_part_of_the_video_is_not_gone_on_from_with_the_picture(fake, session, path) -> None:
+    fake.media_faults = [*BREAKS_OFF]
+    with pytest.raises(ServerError):
+        await session.download_clip(await the_clip(session), path)
+    fake.media_faults = []
+    await session.download_thumbnail(await the_clip(session), path)
+    assert path.read_bytes().startswith(b"\xff\xd8\xff")
+    assert ranges_of(fake)[-1] is None
+
+
+async def test_closing_the_session_ends_a_download_that_waits(fake, connect, path) -> None:
+    fake.media_faults = [evolve(faults.TOO_MANY_REQUESTS, headers={"Retry-After": "200"})]
+    session = connect(fake)
+    download = asyncio.create_task(session.download_clip(await the_clip(session), path))
+    await asyncio.sleep(0.1)
+    await session.aclose()
+    with pytest.raises(SessionClosedError):
+        await asyncio.wait_for(download, 5)
+
+
+async def test_folder_that_the_process_moves_to_meanwhile_gets_nothing(
+    fake, session, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    clip = await the_clip(session)
+    await session.download_clip(clip, "clip.mp4", progress=lambda *_: os.chdir(tmp_path / "other"))
+    assert (tmp_path / "clip.mp4").read_bytes() == DATA
+    assert [*(tmp_path / "other").iterdir()] == []

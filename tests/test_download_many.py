@@ -77,13 +77,20 @@ async def test_second_run_fetches_only_what_is_missing(fake, session, tmp_path) 
     summary = await session.download_clips(
         clips, tmp_path, on_end=lambda clip, outcome: ended.update({clip.uuid: outcome})
     )
+    changed, fetched = (
+        line for line in manifest(tmp_path) if line["clipUuid"] == second["clipUuid"]
+    )
     assert (summary.downloaded, summary.skipped) == (2, COUNT - 2)
     assert sum(outcome.requests for outcome in ended.values()) == 2
     assert {uuid: outcome.sha256_hex for uuid, outcome in ended.items()} == {
         clip.uuid: fake.video(str(clip.uuid)).sha256_hex for clip in clips
     }
     assert len(fake.media_requests) == 2
-    assert (tmp_path / second["file"]).read_bytes() == fake.video(second["clipUuid"]).data
+    assert (tmp_path / changed["file"]).read_bytes() == b"cut", "somebody has edited it"
+    assert (tmp_path / fetched["file"]).read_bytes() == fake.video(second["clipUuid"]).data
+    fake.media_requests.clear()
+    await session.download_clips(clips, tmp_path)
+    assert fake.media_requests == []
 
 
 async def test_interrupted_run_goes_on_where_it_was(fake, session, tmp_path) -> None:
@@ -231,3 +238,96 @@ async def test_clip_that_comes_twice_is_fetched_once(fake, session, tmp_path) ->
     summary = await session.download_clips([*clips[:2], *clips[:2]], tmp_path)
     assert (summary.downloaded, summary.skipped) == (2, 2)
     assert len(fake.media_requests) == 2
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x.mp4.part", "x.mp4"),
+        ("x.mp4.part.json", "x.mp4"),
+        ("manifest.jsonl", "Manifest.JSONL"),
+    ],
+)
+async def test_names_that_downloads_use_themselves_are_not_given_to_clips(
+    names: tuple[str, str], fake, session, tmp_path
+) -> None:
+    clips = (await the_clips(session))[:2]
+    by_clip = dict(zip([clip.uuid for clip in clips], names, strict=True))
+    for clip in clips:
+        await session.download_clips([clip], tmp_path, name=lambda clip: by_clip[clip.uuid])
+    lines = manifest(tmp_path)
+    assert len(lines) == 2
+    for line in lines:
+        data = (tmp_path / line["file"]).read_bytes()
+        assert data == fake.video(line["clipUuid"]).data
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"clipUuid": "UUID", "file": "../victim", "byteCount": 1, "sha256Hex": "x"}',
+        '{"clipUuid": "UUID", "file": "/etc/victim", "byteCount": 1, "sha256Hex": "x"}',
+        '{"clipUuid": "UUID", "file": "a\\u0000b", "byteCount": 1, "sha256Hex": "x"}',
+        '{"clipUuid": "UUID", "file": "a", "byteCount": Infinity, "sha256Hex": "x"}',
+        '{"clipUuid": "UUID", "file": "", "byteCount": 1, "sha256Hex": "x"}',
+        '{"clipUuid": ["UUID"], "file": "a", "byteCount": 1, "sha256Hex": "x"}',
+        "[" * 100_000,
+        "5",
+    ],
+    ids=range(8),
+)
+async def test_manifest_that_somebody_else_wrote_leads_nowhere(
+    line: str, fake, session, tmp_path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (tmp_path / "victim").write_bytes(b"precious")
+    clip = (await the_clips(session))[0]
+    (folder / "manifest.jsonl").write_text(line.replace("UUID", str(clip.uuid)) + "\n")
+    summary = await session.download_clips([clip], folder)
+    assert summary.downloaded == 1
+    assert (tmp_path / "victim").read_bytes() == b"precious"
+
+
+async def test_clip_whose_record_has_another_hash_by_now_is_fetched_again(
+    fake, session, tmp_path
+) -> None:
+    clip = (await the_clips(session))[0]
+    await session.download_clips([clip], tmp_path)
+    fake.put_media(str(clip.uuid), b"other bytes")
+    clip = (await the_clips(session))[0]
+    assert (await session.download_clips([clip], tmp_path)).downloaded == 1
+    *_, line = manifest(tmp_path)
+    assert (tmp_path / line["file"]).read_bytes() == b"other bytes"
+
+
+async def test_file_that_appears_meanwhile_is_left_alone(fake, session, tmp_path) -> None:
+    path = tmp_path / "mine.mp4"
+    clip = (await the_clips(session))[0]
+    summary = await session.download_clips(
+        [clip],
+        tmp_path,
+        name=lambda _: path.name,
+        progress=lambda *_: path.write_bytes(b"precious"),
+    )
+    assert path.read_bytes() == b"precious"
+    (failure,) = summary.failures
+    assert "somebody else" in str(failure.error)
+
+
+async def test_pager_can_be_gone_on_with_after_an_error(fake, session, tmp_path) -> None:
+    fake.media_faults = [faults.Respond(401, times=None)]
+    pager = session.saved_clips()
+    with pytest.raises(AuthenticationError):
+        await session.download_clips(pager, tmp_path)
+    assert [clip async for clip in pager]
+
+
+async def test_name_that_ends_an_iteration_does_not_end_the_run_in_silence(
+    fake, session, tmp_path
+) -> None:
+    def name(_: SavedClip) -> str:
+        raise StopAsyncIteration
+
+    with pytest.raises((RuntimeError, StopAsyncIteration)):
+        await session.download_clips(await the_clips(session), tmp_path, name=name)

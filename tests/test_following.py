@@ -190,7 +190,7 @@ def test_no_clip_within_the_grace_is_lost_or_comes_twice(
                 due.add(name)
         listed = [(name, moment) for name, moment in there.items() if moment >= appearing.since]
         came += [name for name, moment in listed if appearing.is_new(name, moment)]
-        appearing.listed_all(now=10**6)
+        appearing.listed_all(begun=10**6)
         if is_stored:
             appearing = Appearing.at(appearing.cursor, grace)
     assert len(came) == len(set(came))
@@ -203,7 +203,53 @@ def test_no_clip_within_the_grace_is_lost_or_comes_twice(
 def test_clip_that_is_dated_into_the_future_does_not_hide_those_of_now() -> None:
     appearing = Appearing(1000, grace=100)
     assert appearing.is_new("odd", 999_999)
-    appearing.listed_all(now=2000)
-    assert appearing.since == 1900
+    assert appearing.is_new("newest", 1990)
+    appearing.listed_all(begun=2000)
+    assert appearing.since == 1890
     assert not appearing.is_new("odd", 999_999)
     assert appearing.is_new("of now", 2001)
+
+
+def test_clip_that_appears_behind_a_listing_that_takes_long_is_not_too_late() -> None:
+    """What came while it went on says nothing of when the walk passed the late clip's time."""
+    appearing = Appearing(0, grace=3000)
+    appearing.is_new("there", 10_000)
+    appearing.is_new("came meanwhile", 60_000)
+    appearing.listed_all(begun=10_500)
+    assert appearing.since == 7000
+
+
+def test_clock_that_is_ahead_does_not_hide_new_clips() -> None:
+    """Also together with a clip that is dated into the future."""
+    appearing = Appearing(0, grace=1000)
+    appearing.is_new("now", 50_000)
+    appearing.is_new("tomorrow", 90_000_000)
+    appearing.listed_all(begun=650_000)
+    assert appearing.since == 49_000
+
+
+def test_clip_whose_time_moves_on_is_not_new_again() -> None:
+    appearing = Appearing(0, grace=100)
+    assert appearing.is_new("moves", 1000)
+    assert not appearing.is_new("moves", 5000)
+    appearing.is_new("other", 4000)
+    appearing.listed_all(begun=10_000)
+    assert not appearing.is_new("moves", 5000)
+
+
+async def test_iterating_again_at_once_after_a_break_goes_on(fake, session) -> None:
+    follower = follow(session, page_size=2)
+    seen = []
+    for _ in range(5):
+        async for clip in follower:
+            seen.append(clip.uuid)
+            break
+    assert len(set(seen)) == 5
+
+
+async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session) -> None:
+    fake.clips[1]["durationSec"] = "long"
+    bad: list[Any] = []
+    follower = follow(session, on_decode_error=lambda raw, _: bad.append(raw["uuid"]))
+    assert len(await rest_of(follower)) == 4
+    assert set(bad) == {fake.clips[1]["uuid"]}

@@ -5,7 +5,13 @@ from attrs import evolve
 from multidict import CIMultiDict
 
 from rhombus_clips import DownloadError, IntegrityError, MediaTimeout
-from rhombus_clips.protocol.media import Fetch, Head, MediaFile, StartOverError
+from rhombus_clips.protocol.media import (
+    Fetch,
+    Head,
+    MediaFile,
+    StartOverError,
+    redirect_target,
+)
 
 FILE = MediaFile(path="/x.mp4", clip_uuid="x", byte_count=100, sha256_hex="f" * 64)
 UNKNOWN = MediaFile(path="/x.mp4", clip_uuid="x")
@@ -74,7 +80,7 @@ def test_whole_answer_to_a_range_begins_anew_with_its_own_entity_tag() -> None:
     assert (fetch.offset, fetch.etag, fetch.total) == (0, '"b"', 100)
 
 
-@pytest.mark.parametrize("etag", ['W/"a"', "a", ""])
+@pytest.mark.parametrize("etag", ['W/"a"', "a", "", '"a\r\nb"', '"'])
 def test_weak_entity_tag_is_none(etag: str) -> None:
     assert head(200, ETag=etag).etag is None
 
@@ -113,6 +119,56 @@ def test_announced_length_that_is_not_the_clip_s_ends_it_at_once() -> None:
 )
 def test_answer_that_left_something_out_is_known(fetch: Fetch, is_cut_off: bool) -> None:
     assert fetch.is_cut_off is is_cut_off
+
+
+def test_answer_416_of_another_object_is_no_end() -> None:
+    fetch = Fetch(UNKNOWN, 40, '"a"', total=80)
+    assert not fetch.is_behind_end(head(416, Content_Range="bytes */40"))
+    fetch = Fetch(UNKNOWN, 40, '"a"')
+    assert not fetch.is_behind_end(head(416, Content_Range="bytes */40", ETag='"b"'))
+
+
+def test_nothing_at_all_is_not_the_whole_of_something() -> None:
+    fetch = Fetch(UNKNOWN, 40, '"a"')
+    fetch.take(head(200, Content_Length="0", ETag='"b"'))
+    with pytest.raises(IntegrityError):
+        fetch.check_whole(40, "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "marks"),
+    [
+        ({"Content_Length": "5"}, True),
+        ({"Transfer_Encoding": "chunked"}, True),
+        ({"Transfer_Encoding": "gzip, Chunked"}, True),
+        ({"Transfer_Encoding": "identity"}, False),
+        ({}, False),
+    ],
+)
+def test_end_is_marked_by_a_length_or_by_chunks(headers: dict[str, str], *, marks: bool) -> None:
+    assert head(200, **headers).marks_its_end is marks
+
+
+@pytest.mark.parametrize(
+    ("url", "location", "is_followed"),
+    [
+        ("https://media.example/x", "https://storage.example/y", True),
+        ("https://media.example/x", "/y", True),
+        ("https://media.example/x", "http://127.0.0.1/y", False),
+        ("https://media.example/x", "http://localhost:8080/y", False),
+        ("http://127.0.0.1:1/x", "http://127.0.0.1:2/y", True),
+        ("http://127.0.0.1:1/x", "http://192.168.0.1/y", False),
+    ],
+)
+def test_redirect_leads_to_https_or_from_the_loopback_to_itself(
+    url: str, location: str, *, is_followed: bool
+) -> None:
+    answer = head(302, Location=location)
+    if is_followed:
+        assert redirect_target(url, answer)
+    else:
+        with pytest.raises(DownloadError):
+            redirect_target(url, answer)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Watching renders: each change, to the end, through absences and outages, and no further."""
 
 import asyncio
+import pickle
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
@@ -12,6 +13,7 @@ from attrs import evolve
 
 from rhombus_clips import (
     AuthenticationError,
+    BadRequestError,
     ClipFailedError,
     ClipNotFoundError,
     ClipSession,
@@ -128,13 +130,21 @@ async def test_outage_is_survived_for_as_long_as_asked_and_no_longer(fake, conne
 
 @pytest.mark.parametrize(
     ("fault", "kind"),
-    [(faults.Respond(401), AuthenticationError), (faults.HTML_INSTEAD, DecodeError)],
+    [(faults.Respond(401), AuthenticationError), (faults.Respond(400), BadRequestError)],
 )
 async def test_what_no_waiting_mends_is_raised_at_once(fault, kind, fake, session) -> None:
     fake.faults = [fault]
     with pytest.raises(kind):
         await statuses(session.watch_clip("a", polling=QUICK))
     assert len(fake.requests) == 1
+
+
+async def test_one_odd_answer_does_not_end_the_watch(fake, session) -> None:
+    fake.faults = [faults.HTML_INSTEAD, *answers(status("RENDERING"), status("COMPLETE"))]
+    assert await statuses(session.watch_clip("a", polling=QUICK)) == ["RENDERING", "COMPLETE"]
+    fake.faults = [evolve(faults.HTML_INSTEAD, times=None)]
+    with pytest.raises(DecodeError):
+        await statuses(session.watch_clip("a", polling=evolve(QUICK, outage=0.05)))
 
 
 async def test_leaving_early_sends_no_more(fake, session) -> None:
@@ -306,6 +316,25 @@ async def test_time_that_runs_out_names_the_clip_that_goes_on(fake, session) -> 
         await session.make_clip([CAMERA], LONG_AGO, 5, deadline=0.1, polling=QUICK)
     (render,) = await session.get_spliced_clips_in_progress()
     assert render.clip_uuid in str(caught.value)
+
+
+async def test_error_behind_the_splice_has_the_clips_that_go_on(fake, session) -> None:
+    fake.faults = [evolve(faults.ACCESS_DENIED, path=GET, times=None)]
+    with pytest.raises(RhombusError) as caught:
+        await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)
+    (render,) = await session.get_spliced_clips_in_progress()
+    assert caught.value.clip_uuids == (render.clip_uuid,)
+    assert str(render.clip_uuid) in str(caught.value)
+    assert pickle.loads(pickle.dumps(caught.value)).clip_uuids == (render.clip_uuid,)
+
+
+@pytest.mark.parametrize("settings", [{"polling": None}, {"on_change": 5}, {"deadline": 10**400}])
+async def test_settings_that_cannot_be_are_refused_before_the_splice(
+    settings: dict[str, Any], fake, session
+) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        await session.make_clip([CAMERA], LONG_AGO, 5, **settings)
+    assert fake.requests == []
 
 
 async def test_answer_without_a_uuid_says_that_something_may_be_on_its_way(fake, session) -> None:

@@ -1,6 +1,7 @@
 """One file, from the media host to a path: whole and verified, or not there."""
 
 import asyncio
+import hashlib
 import math
 from collections.abc import Callable
 from contextlib import aclosing
@@ -12,13 +13,13 @@ from attrs import define, frozen
 from rhombus_clips.concurrency import in_thread, settled
 from rhombus_clips.errors import IntegrityError
 from rhombus_clips.media.fetching import Fetching, Piece
-from rhombus_clips.media.part_file import PartFile, sha256_of
+from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.protocol.media import MediaFile
 
 Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""
 
-_HASHED_AT_ONCE = 64 * 1024 * 1024
+_HASHED_AT_ONCE = 16 * 1024 * 1024
 _MOST_WAITING = 2 * 1024 * 1024
 _LONGEST_WAIT = 0.1
 
@@ -45,6 +46,8 @@ class Download:
     fetching: Fetching
     path: Path
     progress: Progress | None
+    replaces: bool = True
+    """Whether another file at the path is replaced, or left alone, which is an error."""
 
     async def run(self) -> Downloaded:
         """Fetch what is missing, verify the whole, put it in its place.
@@ -57,7 +60,7 @@ class Download:
         if there is not None:
             return there
         file = self.fetching.fetch.file
-        part = PartFile(self.path, file.clip_uuid)
+        part = PartFile(self.path, file.path, replaces=self.replaces)
         try:
             await in_thread(part.open)
             await self._recall(part)
@@ -77,24 +80,27 @@ class Download:
         file = self.fetching.fetch.file
         if file.sha256_hex is None or not await in_thread(_is_file, self.path, file):
             return None
-        sha256_hex = await in_thread(sha256_of, self.path)
-        if sha256_hex != file.sha256_hex:
+        running, size = hashlib.sha256(), 0
+        with await in_thread(self.path.open, "rb") as there:
+            # Slice by slice: who cancels does not wait for the hash of a large file.
+            while data := await in_thread(there.read, _HASHED_AT_ONCE):
+                await in_thread(running.update, data)
+                size += len(data)
+        digest = running.hexdigest()
+        if digest != file.sha256_hex:
             return None
-        size = self.path.stat().st_size  # it has just been read
-        return Downloaded(path=self.path, byte_count=size, sha256_hex=sha256_hex, requests=0)
+        return Downloaded(path=self.path, byte_count=size, sha256_hex=digest, requests=0)
 
     async def _recall(self, part: PartFile) -> None:
         """Take up what an earlier download left, if the whole can be trusted afterwards."""
         fetch = self.fetching.fetch
         left = await in_thread(part.recall)
-        fetch.offset, fetch.etag = left, part.etag
         too_long = fetch.file.byte_count is not None and left > fetch.file.byte_count
-        if left and (too_long or not fetch.can_resume):
+        fetch.offset, fetch.etag = left, part.etag
+        if too_long or not fetch.can_resume:
             fetch.start_over()
-            await in_thread(part.start_over)
-            return
-        fetch.was_resumed = left > 0
-        while await in_thread(part.hash_more, _HASHED_AT_ONCE):
+        fetch.was_resumed = fetch.offset > 0
+        while fetch.offset and await in_thread(part.hash_more, _HASHED_AT_ONCE):
             pass
 
     async def _complete(self, part: PartFile) -> None:
@@ -110,7 +116,7 @@ class Download:
                     part.discard()
                     raise self.fetching.explained(error) from None
                 self.fetching.fetch.start_over(trusts_ranges=False)
-                await in_thread(part.start_over)
+                part.hash(0, b"")
             else:
                 return
 

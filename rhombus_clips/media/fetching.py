@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from time import monotonic
 
-import anyio
 from attrs import define, frozen
 
 from rhombus_clips.errors import (
@@ -54,6 +53,7 @@ class Fetching:
     requests: int = 0
     _failures: int = 0
     _furthest: int = 0
+    _current: MediaAnswer | None = None
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """The rest of the file, piece by piece.
@@ -71,17 +71,20 @@ class Fetching:
                 wait = 0.0
             except RhombusError as error:
                 wait = self._wait_after(error)
-            await anyio.sleep(wait)
+            await self.host.sleep(wait)
 
     async def _pieces_of_one_answer(self) -> AsyncGenerator[Piece, None]:
         fetch = self.fetch
-        answer = await self._answer()
+        answer = self._current = await self._answer()
         try:
             if answer.head.status == 416 and fetch.offset:
                 if fetch.is_behind_end(answer.head):
                     return
                 raise StartOverError
-            if not 200 <= answer.head.status < 300:
+            if fetch.refuses_range(answer.head):
+                fetch.start_over(trusts_ranges=False)
+                raise StartOverError
+            if answer.head.status not in {200, 206}:
                 raise await answer.error()
             fetch.take(answer.head)
             pace = _Pace(self.host.timeout.stall, self.host.timeout.floor)
@@ -132,6 +135,11 @@ class Fetching:
         if isinstance(error, RateLimitedError):
             wait = max(wait, error.retry_after or 0.0)
         return wait
+
+    def close(self) -> None:
+        """Let go of the answer that is being read; who reads it is woken up."""
+        if self._current is not None:
+            self._current.close()
 
     def explained(self, error: RhombusError) -> RhombusError:
         """*error* with what it is about, and without the key, should the host have quoted it."""

@@ -68,15 +68,27 @@ class MediaHost:
             ceil_threshold=math.inf,
         )
         self._answers: set[aiohttp.ClientResponse] = set()
-        self.is_closed = False
+        self._closed = asyncio.Event()
 
     async def aclose(self) -> None:
         """Close an owned client session; leave a borrowed one as it is."""
-        self.is_closed = True
+        self._closed.set()
         http, self._http = self._http, None
         if self._owns_http and http is not None:
             end_reading(self._answers)
             await http.close()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `aclose` was called."""
+        return self._closed.is_set()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
+        with anyio.move_on_after(seconds):
+            await self._closed.wait()
+        if self.is_closed:
+            raise SessionClosedError("the session was closed while a download waited")
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session does not pickle: it holds connections and the API key")

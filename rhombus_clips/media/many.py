@@ -1,6 +1,7 @@
 """Many clips into one folder: bounded, restartable, one line of a manifest for each file."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from contextlib import aclosing
 from pathlib import Path
 
 from attrs import define, field, frozen
@@ -83,7 +84,8 @@ class Downloads:
             if self.on_end is not None:
                 self.on_end(clip, outcome)
 
-        await side_by_side(bring, _iterated(clips), at_once=at_once)
+        async with aclosing(_iterated(clips)) as items:
+            await side_by_side(bring, items, at_once=at_once)
         return self.summary
 
     async def _brought(self, clip: SavedClip, manifest: Manifest) -> Downloaded | RhombusError:
@@ -103,7 +105,7 @@ class Downloads:
     async def _file(self, clip: SavedClip, manifest: Manifest) -> Downloaded:
         if clip.uuid is None:
             raise DownloadError("a clip without a uuid has no file")
-        there = await in_thread(manifest.file_of, clip.uuid)
+        there = await in_thread(manifest.file_of, clip)
         if there is not None:
             return there
         path = manifest.claim(clip.uuid, safe_file_name(self.name(clip)))
@@ -120,10 +122,15 @@ class Downloads:
 
 async def _iterated(
     clips: Iterable[SavedClip] | AsyncIterable[SavedClip],
-) -> AsyncIterator[SavedClip]:
+) -> AsyncGenerator[SavedClip, None]:
     if isinstance(clips, AsyncIterable):
-        async for clip in clips:
-            yield clip
+        iterator = aiter(clips)
+        try:
+            async for clip in iterator:
+                yield clip
+        finally:
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
     else:
         for clip in clips:
             yield clip

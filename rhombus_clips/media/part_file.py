@@ -16,23 +16,26 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from rhombus_clips.errors import DownloadError
+from rhombus_clips.protocol.media import strong_etag
 
 try:
     import fcntl
 except ImportError:  # On Windows an open file cannot be renamed over, which protects as well.
     fcntl = None  # type: ignore[assignment, unused-ignore]
 
+PART, NOTE = ".part", ".part.json"
 _CHUNK = 1024 * 1024
 
 
 class PartFile:
     """The part of *path*; at *path* itself a file is whole or absent."""
 
-    def __init__(self, path: Path, clip_uuid: str) -> None:
-        self.path = path
-        self.part = path.with_name(f"{path.name}.part")
-        self._note = path.with_name(f"{path.name}.part.json")
-        self._clip_uuid = clip_uuid
+    def __init__(self, path: Path, source: str, *, replaces: bool) -> None:
+        self.path = path.absolute()
+        self.part = self.path.with_name(f"{path.name}{PART}")
+        self._note = self.path.with_name(f"{path.name}{NOTE}")
+        self._source = source
+        self._replaces = replaces
         self._file: IO[bytes] = io.BytesIO()
         self._hash = hashlib.sha256()
         self.size = 0
@@ -41,10 +44,13 @@ class PartFile:
     def open(self) -> None:
         """Open the part, for this download alone.
 
-        Raises `DownloadError` when another has it open, and `OSError` where nothing can be written.
+        Raises `DownloadError` when another has it open, or it is not a download's, and `OSError`
+        where nothing can be written.
         """
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a file cannot be put in its place", self.path)
+        if self.path.exists() and not self.path.is_file():
+            raise DownloadError(f"{self.path} is no file, and is not replaced by one")
         while True:
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
             flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
@@ -53,6 +59,7 @@ class PartFile:
                 _lock(file, self.part)
                 # Between opening and locking it another download may have put it in its place.
                 if _is_at(file, self.part):
+                    self._refuse_foreign(file)
                     self._file = file
                     return
             except BaseException:
@@ -60,21 +67,24 @@ class PartFile:
                 raise
             file.close()
 
+    def _refuse_foreign(self, file: IO[bytes]) -> None:
+        """Other programs use the ending too, and what they have there is not ours to empty."""
+        there = os.fstat(file.fileno())
+        if there.st_nlink != 1 or (there.st_size and not self._note.exists()):
+            raise DownloadError(f"{self.part} is not a download of ours: move it away")
+
     # --- what is there already ---------------------------------------------------------------
 
     def recall(self) -> int:
-        """How many bytes an earlier download left, none if they are another clip's.
+        """How many bytes an earlier download left, none if they are of another file.
 
         `etag` is their entity tag then. They are still to be hashed, by `hash_more`.
         """
         note = self._read_note()
-        size = os.fstat(self._file.fileno()).st_size
-        if note is None or note.get("clipUuid") != self._clip_uuid:
-            self.start_over()
+        if note is None or note.get("source") != self._source:
             return 0
-        etag = note.get("etag")
-        self.etag = etag if isinstance(etag, str) else None
-        return size
+        self.etag = strong_etag(note.get("etag"))
+        return os.fstat(self._file.fileno()).st_size
 
     def hash_more(self, most: int) -> bool:
         """Hash up to *most* of the bytes that are there; whether there are more."""
@@ -87,11 +97,6 @@ class PartFile:
 
     # --- writing -----------------------------------------------------------------------------
 
-    def start_over(self) -> None:
-        """Forget what is there."""
-        self._begin(None)
-        self.hash(0, b"")
-
     def _begin(self, etag: str | None) -> None:
         """Empty the part, for bytes that have that entity tag."""
         # In this order, so that never, wherever the process ends, bytes lie there under the
@@ -100,9 +105,7 @@ class PartFile:
         self._file.seek(0)
         self._file.truncate()
         self.etag = etag
-        self._note.write_text(
-            json.dumps({"clipUuid": self._clip_uuid, "etag": etag}), encoding="utf-8"
-        )
+        self._note.write_text(json.dumps({"source": self._source, "etag": etag}), encoding="utf-8")
 
     def write(self, start: int, parts: Sequence[bytes], etag: str | None) -> None:
         """Write *parts* behind what is there; at the start of the file, in place of it."""
@@ -132,11 +135,20 @@ class PartFile:
     # --- the end -----------------------------------------------------------------------------
 
     def put_in_place(self) -> None:
-        """Make the part what lies at the path, so that a loss of power does not undo it."""
+        """Make the part what lies at the path, so that a loss of power does not undo it.
+
+        Raises `DownloadError` when somebody else has changed the part, or made a file at the path
+        that is not to be replaced.
+        """
         os.fsync(self._file.fileno())
+        if not self._is_ours() or os.fstat(self._file.fileno()).st_size != self.size:
+            raise DownloadError(f"{self.part} was changed by somebody else")
         if fcntl is None:
             self._file.close()
-        os.replace(self.part, self.path)  # noqa: PTH105  # says what happens to what is there
+        if self._replaces:
+            os.replace(self.part, self.path)  # noqa: PTH105  # says what happens to what is there
+        else:
+            self._put_beside_others()
         self._note.unlink(missing_ok=True)
         if hasattr(os, "O_DIRECTORY"):
             folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -146,30 +158,49 @@ class PartFile:
                 os.close(folder)
         self._file.close()
 
+    def _put_beside_others(self) -> None:
+        """Put the part at a path where nothing is, and nothing is replaced."""
+        has_links = True
+        try:
+            os.link(self.part, self.path)  # the order of the other spelling misleads
+        except FileExistsError:
+            pass
+        except OSError:
+            has_links = False
+        else:
+            self.part.unlink()
+            return
+        if has_links or self.path.exists():
+            raise DownloadError(f"{self.path} was made by somebody else meanwhile")
+        self.part.rename(self.path)
+
     def close(self) -> None:
         """Leave the part for another time; nothing, if there is nothing in it."""
-        if isinstance(self._file, io.FileIO) and not self._file.closed:
+        if not isinstance(self._file, io.FileIO) or self._file.closed:
+            return
+        try:
             if os.fstat(self._file.fileno()).st_size == 0:
                 self.discard()
+        finally:
             self._file.close()
 
     def discard(self) -> None:
         """Take the part away."""
-        self._note.unlink(missing_ok=True)
-        self.part.unlink(missing_ok=True)
-        self._file.close()
+        try:
+            if self._is_ours():
+                self._note.unlink(missing_ok=True)
+                self.part.unlink(missing_ok=True)
+        finally:
+            self._file.close()
+
+    def _is_ours(self) -> bool:
+        return _is_at(self._file, self.part)
 
     def _read_note(self) -> dict[str, Any] | None:
         with contextlib.suppress(OSError, ValueError):
             note: object = json.loads(self._note.read_text(encoding="utf-8"))
             return cast("dict[str, Any]", note) if isinstance(note, dict) else None
         return None
-
-
-def sha256_of(path: Path) -> str:
-    """The hash of the file at *path*."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _lock(file: IO[bytes], name: Path) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.media.fetching import Fetching, Piece
@@ -29,8 +29,11 @@ class ClipStream:
 
     async def aclose(self) -> None:
         """Let go of the connection."""
-        await self._chunks.aclose()
-        await self._pieces.aclose()
+        self._fetching.close()
+        for generator in (self._chunks, self._pieces):
+            # Another task may still be reading; it was woken up just now, and ends by itself.
+            with suppress(RuntimeError):
+                await generator.aclose()
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         return self._chunks

@@ -49,4 +49,6 @@ def to_epoch_ms(moment: datetime | int, name: str = "time") -> int:
             f"{name} must be an aware datetime or epoch milliseconds as an int,"
             f" not {type(moment).__name__}"
         )
+    if not -(2**63) <= moment < 2**63:
+        raise ValueError(f"{name} is beyond what the service's 64 bits hold")
     return moment

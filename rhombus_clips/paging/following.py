@@ -11,6 +11,7 @@ import anyio
 from rhombus_clips import codec
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
+from rhombus_clips.paging.claim import Claim
 from rhombus_clips.paging.saved_clips import SavedClipPager
 from rhombus_clips.protocol.appearing import Appearing
 from rhombus_clips.protocol.clock import ClipTime
@@ -34,7 +35,7 @@ class SavedClipFollower:
         self._appearing = appearing
         self._by: ClipTime = by
         self._interval = interval
-        self._is_followed = False
+        self._claim = Claim("follower")
 
     @property
     def cursor(self) -> str:
@@ -46,23 +47,18 @@ class SavedClipFollower:
         return self._appearing.cursor
 
     def __aiter__(self) -> AsyncGenerator[SavedClip, None]:
-        return self._clips()
+        return self._claim.of(self._clips())
 
     async def _clips(self) -> AsyncGenerator[SavedClip, None]:
-        if self._is_followed:
-            raise RuntimeError("this follower is being iterated already; make a second one")
-        self._is_followed = True
-        try:
-            while True:
-                async with aclosing(self._new_clips()) as clips:
-                    async for clip in clips:
-                        yield clip
-                await anyio.sleep(self._interval)
-        finally:
-            self._is_followed = False
+        while True:
+            async with aclosing(self._new_clips()) as clips:
+                async for clip in clips:
+                    yield clip
+            await anyio.sleep(self._interval)
 
     async def _new_clips(self) -> AsyncGenerator[SavedClip, Any]:
         """What one listing has that was not handed out."""
+        begun = time.time_ns() // 1_000_000
         listing = self._list_since(self._appearing.since)
         try:
             async with aclosing(aiter(listing)) as clips:
@@ -72,7 +68,7 @@ class SavedClipFollower:
         except RhombusError as error:
             error.cursor = self.cursor
             raise
-        self._appearing.listed_all(time.time_ns() // 1_000_000)
+        self._appearing.listed_all(begun)
 
 
 def _name(clip: SavedClip) -> str:

@@ -7,20 +7,19 @@ held.
 """
 
 import asyncio
-import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, asynccontextmanager
 from itertools import islice
-from types import AsyncGeneratorType
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from attrs import define
 
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import Answer
+from rhombus_clips.paging.claim import Claim
 from rhombus_clips.paging.prefetch import Prefetch
 from rhombus_clips.protocol.arguments import whole_number
 
@@ -70,7 +69,7 @@ class Pager(ABC, Generic[ItemT, PageT, CursorT]):
         self._last_page: PageT | None = None
         self._is_exhausted = False
         self._fetching = asyncio.Lock()
-        self._iteration: weakref.ref[AsyncGeneratorType[Any, None]] | None = None
+        self._claim = Claim("pager")
         self.stats = PagerStats()
 
     @property
@@ -219,12 +218,4 @@ class Pager(ABC, Generic[ItemT, PageT, CursorT]):
         return sum(not batch.is_begun for batch in self._batches)
 
     def _claimed(self, iteration: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-        current = None if self._iteration is None else self._iteration()
-        if current is not None and current.ag_frame is not None:
-            raise RuntimeError(
-                "this pager is being iterated already; close that iteration first, or make a"
-                " second pager"
-            )
-        # Weak: a loop left by break drops its generator, and with it the claim.
-        self._iteration = weakref.ref(cast("AsyncGeneratorType[Any, None]", iteration))
-        return iteration
+        return self._claim.of(iteration)

@@ -26,7 +26,7 @@ class Appearing:
             are_right = type(since) is int and all(
                 type(uuid) is str and type(time) is int for uuid, time in seen.items()
             )
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             are_right = False
             since = seen = None
         if not are_right:
@@ -40,16 +40,18 @@ class Appearing:
 
     def is_new(self, name: str, time: int) -> bool:
         """Whether the clip of that name was not handed out yet; from now on it counts as such."""
-        if name in self._seen:
-            return False
-        self._seen[name] = time
-        return True
+        is_new = name not in self._seen
+        # A time that moves on must not make it new again once its old one is over.
+        self._seen[name] = max(time, self._seen.get(name, time))
+        return is_new
 
-    def listed_all(self, now: int) -> None:
-        """Note that everything since `since` was listed by *now*: what is before the grace is over.
+    def listed_all(self, begun: int) -> None:
+        """Note that everything since `since` was listed: what is before the grace is over.
 
-        A clip that is dated into the future does not take the time from now on with it.
+        *begun* is when the listing began: what appeared behind a walk that took long may still
+        come, and a clip that is dated into the future does not take the time until then with it.
         """
-        newest = max(self._seen.values(), default=self.since)
-        self.since = max(self.since, min(newest, now) - self.grace)
+        times = [time for time in self._seen.values() if time <= begun]
+        newest = max(times, default=self.since)
+        self.since = max(self.since, newest - self.grace)
         self._seen = {name: time for name, time in self._seen.items() if time >= self.since}

@@ -1,6 +1,5 @@
 """Arguments are checked before anything is sent."""
 
-import math
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final
@@ -17,6 +16,10 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 """The default of what an update leaves as it is; None clears it."""
+
+
+# Clocks and calendars count no further, and infinite is no time to wait.
+_MOST_SECONDS = 1e15
 
 
 def whole_number(value: object, name: str, *, least: int, most: int | None = None) -> int:
@@ -39,9 +42,9 @@ def seconds_of(value: object, name: str, *, may_be_zero: bool = False) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    if not 0 <= value < math.inf or (value == 0 and not may_be_zero):
+    if not 0 <= value < _MOST_SECONDS or (value == 0 and not may_be_zero):
         least = "0 or more" if may_be_zero else "above 0"
-        raise ValueError(f"{name} must be {least} and finite, not {value!r}")
+        raise ValueError(f"{name} must be {least} and below 1e15, not {value!r}")
     return value
 
 
@@ -50,6 +53,12 @@ def identifier(value: object, name: str) -> str:
     if not isinstance(value, str) or not value or value != value.strip():
         raise ValueError(f"{name} must be a non-empty string without blanks, not {value!r}")
     return value
+
+
+def text(value: object, name: str) -> None:
+    """Raise `TypeError` unless *value* is a string, None or `UNSET`."""
+    if not isinstance(value, str | Unset | None):
+        raise TypeError(f"{name} must be a string, not {value!r}")
 
 
 def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:

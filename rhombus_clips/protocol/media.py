@@ -17,9 +17,12 @@ from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
 from rhombus_clips.protocol.arguments import seconds_of
 from rhombus_clips.protocol.auth import is_confidential
 
-_UUID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
+_STRONG_ETAG = re.compile(r'"[!#-~\x80-\xff]*"')
+# What a host says of the caller or of the moment, whatever part is asked for.
+_NOT_OF_RANGES = frozenset({401, 429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -111,20 +114,24 @@ class Head:
     @property
     def etag(self) -> str | None:
         """The entity tag, if it is a strong one: a weak one may stand for other bytes."""
-        etag = self.headers.get("ETag", "")
-        return etag if etag.startswith('"') else None
+        return strong_etag(self.headers.get("ETag"))
 
     @property
     def length(self) -> int | None:
         """How many bytes of the file follow, as far as the answer says."""
         length = self.headers.get("Content-Length", "")
-        is_encoded = self.headers.get("Content-Encoding", "identity") != "identity"
-        return int(length) if length.isdecimal() and not is_encoded else None
+        return int(length) if length.isdecimal() and not self.is_encoded else None
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the body is compressed, though that was not asked for."""
+        return self.headers.get("Content-Encoding", "identity").lower() != "identity"
 
     @property
     def marks_its_end(self) -> bool:
         """Whether a body that was cut off can be told from a whole one."""
-        return "Content-Length" in self.headers or "Transfer-Encoding" in self.headers
+        codings = self.headers.get("Transfer-Encoding", "").lower().split(",")
+        return "Content-Length" in self.headers or codings[-1].strip() == "chunked"
 
     @property
     def content_range(self) -> tuple[int | None, int | None]:
@@ -134,6 +141,11 @@ class Head:
             return None, None
         first, _, whole = match.groups()
         return _number(first), _number(whole)
+
+
+def strong_etag(value: object) -> str | None:
+    """*value*, if it is a strong entity tag, which stands for the very same bytes."""
+    return value if isinstance(value, str) and _STRONG_ETAG.fullmatch(value) else None
 
 
 class StartOverError(Exception):
@@ -201,7 +213,8 @@ class Fetch:
         elif head.status == 206:
             raise DownloadError("the media host answered with a part that nobody asked for")
         else:
-            self.start_over()
+            # Ranges of what is compressed on the way would be of other bytes than are there.
+            self.start_over(trusts_ranges=not head.is_encoded)
             self.total = head.length
         self.etag = head.etag if self.etag is None else self.etag
         self.marks_its_end = head.marks_its_end
@@ -226,13 +239,21 @@ class Fetch:
         return whole is not None and self.offset < whole
 
     def is_behind_end(self, head: Head) -> bool:
-        """Whether a 416 says that nothing is missing; if not, the file has become shorter."""
+        """Whether a 416 says that nothing is missing; if not, the file is another by now."""
         _, whole = head.content_range
-        if whole is not None and whole == self.offset:
+        is_same = self.total in {None, whole} and not (
+            head.etag is not None and self.etag is not None and head.etag != self.etag
+        )
+        if whole is not None and whole == self.offset and is_same:
             self.total, self.marks_its_end = whole, True
             return True
         self.start_over(trusts_ranges=False)
         return False
+
+    def refuses_range(self, head: Head) -> bool:
+        """Whether the answer may be an error because a part was asked for, and no whole."""
+        is_refusal = head.status >= 400 and head.status not in _NOT_OF_RANGES
+        return is_refusal and "Range" in self.headers()
 
     def check_whole(self, byte_count: int, sha256_hex: str) -> None:
         """Make sure that *byte_count* bytes with that hash are the file of the record.
@@ -241,8 +262,9 @@ class Fetch:
         """
         file = self.file
         self.check_length()
-        if byte_count != (self.total or file.byte_count or byte_count):
-            raise IntegrityError(f"{byte_count} bytes came of {self.total or file.byte_count}")
+        whole = file.byte_count if self.total is None else self.total
+        if byte_count != self.offset or whole not in {None, byte_count}:
+            raise IntegrityError(f"{byte_count} bytes came of {whole}")
         if file.sha256_hex is not None and sha256_hex != file.sha256_hex:
             raise IntegrityError(f"the SHA-256 of what came is {sha256_hex}, not {file.sha256_hex}")
         is_described = file.byte_count is not None or file.sha256_hex is not None
@@ -256,7 +278,8 @@ class Fetch:
 def redirect_target(url: str, head: Head) -> str | None:
     """Where the answer from *url* leads; None when it leads nowhere else.
 
-    Raises `DownloadError` for a target that is neither ``https`` nor on the loopback.
+    Raises `DownloadError` for a target that is not ``https``; one on the loopback is followed from
+    there only.
     """
     location = head.headers.get("Location")
     if head.status not in _REDIRECTS or location is None:
@@ -265,7 +288,8 @@ def redirect_target(url: str, head: Head) -> str | None:
     try:
         target = urljoin(url, location)
         parts = urlsplit(target)
-        is_followed = is_confidential(parts) and bool(parts.hostname)
+        is_followed = parts.scheme == "https" or not url.startswith("https:")
+        is_followed = is_followed and is_confidential(parts) and bool(parts.hostname)
     except ValueError:
         is_followed = False
     if not is_followed:

@@ -4,6 +4,7 @@ from attrs import Attribute, define, evolve, field, frozen
 
 from rhombus_clips.errors import (
     ApiError,
+    DecodeError,
     NotFoundError,
     RateLimitedError,
     RhombusError,
@@ -79,7 +80,7 @@ class Watched:
                 self._out_of_reach_since = None
                 since = self._absent_since = _earlier(self._absent_since, now)
                 patience = self.polling.appears_within
-            case TransportError() | ServerError() | RateLimitedError():
+            case TransportError() | ServerError() | RateLimitedError() | DecodeError():
                 since = self._out_of_reach_since = _earlier(self._out_of_reach_since, now)
                 patience = self.polling.outage
             case _:

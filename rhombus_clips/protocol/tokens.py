@@ -6,6 +6,9 @@ from rhombus_clips.errors import CursorCycleError, CursorStalledError
 
 _MOST_PAGES_WITH_NOTHING_NEW = 100
 
+_MOST_REMEMBERED = 10_000
+"""How many items are told from those that follow, so that memory does not grow with a listing."""
+
 
 class TokenWalk:
     """A walk from page to page, by the token that each page gives for the next.
@@ -21,7 +24,7 @@ class TokenWalk:
         self.is_at_end = False
         # Hashes and no tokens, so that a long listing costs some bytes for each of its pages.
         self._asked_with: set[int] = set()
-        self._last_page: frozenset[str | None] = frozenset()
+        self._seen: dict[str, None] = {}
         self._pages_with_nothing_new = 0
 
     def check(self) -> None:
@@ -44,18 +47,19 @@ class TokenWalk:
     def take(self, uuids: Sequence[str | None], token: str | None) -> list[int]:
         """Note the page that came for `token`, and the token that it gives for the next.
 
-        Returns which of its items are new, by index. One that the page before had too was shifted
-        onto this one while the listing grew; one without a uuid cannot be told and is new.
+        Returns which of its items are new, by index. One that came before was shifted onto this
+        page while the listing grew, unless that is 10,000 items ago; one without a uuid cannot be
+        told and is new.
         """
         self._asked_with.add(hash(self.token))
         fresh: list[int] = []
-        on_page: set[str | None] = set()
         for index, uuid in enumerate(uuids):
-            if uuid is None or (uuid not in self._last_page and uuid not in on_page):
+            if uuid is None or uuid not in self._seen:
                 fresh.append(index)
-            on_page.add(uuid)
-        if uuids:
-            self._last_page = frozenset(on_page)
+            if uuid is not None:
+                self._seen[uuid] = None
+        while len(self._seen) > _MOST_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
         self._pages_with_nothing_new = 0 if fresh else self._pages_with_nothing_new + 1
         self.token = token or None
         self.is_at_end = self.token is None

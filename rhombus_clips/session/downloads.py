@@ -135,13 +135,17 @@ class ClipFiles(Splices):
         async def download(clip: SavedClip, path: Path, progress: Progress | None) -> Downloaded:
             if deadline is not None and clip.uuid is not None and not clip.is_complete:
                 clip = await self.wait_for_clip(clip.uuid, deadline=deadline)
-            return await self._download(clip_file(clip, verify=verify), path, progress)
+            replaces = clip.uuid is not None and clip.uuid in path.name
+            file = clip_file(clip, verify=verify)
+            return await self._download(file, path, progress, replaces=replaces)
 
         downloads = Downloads(download, Path(folder), name, progress, on_end)
         return await downloads.run(clips, at_once=concurrency)
 
-    async def _download(self, file: MediaFile, path: Path, progress: Progress | None) -> Downloaded:
-        return await Download(self._fetching(file), path, progress).run()
+    async def _download(
+        self, file: MediaFile, path: Path, progress: Progress | None, *, replaces: bool = True
+    ) -> Downloaded:
+        return await Download(self._fetching(file), path, progress, replaces).run()
 
     def _fetching(self, file: MediaFile) -> Fetching:
         return Fetching(self._media, Fetch(file), self._retry, self._secret)

@@ -130,6 +130,7 @@ class ClipListings(Resource):
         grace: timedelta = timedelta(minutes=5),
         interval: float = 30.0,
         page_size: int = 100,
+        on_decode_error: OnDecodeError | None = None,
     ) -> SavedClipFollower:
         """New saved clips as they appear, each once, without an end.
 
@@ -146,6 +147,7 @@ class ClipListings(Resource):
         :param grace: How much later than others of its time a clip may appear; 5 minutes.
         :param interval: How long to wait between two listings, in seconds; 30 by default.
         :param page_size: How many clips to ask for at once, 1 to 10,000.
+        :param on_decode_error: As for `saved_clips`; such a clip comes again with each listing.
         :raises ValueError: for naive datetimes, numbers out of range, and what is no cursor.
         :raises RhombusError: from the iteration, with `cursor`, when a listing fails for longer
             than the retries of its calls; iterating again goes on.
@@ -163,7 +165,9 @@ class ClipListings(Resource):
             appearing = Appearing.at(cursor, grace_ms)
 
         def list_since(moment: int) -> SavedClipPager:
-            return self.saved_clips(since=moment, by=by, page_size=page_size)
+            return self.saved_clips(
+                since=moment, by=by, page_size=page_size, on_decode_error=on_decode_error
+            )
 
         list_since(appearing.since)
         return SavedClipFollower(list_since, appearing, by=by, interval=interval)

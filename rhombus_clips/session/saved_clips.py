@@ -23,6 +23,7 @@ from rhombus_clips.protocol.arguments import (
     bare_device_uuids,
     identifier,
     identifiers,
+    text,
     whole_number,
 )
 from rhombus_clips.protocol.endpoints import (
@@ -130,6 +131,8 @@ class SavedClips(Resource):
         filters: ClipFilters,
     ) -> ClipWithProgressPage:
         whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE)
+        if page_token is not None:
+            identifier(page_token, "page_token")
         paging = {"page_size": page_size, "page_token": page_token}
         return await self._call(endpoint, {**filter_parameters(filters), **paging})
 
@@ -220,6 +223,11 @@ class SavedClips(Resource):
         identifier(clip_uuid, "clip_uuid")
         if title is UNSET and description is UNSET and access_settings is UNSET:
             raise ValueError("name what to change: title, description or access_settings")
+        text(title, "title")
+        text(description, "description")
+        settings: object = access_settings
+        if not isinstance(settings, ClipAccessSettings | Unset | None):
+            raise TypeError(f"access_settings must be ClipAccessSettings, not {settings!r}")
         clip: SavedClip
         try:
             clip = await self.get_saved_clip_details(clip_uuid)

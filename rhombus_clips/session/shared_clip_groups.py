@@ -13,7 +13,14 @@ from rhombus_clips.models import (
 )
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import SharedClipGroupPager
-from rhombus_clips.protocol.arguments import UNSET, Unset, identifier, identifiers, whole_number
+from rhombus_clips.protocol.arguments import (
+    UNSET,
+    Unset,
+    identifier,
+    identifiers,
+    text,
+    whole_number,
+)
 from rhombus_clips.protocol.endpoints import (
     CREATE_SHARED_CLIP_GROUP,
     DELETE_SHARED_CLIP_GROUP,
@@ -126,8 +133,8 @@ class SharedClipGroups(Resource):
         ]
         if not clips and not alerts:
             raise ValueError("clip_uuids and alert_uuids are empty: there is nothing to share")
-        if plaintext_password == "":
-            raise ValueError("plaintext_password must not be empty; None asks for no password")
+        text(title, "title")
+        _check_password(plaintext_password)
         if expiration_time_secs is not None:
             whole_number(
                 expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
@@ -178,6 +185,9 @@ class SharedClipGroups(Resource):
             )
         if {title, description, plaintext_password, expiration_time_secs} == {UNSET}:
             raise ValueError("name what to change: title, description, password or expiration")
+        text(title, "title")
+        text(description, "description")
+        _check_password(plaintext_password)
         group = await self.get_shared_clip_group_details(group_uuid)
         if plaintext_password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
@@ -216,3 +226,9 @@ class SharedClipGroups(Resource):
         :param group_uuid: The group's uuid.
         """
         await self._call(DELETE_SHARED_CLIP_GROUP, {"uuid": identifier(group_uuid, "group_uuid")})
+
+
+def _check_password(password: object) -> None:
+    text(password, "plaintext_password")
+    if password == "":
+        raise ValueError("plaintext_password must not be empty; None asks for no password")

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from rhombus_clips.errors import DecodeError
+from rhombus_clips.errors import DecodeError, RhombusError
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, Splice, SplicedClip
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.progress import wait_for_all, watch_clip, watch_clips
@@ -214,12 +214,17 @@ class Splices(SavedClips):
         :param options: What else may be said of the clip, see `SpliceOptions`.
         :raises ValueError: for footage that is yet to come, or longer than the organization may
             splice; nothing was spliced then.
-        :raises DeadlineExceededError: when the time is up; it names the clips, which go on.
+        :raises DeadlineExceededError: when the time is up; it names the clips, which go on. Every
+            error that follows the splice has them as `clip_uuids`.
         :raises ClipFailedError: when a clip failed.
         """
         devices = identifiers(device_uuids, "device_uuids", least=1)
         start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration)
         seconds_of(deadline, "deadline")
+        if not isinstance(polling, Polling):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+            raise TypeError(f"polling must be a Polling, not {polling!r}")
+        if on_change is not None and not callable(on_change):
+            raise TypeError(f"on_change must be callable, not {on_change!r}")
         option_parameters(options)
         refuse_future(start_ms, seconds, now_ms=_now_ms())
         refuse_longer(seconds, await self.get_max_splice_duration())
@@ -235,7 +240,12 @@ class Splices(SavedClips):
             )
         watched = [Watched(uuid, polling) for uuid in answer.clip_uuids]
         changes = watch_clips(watched, self.get_clip_with_progress, self._list_some, polling)
-        return await wait_for_all(watched, changes, deadline=deadline, on_change=on_change)
+        try:
+            return await wait_for_all(watched, changes, deadline=deadline, on_change=on_change)
+        except RhombusError as error:
+            # Whoever catches it must not have to splice again to get at the clip.
+            error.clip_uuids = tuple(answer.clip_uuids)
+            raise
 
     async def _list_some(self, count: int) -> ClipWithProgressPage:
         return await self.get_clips_with_progress(page_size=count)
