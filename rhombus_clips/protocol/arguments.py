@@ -55,10 +55,15 @@ def identifier(value: object, name: str) -> str:
     return value
 
 
+def instance_or_none(value: object, kind: type, name: str) -> None:
+    """Raise `TypeError` unless *value* is a *kind*, None or `UNSET`."""
+    if not isinstance(value, kind | Unset | None):
+        raise TypeError(f"{name} must be a {kind.__name__}, not {value!r}")
+
+
 def text(value: object, name: str) -> None:
     """Raise `TypeError` unless *value* is a string, None or `UNSET`."""
-    if not isinstance(value, str | Unset | None):
-        raise TypeError(f"{name} must be a string, not {value!r}")
+    instance_or_none(value, str, name)
 
 
 def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:

@@ -23,6 +23,7 @@ from rhombus_clips.protocol.arguments import (
     bare_device_uuids,
     identifier,
     identifiers,
+    instance_or_none,
     text,
     whole_number,
 )
@@ -225,9 +226,7 @@ class SavedClips(Resource):
             raise ValueError("name what to change: title, description or access_settings")
         text(title, "title")
         text(description, "description")
-        settings: object = access_settings
-        if not isinstance(settings, ClipAccessSettings | Unset | None):
-            raise TypeError(f"access_settings must be ClipAccessSettings, not {settings!r}")
+        instance_or_none(access_settings, ClipAccessSettings, "access_settings")
         clip: SavedClip
         try:
             clip = await self.get_saved_clip_details(clip_uuid)
