@@ -65,7 +65,7 @@ async def _clients(url: str) -> AsyncGenerator[tuple[ClipSession, aiohttp.Client
 
 async def measure(*, quick: bool) -> list[Row]:
     """Rows for speed, and for the memory that it takes, whatever the size."""
-    mib = 128 if quick else 512
+    mib = 64 if quick else 512
     with (
         service_elsewhere(serve_blocks) as service,
         tempfile.TemporaryDirectory(dir=_memory_folder()) as folder,
@@ -118,7 +118,7 @@ async def _speed(
             "bare aiohttp, read and write": bare(None),
             "bare aiohttp, with SHA-256": bare(hashlib.sha256),
         },
-        rounds=5 if quick else 15,
+        rounds=3 if quick else 15,
     )
     # A least of 0.85 of the speed, whether or not the bare one hashes as well.
     peers = ["bare aiohttp, with SHA-256", "bare aiohttp, read and write"]

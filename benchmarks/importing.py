@@ -15,7 +15,7 @@ async def measure(*, quick: bool) -> list[Row]:
     samples: Samples = {name: [] for name in _MODULES}
     with tempfile.TemporaryDirectory() as folder:
         environment = environment_with_bytecode(folder)
-        for number in range(-1, 7 if quick else 25):
+        for number in range(-1, 5 if quick else 25):
             for name, module in _MODULES.items():
                 seconds = _seconds_to_import(module, environment)
                 if number >= 0:
