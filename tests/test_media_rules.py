@@ -13,8 +13,8 @@ from rhombus_clips.protocol.media import (
     redirect_target,
 )
 
-FILE = MediaFile(path="/x.mp4", clip_uuid="x", byte_count=100, sha256_hex="f" * 64)
-UNKNOWN = MediaFile(path="/x.mp4", clip_uuid="x")
+FILE = MediaFile(path="/x.mp4", byte_count=100, sha256_hex="f" * 64)
+UNKNOWN = MediaFile(path="/x.mp4")
 
 
 def head(status: int = 206, **headers: str) -> Head:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
+from attrs import Attribute
+
 
 class Unset(Enum):
     """The type of `UNSET`."""
@@ -46,6 +48,16 @@ def seconds_of(value: object, name: str, *, may_be_zero: bool = False) -> float:
         least = "0 or more" if may_be_zero else "above 0"
         raise ValueError(f"{name} must be {least} and below 1e15, not {value!r}")
     return value
+
+
+def is_seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
+    """The validator of a field of seconds, as `seconds_of`."""
+    seconds_of(value, attribute.name)
+
+
+def is_seconds_or_zero(_instance: object, attribute: "Attribute[float]", value: object) -> None:
+    """The validator of a field of seconds that may be 0, as `seconds_of`."""
+    seconds_of(value, attribute.name, may_be_zero=True)
 
 
 def identifier(value: object, name: str) -> str:

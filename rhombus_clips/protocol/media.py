@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from attrs import Attribute, define, field, frozen
+from attrs import define, field, frozen
 
 from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
-from rhombus_clips.protocol.arguments import seconds_of
+from rhombus_clips.protocol.arguments import is_seconds, is_seconds_or_zero
 from rhombus_clips.protocol.auth import is_confidential
 
 _UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -26,23 +26,15 @@ _NOT_OF_RANGES = frozenset({401, 429, 502, 503, 504})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
-    seconds_of(value, attribute.name)
-
-
-def _rate(_instance: object, attribute: "Attribute[float]", value: object) -> None:
-    seconds_of(value, attribute.name, may_be_zero=True)
-
-
 @frozen
 class MediaTimeout:
     """When to give up on an answer of the media host; how long a file takes has no limit."""
 
-    connect: float = field(default=10.0, validator=_seconds)
+    connect: float = field(default=10.0, validator=is_seconds)
     """Opening one connection, in seconds."""
-    stall: float = field(default=30.0, validator=_seconds)
+    stall: float = field(default=30.0, validator=is_seconds)
     """The longest silence, in seconds: until an answer begins, and within it."""
-    floor: float = field(default=1024.0, validator=_rate)
+    floor: float = field(default=1024.0, validator=is_seconds_or_zero)
     """The slowest pace that is borne over a `stall`, in bytes per second; 0 bears any."""
 
 
@@ -54,7 +46,6 @@ class MediaFile:
     """A file of a clip at the media host, and what its record says of it."""
 
     path: str
-    clip_uuid: str
     status: ClipStatus | None = None
     byte_count: int | None = None
     sha256_hex: str | None = None
@@ -69,7 +60,6 @@ def clip_file(clip: SavedClip, *, verify: bool = True) -> MediaFile:
     """
     return MediaFile(
         path=_path(clip, "mp4", clip.clip_location, clip.thumbnail_location),
-        clip_uuid=clip.uuid or "",
         status=clip.status,
         byte_count=clip.byte_count or None if verify else None,
         sha256_hex=clip.sha256_hex.lower() if verify and clip.sha256_hex else None,
@@ -81,7 +71,6 @@ def thumbnail_file(clip: SavedClip) -> MediaFile:
     """The picture of *clip*; its record says nothing of its length or its hash."""
     return MediaFile(
         path=_path(clip, "jpeg", clip.thumbnail_location, clip.clip_location),
-        clip_uuid=clip.uuid or "",
         status=clip.status,
     )
 

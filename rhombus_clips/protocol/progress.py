@@ -1,6 +1,6 @@
 """Following a render: when a clip is done, what counts as a change, how long to be patient."""
 
-from attrs import Attribute, define, evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from rhombus_clips.errors import (
     ApiError,
@@ -12,26 +12,22 @@ from rhombus_clips.errors import (
     TransportError,
 )
 from rhombus_clips.models import ClipStatus, ClipWithProgress
-from rhombus_clips.protocol.arguments import seconds_of
+from rhombus_clips.protocol.arguments import is_seconds_or_zero
 
 _GROWTH = 1.5
-
-
-def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
-    seconds_of(value, attribute.name, may_be_zero=True)
 
 
 @frozen
 class Polling:
     """How often and how patiently a clip is looked at while it is rendered; in seconds."""
 
-    interval: float = field(default=2.0, validator=_seconds)
+    interval: float = field(default=2.0, validator=is_seconds_or_zero)
     """Between two looks at a clip that moves; the vendor's web component takes as long."""
-    slowest: float = field(default=15.0, validator=_seconds)
+    slowest: float = field(default=15.0, validator=is_seconds_or_zero)
     """The longest between two looks: half as long again each time that nothing moved."""
-    appears_within: float = field(default=60.0, validator=_seconds)
+    appears_within: float = field(default=60.0, validator=is_seconds_or_zero)
     """For how long a clip may not be there: a new splice is not visible at once."""
-    outage: float = field(default=300.0, validator=_seconds)
+    outage: float = field(default=300.0, validator=is_seconds_or_zero)
     """For how long the service may be out of reach, beyond the retries of each call."""
 
     def next_interval(self, last: float, *, moved: bool) -> float:

@@ -19,7 +19,7 @@ from rhombus_clips.errors import (
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.arguments import seconds_of, whole_number
+from rhombus_clips.protocol.arguments import is_seconds, whole_number
 
 # What a proxy or a balancer says when the service behind it did not answer.
 _PASSING_STATUSES = frozenset({502, 503, 504})
@@ -27,10 +27,6 @@ _PASSING_STATUSES = frozenset({502, 503, 504})
 # The documented waits are 1 s and 60 s. A longer wish is cut, so that one odd header cannot
 # hold up a session for a year; the deadline of a call cuts it shorter still.
 _LONGEST_RETRY_AFTER = 300.0
-
-
-def _seconds(_instance: object, attribute: "Attribute[float]", value: object) -> None:
-    seconds_of(value, attribute.name)
 
 
 def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:
@@ -47,9 +43,9 @@ class RetryPolicy:
 
     attempts: int = field(default=5, validator=_count)
     """The most requests that one call sends; 1 turns retries off."""
-    base: float = field(default=1.0, validator=_seconds)
+    base: float = field(default=1.0, validator=is_seconds)
     """The longest wait after the first failure, in seconds; it doubles with every further one."""
-    cap: float = field(default=60.0, validator=_seconds)
+    cap: float = field(default=60.0, validator=is_seconds)
     """The longest wait of all, in seconds."""
 
 
@@ -57,11 +53,11 @@ class RetryPolicy:
 class Timeout:
     """How long a call may take, in seconds."""
 
-    total: float = field(default=120.0, validator=_seconds)
+    total: float = field(default=120.0, validator=is_seconds)
     """All attempts and the waits between them, together."""
-    connect: float = field(default=10.0, validator=_seconds)
+    connect: float = field(default=10.0, validator=is_seconds)
     """Opening one connection; waiting for a free one counts towards `total` only."""
-    read: float = field(default=30.0, validator=_seconds)
+    read: float = field(default=30.0, validator=is_seconds)
     """The longest silence while an answer is awaited or read."""
 
 
@@ -73,7 +69,7 @@ class RateLimit:
     page of the reference speaks of 10 requests per second and a tenfold burst.
     """
 
-    per_second: float = field(default=10.0, validator=_seconds)
+    per_second: float = field(default=10.0, validator=is_seconds)
     burst: int = field(default=100, validator=_count)
 
 
