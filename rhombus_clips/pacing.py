@@ -19,7 +19,7 @@ from rhombus_clips.protocol.rate import TokenBucket
 from rhombus_clips.protocol.retry import RateLimit
 
 # Callers that a pause held up start again spread over so many seconds, not all at once.
-_SPREAD = 0.5
+_SPREAD = 0.25
 
 # For so many seconds after a pause there is little use in more requests side by side.
 _OF_LATE = 3.0
