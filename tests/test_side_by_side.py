@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from attrs import frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -376,7 +377,7 @@ async def test_walks_stop_dividing_when_the_rate_budget_is_spent(connect) -> Non
 
 
 async def test_a_slow_caller_is_not_run_away_from(connect) -> None:
-    """One page of each walk is fetched at most, whatever there is."""
+    """Two pages of each walk are fetched at most, whatever there is."""
     evenly = _clips(list(range(1000, 2000)))
     async with (
         FakeRhombus(evenly) as fake,
@@ -386,7 +387,31 @@ async def test_a_slow_caller_is_not_run_away_from(connect) -> None:
         await anext(clips)
         await asyncio.sleep(0.3)
         scouted = sum(request.json["maxPageSize"] != 10 for request in fake.requests)
-        assert len(fake.requests) - scouted <= 4 + 1
+        assert len(fake.requests) - scouted <= 2 * 4 + 1
+
+
+@frozen
+class _SlowScout(faults.Fault):
+    """The small pages by which a listing is found out come late."""
+
+    async def befall(self, request: Any, answer: Any) -> Any:
+        if (await request.json())["maxPageSize"] != 10:
+            await asyncio.sleep(0.3)
+        return await answer()
+
+
+async def test_each_walk_takes_two_pages_while_the_listing_is_found_out(connect) -> None:
+    """No time is lost by it, and no more is risked on a guess."""
+    async with FakeRhombus(_clips(list(range(1000, 2000)))) as fake, connect(fake) as session:
+        fake.faults = [_SlowScout(times=None)]
+        pager = session.saved_clips(since=1000, until=2000, page_size=10)
+        async with pager.sharded(4) as clips:
+            first = asyncio.ensure_future(anext(clips))
+            await asyncio.sleep(0.25)
+            assert sum(request.json["maxPageSize"] == 10 for request in fake.requests) == 2 * 4
+            assert not first.done()
+            listed = [await first] + [clip async for clip in clips]
+    assert sorted(clip.timestamp_ms for clip in listed) == list(range(1000, 2000))
 
 
 async def test_sharded_keeps_its_limit_and_its_cursor_covers_the_rest(connect) -> None:

@@ -61,7 +61,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         ``async with pager.sharded() as clips: async for clip in clips: ...``. The range is divided
         into windows, each read by a walk of its own; a walk that is done takes half of what the
         busiest has left, unless the rate budget is spent. Within a window clips come in the
-        service's order. At most one page of each walk waits for the caller.
+        service's order. At most two pages of each walk wait for the caller.
 
         That needs a service whose cursor is the time that bounds the listing, which a few small
         requests find out; where it is not so, one walk lists everything, and the log says so.

@@ -26,6 +26,9 @@ logger = logging.getLogger("rhombus_clips")
 _SCOUTED_PAGES = 10
 _SCOUTED_CLIPS_A_PAGE = 20
 
+# The scout needs the answers to two requests at least, in which time each walk gets two.
+_PAGES_ON_A_GUESS = 2
+
 
 @define(eq=False)
 class _Window:
@@ -200,6 +203,7 @@ class ShardedClips:
             self._fail(error)
 
     async def _walk_on(self, window: _Window | None) -> None:
+        ready: list[Part] = []
         while window is not None:
             while (batch := await window.walk.next_batch()) is not None:
                 times = [time for clip in batch.items if (time := self._time_of(clip)) is not None]
@@ -207,23 +211,30 @@ class ShardedClips:
                 if 2 * len(times) >= self._walking.page_size:
                     window.shard.met(len(times), max(times) - min(times))
                     self._usual_density = window.shard.density
-                await self._hand_over(Part(batch, window))
+                window.on_their_way += 1
+                self._note_change()
+                ready.append(Part(batch, window))
+                if self._settled.is_set() or not self._may_go_on_guessing(len(ready)):
+                    await self._hand_over(ready)
+            await self._hand_over(ready)
             window.is_walked = True
             self._note_change()
             window = await self._next_window()
 
-    async def _hand_over(self, part: Part) -> None:
-        if part.window is not None:
-            part.window.on_their_way += 1
-            self._note_change()
-            await self._settled.wait()
-        await self._send.send(part)
+    def _may_go_on_guessing(self, pages: int) -> bool:
+        """Whether a walk with so many pages fetches another while the scout is on its way."""
+        return pages < _PAGES_ON_A_GUESS and not self._walking.caller.budget_is_spent
+
+    async def _hand_over(self, ready: list[Part]) -> None:
+        await self._settled.wait()
+        while ready:
+            await self._send.send(ready.pop(0))
 
     async def _walk_alone(self) -> None:
         self._windows = []
         walk = SavedClipWalk(self._walking, times=self._times)
         while (batch := await walk.next_batch()) is not None:
-            await self._hand_over(Part(batch))
+            await self._send.send(Part(batch))
 
     # --- sharing the work --------------------------------------------------------------------
 
