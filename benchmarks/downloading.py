@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import random
 import tempfile
+import time
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -20,11 +21,11 @@ from rhombus_clips import ClipSession, MetaDataLocation, SavedClip
 
 _MIB = 2**20
 _BLOCK = random.Random(0).randbytes(_MIB)
-_BARE_CHUNK = 64 * 1024
+BARE_CHUNK = 64 * 1024
 _MOST_HELD = 16
 
 
-def _clip(mib: int) -> SavedClip:
+def clip_of(mib: int) -> SavedClip:
     """A clip of *mib* equal blocks, whose uuid says how many."""
     running = hashlib.sha256()
     for _ in range(mib):
@@ -37,10 +38,20 @@ def _clip(mib: int) -> SavedClip:
     )
 
 
+def source_of(url: str, clip: SavedClip) -> str:
+    """Where the media host at *url* has the clip."""
+    return f"{url}/media/metadata/us-west-2/{clip.uuid}.mp4"
+
+
 async def serve_blocks(lifetime: Lifetime) -> None:
-    """Answer every request with as many blocks as its path says."""
+    """Answer every request with as many blocks as its path says.
+
+    Its report is how many seconds of processor time it took, and how many blocks it sent.
+    """
+    begun, served = time.process_time(), 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
         while head := await reader.readline():
             while (await reader.readline()).strip():
                 pass
@@ -49,12 +60,14 @@ async def serve_blocks(lifetime: Lifetime) -> None:
             for _ in range(mib):
                 writer.write(_BLOCK)
                 await writer.drain()
+                served += 1
         writer.close()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     lifetime.ready(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     await lifetime.over()
     server.close()
+    lifetime.report((time.process_time() - begun, served))
 
 
 @asynccontextmanager
@@ -68,7 +81,7 @@ async def measure(*, quick: bool) -> list[Row]:
     mib = 64 if quick else 512
     with (
         service_elsewhere(serve_blocks) as service,
-        tempfile.TemporaryDirectory(dir=_memory_folder()) as folder,
+        tempfile.TemporaryDirectory(dir=memory_folder()) as folder,
     ):
         async with _clients(service.address) as (session, raw):
             speed = await _speed(session, raw, service.address, Path(folder), mib, quick=quick)
@@ -76,7 +89,7 @@ async def measure(*, quick: bool) -> list[Row]:
     return [*speed, memory]
 
 
-def _memory_folder() -> str | None:
+def memory_folder() -> str | None:
     """Where no disk is waited for, which would be the same for all: what is left is the client."""
     shared = "/dev/shm"  # noqa: S108  # a folder of our own is made within
     return shared if Path(shared).is_dir() else None
@@ -91,9 +104,9 @@ async def _speed(
     *,
     quick: bool,
 ) -> list[Row]:
-    clip = _clip(mib)
+    clip = clip_of(mib)
     ours, theirs = folder / "ours.mp4", folder / "theirs.mp4"
-    source = f"{url}/media/metadata/us-west-2/{clip.uuid}.mp4"
+    source = source_of(url, clip)
 
     async def with_session(_: int) -> None:
         await session.download_clip(clip, ours)
@@ -104,7 +117,7 @@ async def _speed(
             running = digest and digest()
             async with raw.get(source) as response:
                 with theirs.open("wb") as file:  # as it is commonly done
-                    async for chunk in response.content.iter_chunked(_BARE_CHUNK):
+                    async for chunk in response.content.iter_chunked(BARE_CHUNK):
                         file.write(chunk)
                         if running:
                             running.update(chunk)
@@ -129,9 +142,9 @@ async def _speed(
 
 async def _memory(url: str, folder: Path, mib: int) -> Row:
     """The most that Python held at once; the resident memory, before and after, is in its name."""
-    clip = _clip(mib)
+    clip = clip_of(mib)
     async with ClipSession(API_KEY, media_url=url) as session:
-        await session.download_clip(_clip(8), folder / "first.mp4")
+        await session.download_clip(clip_of(8), folder / "first.mp4")
         before = memory_mib()
         tracemalloc.start()
         await session.download_clip(clip, folder / "memory.mp4")

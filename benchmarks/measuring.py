@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import inspect
 import multiprocessing
+import random
 import time
 from collections.abc import Callable, Mapping
 from statistics import median, quantiles
@@ -64,13 +65,17 @@ class Row:
 async def side_by_side(candidates: Mapping[str, Callable[[int], Any]], rounds: int) -> Samples:
     """Seconds that each candidate took in each round; one round before does not count.
 
-    A candidate takes the round's number; what it returns is awaited if it can be.
+    A candidate takes the round's number; what it returns is awaited if it can be. The order is
+    drawn anew for each round: whoever comes next pays for what the one before left in the
+    processor's caches and to the garbage collector, and that must not always be the same one.
     """
     samples: Samples = {name: [] for name in candidates}
+    order, chance = list(candidates), random.Random(0)
     for number in range(-1, rounds):
-        for name, candidate in candidates.items():
+        chance.shuffle(order)
+        for name in order:
             begun = time.perf_counter()
-            outcome = candidate(number)
+            outcome = candidates[name](number)
             if inspect.isawaitable(outcome):
                 outcome = await outcome
             seconds = time.perf_counter() - begun

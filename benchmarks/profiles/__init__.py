@@ -1,0 +1,1 @@
+"""Where the time goes, of what is missed or near its bound."""
