@@ -19,6 +19,7 @@ from rhombus_clips.models import Answer
 from rhombus_clips.pacing import Pacing
 from rhombus_clips.protocol.endpoints import Endpoint
 from rhombus_clips.protocol.envelope import (
+    Reply,
     is_success,
     open_envelope,
     status_error,
@@ -94,16 +95,14 @@ class Caller:
             codec.encode_request(parameters),
             self._transport,
             self._pacing,
-            self._turns,
-            self._secret,
             deadline=time.monotonic() + self._timeout.total,
         )
         try:
-            document = await call.attempt_or_failure()
-            if isinstance(document, RhombusError):
+            reply = await call.attempt_or_failure()
+            if isinstance(reply, RhombusError):
                 # A call that succeeds at once never comes here, and so pays nothing for retries.
-                document = await self._after_failure(call, document)
-            return await self._taking_turns(decode(document))
+                reply = await self._after_failure(call, reply)
+            return await self._taking_turns(self._opened(reply, decode, call.endpoint))
         except RhombusError as error:
             safe = call.endpoint.safe
             # A service or a proxy may quote the key that it refuses.
@@ -113,16 +112,30 @@ class Caller:
             error.maybe_applied = call.was_admitted and may_have_been_applied(error, safe=safe)
             raise
 
+    def _opened(
+        self,
+        reply: Reply,
+        decode: Callable[[Document], Generator[None, None, ResultT]],
+        endpoint: Endpoint[Any],
+    ) -> Generator[None, None, ResultT]:
+        """What *decode* makes of an answer that is no failure."""
+        document = Document.of(reply.body)
+        warning = warning_of(open_envelope(document.tree))
+        if warning is not None:
+            logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
+        return (yield from decode(document))
+
     async def _taking_turns(self, steps: Generator[None, None, ResultT]) -> ResultT:
         while True:
+            if not self._turns.has_room:
+                await self._turns.turn()
             try:
                 with self._turns:
                     next(steps)
             except StopIteration as end:
                 return cast("ResultT", end.value)
-            await self._turns.turn()
 
-    async def _after_failure(self, call: "_Call", failure: RhombusError) -> Document:
+    async def _after_failure(self, call: "_Call", failure: RhombusError) -> Reply:
         """The answer of more attempts, or of the endpoint that took over."""
         endpoint = call.endpoint
         try:
@@ -131,10 +144,10 @@ class Caller:
             if endpoint.successor is None or error.status not in _GONE:
                 raise
         call.endpoint = endpoint.successor
-        answer: Document = await self._retrying(call)(call.attempt)
+        reply: Reply = await self._retrying(call)(call.attempt)
         logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
         self._taken_over[endpoint.path] = call.endpoint
-        return answer
+        return reply
 
     def _retrying(self, call: "_Call") -> "AsyncRetrying":
         # Most programs start and end without one, and importing it takes as long as cattrs.
@@ -168,8 +181,6 @@ class _Call:
     body: bytes
     transport: Transport
     pacing: Pacing
-    turns: DecodingTurns
-    secret: str = field(repr=False)
     deadline: float
     attempts: int = field(default=0, init=False)
     was_admitted: bool = field(default=False, init=False)
@@ -188,8 +199,8 @@ class _Call:
             and may_retry(error, safe=self.endpoint.safe, server_errors=self._server_errors)
         )
 
-    async def attempt(self) -> Document:
-        """Send the request once and return its answer, which is an object and no failure."""
+    async def attempt(self) -> Reply:
+        """Send the request once and return the reply to it, whose status is a success."""
         self.was_admitted = False
         if not self.pacing.start_at_once():
             await self.pacing.admit(self.deadline)
@@ -218,27 +229,20 @@ class _Call:
         if not is_success(reply):
             self._server_errors += reply.status == 500
             raise status_error(reply)
-        if not self.turns.has_room:
-            await self.turns.turn()
-        with self.turns:
-            document = Document.of(reply.body)
-            warning = warning_of(open_envelope(document.tree))
-        if warning is not None:
-            logger.warning("%s: %s", self.endpoint.path, redacted(warning, self.secret))
-        return document
+        return reply
 
-    async def attempt_or_failure(self) -> Document | RhombusError:
+    async def attempt_or_failure(self) -> Reply | RhombusError:
         """As `attempt`, but return what went wrong, so that it is nobody's context later."""
         try:
             return await self.attempt()
         except RhombusError as error:
             return error
 
-    def attempts_after(self, first_failure: RhombusError) -> Callable[[], Awaitable[Document]]:
+    def attempts_after(self, first_failure: RhombusError) -> Callable[[], Awaitable[Reply]]:
         """What the retry loop runs: the failure that was there already, then attempts."""
         failures = [first_failure]
 
-        async def attempt() -> Document:
+        async def attempt() -> Reply:
             if failures:
                 raise failures.pop()
             return await self.attempt()

@@ -20,7 +20,7 @@ from rhombus_clips.errors import (
 )
 from rhombus_clips.protocol.auth import is_confidential
 from rhombus_clips.protocol.envelope import Reply
-from rhombus_clips.protocol.retry import Timeout, parse_retry_after
+from rhombus_clips.protocol.retry import Timeout
 
 # Below the idle limit of common servers and balancers, so that a request seldom meets a
 # connection that is being closed: aiohttp resends only idempotent verbs, and ours are all POST.
@@ -167,12 +167,7 @@ class Transport:
                 allow_redirects=False,
                 raise_for_status=False,
             ) as response:
-                return Reply(
-                    status=response.status,
-                    body=await self._read(response),
-                    retry_after=parse_retry_after(response.headers.get("Retry-After")),
-                    location=response.headers.get("Location"),
-                )
+                return Reply(response.status, await self._read(response), response.headers)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.

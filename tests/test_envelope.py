@@ -56,13 +56,15 @@ def test_error_body_gives_the_right_error(
 
 
 def test_retry_after_is_on_the_error() -> None:
-    error = status_error(Reply(status=429, body=b"", retry_after=7.0))
+    error = status_error(Reply(status=429, body=b"", headers={"Retry-After": "7"}))
     assert isinstance(error, RateLimitedError)
     assert error.retry_after == 7.0
 
 
 def test_redirect_is_an_error_that_names_its_target() -> None:
-    error = status_error(Reply(status=307, body=b"", location="https://elsewhere.example/"))
+    error = status_error(
+        Reply(status=307, body=b"", headers={"Location": "https://elsewhere.example/"})
+    )
     assert type(error) is StatusError
     assert "https://elsewhere.example/, which is not followed" in str(error)
     assert "nowhere" in str(status_error(Reply(status=304, body=b"")))

@@ -20,7 +20,6 @@ from rhombus_clips.errors import (
 )
 from rhombus_clips.protocol.envelope import Reply, status_error
 from rhombus_clips.protocol.media import Head, MediaTimeout, redirect_target
-from rhombus_clips.protocol.retry import parse_retry_after
 from rhombus_clips.transport import (
     checked_base_url,
     closed_under_way,
@@ -242,11 +241,4 @@ class MediaAnswer:
         body = await self._host.within(
             stall, self._response.content.read(_ERROR_BODY), "the answer did not end"
         )
-        return status_error(
-            Reply(
-                status=self.head.status,
-                body=body,
-                retry_after=parse_retry_after(self._response.headers.get("Retry-After")),
-                location=None,
-            )
-        )
+        return status_error(Reply(self.head.status, body, self.head.headers))

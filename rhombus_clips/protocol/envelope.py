@@ -1,6 +1,7 @@
 """From an HTTP answer to a result or an error: the statuses, the bodies, the in-band failures."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from attrs import frozen
@@ -16,6 +17,7 @@ from rhombus_clips.errors import (
     ServerError,
     StatusError,
 )
+from rhombus_clips.protocol.retry import parse_retry_after
 
 # The fields in which the service and what stands before it say what is wrong, best first. In an
 # error body ``error`` is a string ("Forbidden"); in an answer's envelope it is a boolean.
@@ -30,6 +32,8 @@ _STATUS_ERRORS: dict[int, type[StatusError]] = {
     429: RateLimitedError,
 }
 
+_NO_HEADERS: Mapping[str, str] = {}
+
 _ADVICE = {
     401: "check the API key, and that the auth scheme is the one the key was made for",
     403: "likely causes: the key belongs to the other region (US or EU base_url), the auth scheme"
@@ -38,16 +42,14 @@ _ADVICE = {
 }
 
 
-@frozen(kw_only=True)
+@frozen
 class Reply:
     """What came back over HTTP, read whole."""
 
     status: int
     body: bytes
-    retry_after: float | None = None
-    """Seconds, from the ``Retry-After`` header, bounded; None when absent or unreadable."""
-    location: str | None = None
-    """The ``Location`` of a redirect."""
+    headers: Mapping[str, str] = _NO_HEADERS
+    """They are found whatever the case of their names."""
 
 
 def is_success(reply: Reply) -> bool:
@@ -62,7 +64,7 @@ def status_error(reply: Reply) -> StatusError:
     message = _message_of(reply.body) or " ".join(body_excerpt.split())
     text = f"HTTP {status}"
     if 300 <= status < 400:
-        target = (reply.location or "nowhere")[:200]
+        target = reply.headers.get("Location", "nowhere")[:200]
         text += f" redirects to {target}, which is not followed because the API key would travel"
         text += " along; check base_url"
     elif message:
@@ -71,7 +73,8 @@ def status_error(reply: Reply) -> StatusError:
         text += f" ({_ADVICE[status]})"
     details: dict[str, Any] = {"status": status, "message": message, "body_excerpt": body_excerpt}
     if status == 429:
-        return RateLimitedError(text, retry_after=reply.retry_after, **details)
+        retry_after = parse_retry_after(reply.headers.get("Retry-After"))
+        return RateLimitedError(text, retry_after=retry_after, **details)
     kind = ServerError if status >= 500 else _STATUS_ERRORS.get(status, StatusError)
     return kind(text, **details)
 
