@@ -1,0 +1,49 @@
+"""What tests of the media host share: a clip that has a file, and requests for it."""
+
+from typing import Any
+
+import aiohttp
+
+from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.testing.clips import make_uuid
+
+REGION = "us-west-2"
+UUID = make_uuid("media", 1)
+DATA = bytes(range(256)) * 40
+
+
+def make_clip(**fields: Any) -> dict[str, Any]:
+    usual = {
+        "uuid": UUID,
+        "status": "COMPLETE",
+        "clipLocation": {"region": REGION},
+        "thumbnailLocation": {"region": "us-east-1"},
+    }
+    return {**usual, **fields}
+
+
+def headers_of(fake: FakeRhombus, **more: str) -> dict[str, str]:
+    return {"x-auth-scheme": "api-token", "x-auth-apikey": fake.api_key, **more}
+
+
+def url_of(fake: FakeRhombus, name: str = f"{UUID}.mp4", region: str = REGION) -> str:
+    return f"{fake.media_url}/media/metadata/{region}/{name}"
+
+
+class Answer:
+    """A response, read to its end."""
+
+    def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
+        self.status, self.headers, self.body = response.status, response.headers, body
+
+
+async def get(url: str, method: str = "GET", **settings: Any) -> Answer:
+    settings.setdefault("allow_redirects", False)
+    async with aiohttp.ClientSession() as http, http.request(method, url, **settings) as response:
+        return Answer(response, await response.read())
+
+
+async def fetch(fake: FakeRhombus, *, method: str = "GET", **headers: str) -> Answer:
+    """The video, with headers written with underscores."""
+    more = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await get(url_of(fake), method, headers=headers_of(fake, **more))
