@@ -70,6 +70,28 @@ async def test_whole_file_is_not_fetched_again_and_any_other_is_replaced(
     assert (file.requests, len(fake.media_requests)) == (0, 1)
 
 
+async def test_who_cancels_does_not_wait_for_the_hash_of_a_file_that_is_there(
+    fake, session, path, monkeypatch
+) -> None:
+    """It is hashed slice by slice."""
+    hashed: list[int] = []
+    loop = asyncio.get_running_loop()
+
+    class Sha256:
+        def update(self, data: bytes) -> None:
+            hashed.append(len(data))
+            loop.call_soon_threadsafe(download.cancel)
+
+    clip = await the_clip(session)
+    path.write_bytes(DATA)
+    monkeypatch.setattr("rhombus_clips.media.download._HASHED_AT_ONCE", 100_000)
+    monkeypatch.setattr("rhombus_clips.media.download.hashlib.sha256", Sha256)
+    download = asyncio.ensure_future(session.download_clip(clip, path))
+    with pytest.raises(asyncio.CancelledError):
+        await download
+    assert hashed == [100_000]
+
+
 async def test_file_that_was_there_stays_until_the_new_one_is_whole(fake, session, path) -> None:
     path.write_bytes(b"the old one")
     fake.media_faults = [faults.Corrupt(times=None)]

@@ -107,6 +107,15 @@ def test_announced_length_that_is_not_the_clip_s_ends_it_at_once() -> None:
     Fetch(FILE).take(head(200, Content_Length="99", Content_Encoding="gzip"))
 
 
+def test_what_comes_compressed_is_not_gone_on_from() -> None:
+    """A range would be of the compressed bytes, not of those that are there."""
+    fetch = Fetch(FILE)
+    fetch.take(head(200, ETag='"a"', Content_Encoding="gzip"))
+    fetch.offset = 40
+    assert not fetch.can_resume
+    assert "Range" not in fetch.headers()
+
+
 @pytest.mark.parametrize(
     ("fetch", "is_cut_off"),
     [
