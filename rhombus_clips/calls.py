@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
@@ -133,7 +133,8 @@ class Caller:
                 with self._turns:
                     next(steps)
             except StopIteration as end:
-                return cast("ResultT", end.value)
+                result: ResultT = end.value
+                return result
 
     async def _after_failure(self, call: "_Call", failure: RhombusError) -> Reply:
         """The answer of more attempts, or of the endpoint that took over."""

@@ -211,7 +211,8 @@ class Transport:
             size = 0
             self._answers.add(response)
             try:
-                while chunk := await read_any(response):
+                while not response.content.at_eof():
+                    chunk = await read_any(response)
                     chunks.append(chunk)
                     size += len(chunk)
                     if size > limit:

@@ -69,7 +69,8 @@ def _in_steps(tree: Any, kind: type[T], converter: Converter) -> Generator[None,
     listing = _listed_models(cast("Hashable", kind))
     items = None if listing is None else listing.items_of(tree)
     if listing is None or items is None or len(items) <= ITEMS_A_STEP:
-        return cast("T", hook(tree, kind))
+        whole: T = hook(tree, kind)
+        return whole
     answer = hook({**tree, listing.wire: []}, kind)
     structured: list[Any] = getattr(answer, listing.name)
     list_hook = converter.get_structure_hook(listing.kind)
