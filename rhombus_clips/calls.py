@@ -205,6 +205,7 @@ class _Call:
         self.was_admitted = False
         if not self.pacing.start_at_once():
             await self.pacing.admit(self.deadline)
+        self.transport.open()  # A closed session refuses here, when nothing was sent yet.
         self.was_admitted = True
         self.attempts += 1
         started = time.monotonic()

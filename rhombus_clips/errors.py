@@ -30,6 +30,7 @@ All of them pickle, and none holds a header, a key or an object of the HTTP libr
 """
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any, Self
 
 _SHORTEST_SECRET = 8
@@ -96,8 +97,22 @@ class RhombusError(Exception):
 
 
 def redacted(text: str, secret: str) -> str:
-    """*text* without *secret*, unless that is too short to be one (the service's have 22)."""
-    return text.replace(secret, "[redacted]") if len(secret) >= _SHORTEST_SECRET else text
+    """*text* without *secret*, unless that is too short to be one (the service's have 22).
+
+    Nor with the beginning of it: a text is cut somewhere, and that may be within the secret.
+    """
+    if len(secret) < _SHORTEST_SECRET:
+        return text
+    beginning, ending = secret[:_SHORTEST_SECRET], secret[_SHORTEST_SECRET:]
+    before, found, rest = text.partition(beginning)
+    kept = [before]
+    while found:
+        more = sum(
+            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(rest, ending, strict=False))
+        )
+        before, found, rest = rest[more:].partition(beginning)
+        kept.append(before)
+    return "[redacted]".join(kept)
 
 
 def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:

@@ -1,5 +1,6 @@
 """Changing, sharing and deleting: just what was named, and never twice."""
 
+import asyncio
 import inspect
 from typing import Any
 
@@ -18,6 +19,7 @@ from rhombus_clips import (
     NotFoundError,
     RhombusError,
     ServerError,
+    SessionClosedError,
     Timeout,
     Unset,
 )
@@ -100,6 +102,20 @@ async def test_change_that_was_refused_is_sent_again_or_says_that_it_was_not_app
     ) as far:
         with pytest.raises(ConnectError) as unsent:
             await CHANGES[path](far, uuid, group)
+    assert not unsent.value.maybe_applied
+
+
+async def test_change_that_closing_cut_off_may_have_been_applied(fake, session) -> None:
+    fake.faults = [faults.Silence(5)]
+    change = asyncio.ensure_future(session.delete_saved_clip(fake.clips[0]["uuid"]))
+    await asyncio.sleep(0.1)
+    assert len(fake.requests) == 1
+    await session.aclose()
+    with pytest.raises(SessionClosedError) as caught:
+        await change
+    assert caught.value.maybe_applied
+    with pytest.raises(SessionClosedError) as unsent:
+        await session.delete_saved_clip(fake.clips[1]["uuid"])
     assert not unsent.value.maybe_applied
 
 
@@ -252,6 +268,8 @@ async def test_password_is_not_lost_unawares(updates: Updates, fake, session) ->
         (([A], {"expiration_time_secs": 1.5}), TypeError),
         (([A], {"title": 5}), TypeError),
         (([A], {"plaintext_password": True}), TypeError),
+        (([A], {"plaintext_password": Unset.UNSET}), TypeError),
+        (([A], {"title": Unset.UNSET}), TypeError),
     ],
 )
 async def test_share_that_cannot_be_meant_is_refused_before_anything_is_sent(

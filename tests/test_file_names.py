@@ -57,3 +57,9 @@ def test_usual_name_has_the_whole_uuid(title: str | None, moment: int | None) ->
 def test_usual_name_sorts_by_time_and_can_be_read() -> None:
     clip = SavedClip(uuid=UUID, title="Dock 3: delivery", timestamp_ms=1_760_000_000_000)
     assert usual_file_name(clip) == f"2025-10-09 08.53.20Z Dock 3_ delivery {UUID}.mp4"
+
+
+def test_title_with_half_a_letter_is_a_name_all_the_same() -> None:
+    """The codec takes what JSON can say, and that is more than Unicode."""
+    assert usual_file_name(SavedClip(uuid=UUID, title="\ud83d broken")) == f"_ broken {UUID}.mp4"
+    assert safe_file_name("\ud83d") == "_"

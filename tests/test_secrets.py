@@ -1,5 +1,6 @@
 """The key stays home: under every fault it is in nothing that a caller can print or store."""
 
+import json
 import logging
 import pickle
 import time
@@ -76,3 +77,21 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         yield error
         yield from _chain(error.__cause__)
         error = error.__context__
+
+
+@pytest.mark.parametrize("status", [200, 400, 302])
+async def test_key_that_is_cut_off_at_the_end_of_a_message_is_none(status) -> None:
+    """Wherever the cut falls within it: fewer characters than make a secret are left."""
+    shown = ""
+    async with FakeRhombus(3, api_key=KEY) as fake, ClipSession(KEY, base_url=fake.url) as session:
+        for length in [*range(50, 82), *range(180, 202), *range(370, 402)]:
+            words = "." * length + KEY + "." * 400
+            body = words if status != 200 else json.dumps({"savedClips": words})
+            fake.faults = [
+                faults.Respond(status, body.encode(), headers={"Location": f"https://a/{words}"})
+            ]
+            with pytest.raises(RhombusError) as caught:
+                await session.get_saved_clips()
+            shown += f"{caught.value} {vars(caught.value)}"
+    assert KEY[:8] not in shown
+    assert "[redacted]" in shown

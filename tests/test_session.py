@@ -264,3 +264,4 @@ def test_session_from_the_environment(monkeypatch) -> None:
     monkeypatch.setenv("RHOMBUS_API_KEY", "")
     with pytest.raises(ConfigurationError, match="RHOMBUS_API_KEY"):
         ClipSession.from_env()
+    assert "…WXYZ" in repr(ClipSession.from_env(api_key="abcdefghijklmnopWXYZ"))

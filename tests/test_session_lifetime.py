@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import pickle
+import socket
 import traceback
 
 import aiohttp
@@ -115,11 +116,14 @@ async def test_redirect_is_an_error_and_carries_nothing_away(fake, session) -> N
         assert elsewhere.requests == []
 
 
-async def test_nothing_listens(fake) -> None:
+async def test_nothing_listens() -> None:
     quick = RetryPolicy(attempts=2, base=0.001, cap=0.001)
-    async with ClipSession(KEY, base_url="http://127.0.0.1:1", retry=quick) as session:
-        with pytest.raises(ConnectError, match=r"after 2 attempts") as caught:
-            await session.get_saved_clips()
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        async with ClipSession(KEY, base_url=url, retry=quick) as session:
+            with pytest.raises(ConnectError, match=r"after 2 attempts") as caught:
+                await session.get_saved_clips()
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
 

@@ -6,13 +6,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rhombus_clips import (
     ClipSession,
     DecodeError,
+    PagingError,
     RateLimit,
     RetryPolicy,
     RhombusError,
@@ -371,3 +372,31 @@ async def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> Non
     assert pacing.is_short
     await asyncio.sleep(0.05)
     assert not pacing.is_short
+
+
+async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_it(connect) -> None:
+    """A service may refuse a time below zero."""
+    listing = Listing(newest_first=False)
+    async with FakeRhombus(_clips([*range(100)]), listing=listing) as fake:
+        async with connect(fake) as session:
+            found = await _sharded(session, 4, since=0, until=100, page_size=10)
+        assert len(found) == len(set(found)) == 100
+        asked = [request.json.get("pageTimestampMs") for request in fake.requests]
+    assert min(time for time in asked if time is not None) >= 0
+
+
+async def test_error_of_paging_has_the_cursor_behind_what_was_handed_out(connect) -> None:
+    """Unless the windows went by a time that the listing does not go by."""
+    times = [*range(1000, 1400)]
+    stuck = {"savedClips": _clips([1300]), "lastEvaluatedTimestampMs": 1300}
+    async with FakeRhombus(_clips(times)) as fake, connect(fake) as session:
+        pager = session.saved_clips(since=1000, until=1400, page_size=10)
+        seen = 0
+        with pytest.raises(PagingError) as caught:
+            async with pager.sharded(2) as clips:
+                async for _ in clips:
+                    seen += 1
+                    if seen == 50:
+                        fake.faults = [evolve(faults.json_answer(200, stuck), times=None)]
+        assert caught.value.cursor == pager.cursor
+        assert caught.value.cursor is not None

@@ -1,5 +1,6 @@
 """Walking the shared clip groups by windows of their creation time."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -133,3 +134,20 @@ async def test_group_that_comes_twice_is_handed_out_once(connect) -> None:
 def test_windows_that_cannot_be_walked_are_refused(arguments, words) -> None:
     with pytest.raises(ValueError, match=words):
         ClipSession("k" * 22).shared_clip_groups(**arguments)
+
+
+async def test_cursor_of_a_prefetched_pager_does_not_pass_what_is_not_handed_out(connect) -> None:
+    """Though the windows before were found to be empty meanwhile."""
+    groups = [{"uuid": f"g{n}", "createdAtMillis": _at(BEGIN) + n} for n in range(5)]
+    begin = BEGIN - 30 * DAY
+    async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
+        bounds = {"created_after": begin, "window": 5 * DAY}
+        first = session.shared_clip_groups(created_before=BEGIN + DAY, **bounds)
+        async with first.prefetched(2) as found:
+            seen = [(await anext(found)).uuid]
+            await asyncio.sleep(0.1)
+        assert len(fake.requests) == 7
+        assert first.cursor is not None
+        rest = session.shared_clip_groups(created_before=first.cursor, **bounds)
+        seen += [group.uuid async for group in rest]
+    assert {"g0", "g1", "g2", "g3", "g4"} <= set(seen)

@@ -69,6 +69,8 @@ class SavedClipWalk:
         self._is_past_range = False
         self.is_at_end = False
         """Whether the last page was taken: nothing lies before the walk any more."""
+        self.is_misled = False
+        """Whether the listing turned out to go by another time than *order* says."""
         self.skipped_to: int | None = None
         """The cursor of the last page that `next_batch` passed over; None when it passed none."""
 
@@ -166,6 +168,7 @@ class SavedClipWalk:
         self._clock.observe(listed, direction)
         clock = self._clock.learned if self._order is None else self._order.clock
         if self._order is not None and self._clock.rules_out(self._order.clock):
+            self.is_misled = True
             raise PagingError(
                 f"the service began to list by another time than {clock}, so that windows of it"
                 " cannot be told apart; iterate the pager without sharding it"
@@ -182,9 +185,9 @@ class SavedClipWalk:
             if name in reported:
                 return
             reported.add(name)
-        self._walking.stats.undecodable += 1
         if self._walking.on_decode_error is not None and bad.error is not None:
             self._walking.on_decode_error(bad.raw, bad.error)
+        self._walking.stats.undecodable += 1
 
 
 @frozen

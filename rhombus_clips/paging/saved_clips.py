@@ -9,7 +9,7 @@ from attrs import evolve
 
 from rhombus_clips.calls import Caller
 from rhombus_clips.concurrency import alongside
-from rhombus_clips.errors import PagingError, RhombusError
+from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging.pager import Pager
@@ -81,10 +81,9 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         if self._cursor is not None:
             raise ValueError("sharded() divides the range of since and until, not a cursor")
         now = to_epoch_ms(datetime.now(UTC))
-        listing = ShardedClips(self._walking, self._times, shards, now=now)
-        items = self._claimed(self._sharded_items(listing))
-        self._was_sharded = True
-        with closing(listing):
+        with closing(ShardedClips(self._walking, self._times, shards, now=now)) as listing:
+            items = self._claimed(self._sharded_items(listing))
+            self._was_sharded = True
             async with alongside(listing.run), aclosing(items):
                 yield items
 
@@ -92,10 +91,9 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         while self.stats.items != self._limit:
             try:
                 part = await listing.next_part()
-            except PagingError:
-                self._cursor = None  # The windows went by a time that the listing does not go by.
-                raise
             except RhombusError as error:
+                if listing.is_misled:
+                    self._cursor = None
                 error.cursor = self._cursor
                 raise
             if part is None:

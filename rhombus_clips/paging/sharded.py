@@ -82,6 +82,8 @@ class ShardedClips:
         self._windows: list[_Window] = []
         self._order: Order | None = None
         self._failure: Exception | None = None
+        self.is_misled = False
+        """Whether the windows went by a time that the listing turned out not to go by."""
         self._stop: Callable[[], None] = lambda: None  # ends the walks, once there are any
         self._usual_density: float | None = None
         self._wanted = anyio.Event()
@@ -200,6 +202,7 @@ class ShardedClips:
             await self._walk_on(window)
         except Exception as error:  # noqa: BLE001  # raised again where the caller waits
             await self._settled.wait()  # On a wrong guess, errors mean nothing.
+            self.is_misled = any(window.walk.is_misled for window in self._windows)
             self._fail(error)
 
     async def _walk_on(self, window: _Window | None) -> None:
@@ -262,7 +265,7 @@ class ShardedClips:
     def _window(self, shard: Shard, order: Order) -> _Window:
         times = self._times_of(shard)
         cursor = shard.beginning
-        is_open = order.direction == NEWEST_FIRST and times.until is None
+        is_open = times.until is None if order.direction == NEWEST_FIRST else cursor <= 0
         walk = SavedClipWalk(
             self._walking, times=times, cursor=None if is_open else cursor, order=order
         )

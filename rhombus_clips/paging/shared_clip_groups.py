@@ -40,7 +40,9 @@ class SharedClipGroupPager(Pager[SharedClipGroup, SharedClipGroupPage, int]):
             self._window = next(self._windows, None)
             if groups:
                 return Batch(groups, page, window.start)
-            self._cursor = window.start
+            # Unless there are groups of later windows, still to be handed out.
+            if not self._batches:
+                self._cursor = window.start
         return None
 
     def _fresh(self, groups: list[SharedClipGroup], window: Window) -> deque[SharedClipGroup]:

@@ -78,6 +78,12 @@ def text(value: object, name: str) -> None:
     instance_or_none(value, str, name)
 
 
+def text_or_none(value: object, name: str) -> None:
+    """Raise `TypeError` unless *value* is a string or None: nothing is left as it is."""
+    if not isinstance(value, str | None):
+        raise TypeError(f"{name} must be a string, not {value!r}")
+
+
 def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:
     """*values* as a list, if they are strings that may name something, and at least *least*.
 

@@ -14,10 +14,7 @@ _DEVICES = frozenset(
 
 def safe_file_name(text: str) -> str:
     """*text* as the name of one file: no folder, no device, nothing that cannot be shown."""
-    letters = unicodedata.normalize("NFC", text)
-    shown = "".join(
-        letter if letter.isprintable() and letter not in _FORBIDDEN else "_" for letter in letters
-    )
+    shown = _shown(text)
     stem, dot, ending = shown.strip(" ").rpartition(".")
     if not stem or len(ending) > 8:
         stem, dot, ending = shown, "", ""
@@ -37,7 +34,7 @@ def usual_file_name(clip: SavedClip) -> str:
     except OverflowError:
         recorded_at = None
     moment = None if recorded_at is None else f"{recorded_at:%Y-%m-%d %H.%M.%S}Z"
-    title = _cut(clip.title or "", _MOST_BYTES // 2)
+    title = _cut(_shown(clip.title or ""), _MOST_BYTES // 2)
     return safe_file_name(" ".join(filter(None, (moment, title, f"{clip.uuid}.mp4"))))
 
 
@@ -45,6 +42,14 @@ def with_uuid(name: str, uuid: str) -> str:
     """*name*, told from the same name of another clip."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem} ({uuid}).{ending}" if dot and stem else f"{name} ({uuid})"
+
+
+def _shown(text: str) -> str:
+    """*text* with an underscore in place of what cannot be shown or stand in a name."""
+    letters = unicodedata.normalize("NFC", text)
+    return "".join(
+        letter if letter.isprintable() and letter not in _FORBIDDEN else "_" for letter in letters
+    )
 
 
 def _cut(text: str, most: int) -> str:

@@ -18,6 +18,7 @@ from rhombus_clips.errors import (
     RateLimitedError,
     RhombusError,
     ServerError,
+    SessionClosedError,
 )
 from rhombus_clips.protocol.arguments import is_seconds, whole_number
 
@@ -99,7 +100,8 @@ def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
     An answer that cannot be read is no refusal either.
     """
     return not safe and isinstance(
-        error, DisconnectedError | DeadlineExceededError | ServerError | DecodeError
+        error,
+        DisconnectedError | DeadlineExceededError | ServerError | DecodeError | SessionClosedError,
     )
 
 

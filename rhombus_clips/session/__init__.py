@@ -114,10 +114,13 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         unset. The official command line reads the same two. ``RHOMBUS_MEDIA_URL`` is the
         ``media_url``, which the official one does not have.
 
-        :param settings: Any other setting of a session, and ``base_url`` instead of the variable.
+        :param settings: Any setting of a session; it stands above the environment's.
         :raises ConfigurationError: when there is no key, or a setting cannot work.
         """
-        return cls(**{**settings_of_environment(), **settings})
+        chosen: dict[str, Any] = {**settings_of_environment(), **settings}
+        if "api_key" not in chosen:
+            raise ConfigurationError("set RHOMBUS_API_KEY to an API key of your organization")
+        return cls(**chosen)
 
     # --- lifetime ----------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from rhombus_clips.protocol.arguments import (
     identifier,
     identifiers,
     text,
+    text_or_none,
     whole_number,
 )
 from rhombus_clips.protocol.endpoints import (
@@ -133,8 +134,9 @@ class SharedClipGroups(Resource):
         ]
         if not clips and not alerts:
             raise ValueError("clip_uuids and alert_uuids are empty: there is nothing to share")
-        text(title, "title")
-        _check_password(plaintext_password)
+        text_or_none(title, "title")
+        text_or_none(plaintext_password, "plaintext_password")
+        _refuse_empty(plaintext_password)
         if expiration_time_secs is not None:
             whole_number(
                 expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
@@ -143,7 +145,7 @@ class SharedClipGroups(Resource):
             CREATE_SHARED_CLIP_GROUP,
             {
                 "uuids": [*clips, *alerts],
-                "title": title,
+                "title": title or "",
                 "plaintext_password": plaintext_password,
                 "expiration_time_secs": expiration_time_secs,
             },
@@ -187,7 +189,8 @@ class SharedClipGroups(Resource):
             raise ValueError("name what to change: title, description, password or expiration")
         text(title, "title")
         text(description, "description")
-        _check_password(plaintext_password)
+        text(plaintext_password, "plaintext_password")
+        _refuse_empty(plaintext_password)
         group = await self.get_shared_clip_group_details(group_uuid)
         if plaintext_password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
@@ -228,7 +231,6 @@ class SharedClipGroups(Resource):
         await self._call(DELETE_SHARED_CLIP_GROUP, {"uuid": identifier(group_uuid, "group_uuid")})
 
 
-def _check_password(password: object) -> None:
-    text(password, "plaintext_password")
+def _refuse_empty(password: object) -> None:
     if password == "":
         raise ValueError("plaintext_password must not be empty; None asks for no password")
