@@ -139,18 +139,20 @@ class Caller:
     async def _after_failure(self, call: "_Call", failure: RhombusError) -> Reply:
         """The answer of more attempts, or of the endpoint that took over."""
         endpoint = call.endpoint
+        attempts = self._retry.attempts
         try:
-            return await self._retrying(call)(call.attempts_after(failure))
+            return await self._retrying(call, attempts)(call.attempts_after(failure))
         except StatusError as error:
             if endpoint.successor is None or error.status not in _GONE:
                 raise
         call.endpoint = endpoint.successor
-        reply: Reply = await self._retrying(call)(call.attempt)
+        left = max(1, attempts - call.attempts)
+        reply: Reply = await self._retrying(call, left)(call.attempt)
         logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
         self._taken_over[endpoint.path] = call.endpoint
         return reply
 
-    def _retrying(self, call: "_Call") -> "AsyncRetrying":
+    def _retrying(self, call: "_Call", attempts: int) -> "AsyncRetrying":
         # Most programs start and end without one, and importing it takes as long as cattrs.
         import tenacity  # noqa: PLC0415
 
@@ -169,7 +171,7 @@ class Caller:
         return tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(call.may_go_on),
             wait=wait,
-            stop=tenacity.stop_after_attempt(self._retry.attempts)
+            stop=tenacity.stop_after_attempt(attempts)
             | tenacity.stop_before_delay(call.seconds_left()),
             sleep=self._pacing.sleep,
             reraise=True,

@@ -16,7 +16,7 @@ from rhombus_clips.errors import (
     RhombusError,
 )
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
-from rhombus_clips.protocol.progress import Polling, Watched, has_failed, is_done
+from rhombus_clips.protocol.progress import Polling, Watched, has_failed
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ async def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[Clip
             if has_failed(clip):
                 raise _failed(clip)
             yield clip
-        if clip is not None and is_done(clip):
+        if clip is not None and clip.is_complete:
             return
         wait = watched.polling.next_interval(wait, moved=changed)
         await anyio.sleep(wait)
@@ -65,13 +65,16 @@ async def watch_clips(
             uuid: watch
             for uuid, watch in going_on.items()
             if uuid not in looks.lost
-            and (watch.clip is None or not (has_failed(watch.clip) or is_done(watch.clip)))
+            and (watch.clip is None or not (has_failed(watch.clip) or watch.clip.is_complete))
         }
         if going_on:
             wait = polling.next_interval(wait, moved=bool(changed))
             await anyio.sleep(wait)
     if failed:
-        raise _failed(*failed)
+        failure = _failed(*failed)
+        for uuid, error in looks.lost.items():
+            failure.add_note(f"{uuid} did not appear: {error}")
+        raise failure
     for error in looks.lost.values():
         raise error
 

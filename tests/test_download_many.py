@@ -66,31 +66,40 @@ async def test_every_clip_has_a_file_and_a_line(fake, session, tmp_path) -> None
     assert names == {line["file"] for line in lines} | {"manifest.jsonl"}
 
 
-async def test_second_run_fetches_only_what_is_missing(fake, session, tmp_path) -> None:
+@pytest.mark.parametrize("name", [None, lambda clip: f"{clip.title}.mp4"], ids=["usual", "own"])
+async def test_second_run_fetches_only_what_is_missing_or_damaged(
+    name: Any, fake, session, tmp_path
+) -> None:
+    """Each to where it was."""
     clips = await the_clips(session)
-    await session.download_clips(clips, tmp_path)
-    first, second, *_ = manifest(tmp_path)
+    naming = {} if name is None else {"name": name}
+    await session.download_clips(clips, tmp_path, **naming)
+    first, second, third, *_ = manifest(tmp_path)
     (tmp_path / first["file"]).unlink()
     (tmp_path / second["file"]).write_bytes(b"cut")
+    flipped = bytearray((tmp_path / third["file"]).read_bytes())
+    flipped[5] ^= 1
+    (tmp_path / third["file"]).write_bytes(flipped)
+    there = {entry.name for entry in tmp_path.iterdir()}
     fake.media_requests.clear()
     ended: dict[str | None, Any] = {}
     summary = await session.download_clips(
-        clips, tmp_path, on_end=lambda clip, outcome: ended.update({clip.uuid: outcome})
+        clips, tmp_path, on_end=lambda clip, outcome: ended.update({clip.uuid: outcome}), **naming
     )
-    changed, fetched = (
-        line for line in manifest(tmp_path) if line["clipUuid"] == second["clipUuid"]
-    )
-    assert (summary.downloaded, summary.skipped) == (2, COUNT - 2)
-    assert sum(outcome.requests for outcome in ended.values()) == 2
+    assert (summary.downloaded, summary.skipped) == (3, COUNT - 3)
+    assert sum(outcome.requests for outcome in ended.values()) == 3
     assert {uuid: outcome.sha256_hex for uuid, outcome in ended.items()} == {
         clip.uuid: fake.video(str(clip.uuid)).sha256_hex for clip in clips
     }
-    assert len(fake.media_requests) == 2
-    assert (tmp_path / changed["file"]).read_bytes() == b"cut", "somebody has edited it"
-    assert (tmp_path / fetched["file"]).read_bytes() == fake.video(second["clipUuid"]).data
+    assert len(fake.media_requests) == 3
+    assert {entry.name for entry in tmp_path.iterdir()} == there | {first["file"]}
+    for line in (first, second, third):
+        assert (tmp_path / line["file"]).read_bytes() == fake.video(line["clipUuid"]).data
+    (tmp_path / "manifest.jsonl").unlink()
     fake.media_requests.clear()
-    await session.download_clips(clips, tmp_path)
+    await session.download_clips([c for c in clips if c.sha256_hex], tmp_path, **naming)
     assert fake.media_requests == []
+    assert {entry.name for entry in tmp_path.iterdir()} == there | {first["file"]}
 
 
 async def test_interrupted_run_goes_on_where_it_was(fake, session, tmp_path) -> None:

@@ -18,7 +18,7 @@ from rhombus_clips import (
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.progress import Watched, has_failed, is_done
+from rhombus_clips.protocol.progress import Watched, has_failed
 from rhombus_clips.testing import UnknownClip, faults
 from rhombus_clips.testing.faults import json_answer
 from tests.renders import CAMERA, GET, LIST, LONG_AGO, QUICK, answers, count_of, status, statuses
@@ -148,7 +148,7 @@ def test_interval_grows_while_nothing_moves_and_begins_anew() -> None:
     ],
 )
 def test_ends_by_example(clip: ClipWithProgress, *, done: bool, failed: bool) -> None:
-    assert (is_done(clip), has_failed(clip)) == (done, failed)
+    assert (clip.is_complete, has_failed(clip)) == (done, failed)
 
 
 def test_an_outage_does_not_use_up_the_patience_with_an_absence() -> None:

@@ -1,6 +1,7 @@
 """The session: its settings, its lifetime, its four endpoints."""
 
 import pytest
+from attrs import evolve
 
 from rhombus_clips import (
     ApiError,
@@ -13,6 +14,8 @@ from rhombus_clips import (
     DecodeError,
     NotFoundError,
     PermissionDeniedError,
+    RetryPolicy,
+    ServerError,
     StatusError,
 )
 from rhombus_clips.testing import FakeRhombus, UnknownClip, faults
@@ -156,6 +159,16 @@ async def test_bad_clip_uuid_is_refused_before_anything_is_sent(fake, session, c
     with pytest.raises(ValueError, match="clip_uuid"):
         await session.get_clip_with_progress(clip_uuid)
     assert fake.requests == []
+
+
+async def test_endpoint_that_takes_over_has_no_attempts_of_its_own(fake, connect) -> None:
+    gone = faults.Respond(404, path="/api/event/getSplicedClipsInProgress")
+    out = evolve(faults.UNAVAILABLE, path="/api/video/getSplicedClipsInProgress", times=None)
+    fake.faults = [gone, out]
+    async with connect(fake, retry=RetryPolicy(attempts=3, base=0.001)) as session:
+        with pytest.raises(ServerError, match="after 3 attempts"):
+            await session.get_spliced_clips_in_progress()
+    assert len(fake.requests) == 3
 
 
 # --- authentication ----------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from rich.table import Column
 from rhombus_clips import Downloaded, RhombusError, SavedClip
 from rhombus_clips.cli.output import printable
 from rhombus_clips.models import ClipWithProgress
-from rhombus_clips.protocol.progress import has_failed, is_done
+from rhombus_clips.protocol.progress import has_failed
 
 _TITLE_WIDTH = 32
 
@@ -89,9 +89,9 @@ class RenderBars(_Bars):
         uuid = clip.uuid or ""
         self.seen[uuid] = clip
         state = str(clip.status or "")
-        if clip.current_operation and not is_done(clip):
+        if clip.current_operation and not clip.is_complete:
             state = f"{state}: {clip.current_operation}"
-        percent = 100 if is_done(clip) else clip.percent_complete or 0
+        percent = 100 if clip.is_complete else clip.percent_complete or 0
         if has_failed(clip):
             percent = 0
         self._set(uuid, clip.title or uuid, state=state, total=100, completed=percent)

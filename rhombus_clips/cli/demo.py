@@ -19,7 +19,6 @@ from rhombus_clips import (
     Polling,
 )
 from rhombus_clips.cli.output import cell, console, printable
-from rhombus_clips.protocol.progress import is_done
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.clips import NEWEST_MS, make_uuid
 
@@ -100,7 +99,7 @@ async def _make_clip(
     video = random.Random(0).randbytes(_VIDEO_BYTES)
 
     def film(clip: ClipWithProgress) -> None:
-        if not is_done(clip):
+        if not clip.is_complete:
             service.put_media(clip.uuid or "", video)
         bar.show(clip)
 

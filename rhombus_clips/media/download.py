@@ -81,11 +81,10 @@ class Download:
         if file.sha256_hex is None or not await in_thread(_is_file, self.path, file):
             return None
         running, size = hashlib.sha256(), 0
-        with await in_thread(self.path.open, "rb") as there:
-            # Slice by slice: who cancels does not wait for the hash of a large file.
-            while data := await in_thread(there.read, _HASHED_AT_ONCE):
-                await in_thread(running.update, data)
-                size += len(data)
+        # Slice by slice: who cancels does not wait for the hash of a large file.
+        while data := await in_thread(_read_slice, self.path, size):
+            await in_thread(running.update, data)
+            size += len(data)
         digest = running.hexdigest()
         if digest != file.sha256_hex:
             return None
@@ -188,6 +187,12 @@ class Writing:
     async def _written(self) -> None:
         if self._under_way is not None:
             await asyncio.shield(self._under_way)
+
+
+def _read_slice(path: Path, start: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(_HASHED_AT_ONCE)
 
 
 def _is_file(path: Path, file: MediaFile) -> bool:

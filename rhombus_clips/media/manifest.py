@@ -1,5 +1,6 @@
 """What a folder of clips holds: one line of JSON for each file, read again by the next run."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,15 @@ class Entry:
     name: str
     byte_count: int
     sha256_hex: str
+    modified_at_ns: int | None
+    """When the file system says that it was written last; None in a line that does not tell."""
+
+    def is_untouched(self, path: Path) -> bool:
+        """Whether what lies at *path* is as long, and as old, as when it was found whole."""
+        if not path.is_file():
+            return False
+        there = path.stat()
+        return (there.st_size, there.st_mtime_ns) == (self.byte_count, self.modified_at_ns)
 
 
 class Manifest:
@@ -52,7 +62,7 @@ class Manifest:
                 self._owners[entry.name.casefold()] = uuid
 
     def file_of(self, clip: SavedClip) -> Downloaded | None:
-        """The clip's file, if it is there, and as long as it was when it was found whole.
+        """The clip's file, if it is there, and as it was when it was found whole.
 
         None also where the clip's record names another length or hash by now.
         """
@@ -60,27 +70,41 @@ class Manifest:
         if entry is None:
             return None
         path = self._folder / entry.name
-        is_there = path.is_file() and path.stat().st_size == entry.byte_count
         is_the_clip_s = clip.byte_count in {None, 0, entry.byte_count} and (
             not clip.sha256_hex or clip.sha256_hex.lower() == entry.sha256_hex
         )
-        if not (is_there and is_the_clip_s):
+        if not (entry.is_untouched(path) and is_the_clip_s):
             return None
         return Downloaded(
             path=path, byte_count=entry.byte_count, sha256_hex=entry.sha256_hex, requests=0
         )
 
-    def claim(self, uuid: str, name: str) -> Path:
-        """The path for the clip: *name*, or another where that is not free for it."""
+    def is_clip(self, name: str, clip: SavedClip) -> bool:
+        """Whether the file called *name* is the clip's, by its hash."""
+        path = self._folder / name
+        if not clip.sha256_hex or not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == clip.sha256_hex.lower()
+
+    def owns(self, path: Path, uuid: str) -> bool:
+        """Whether what lies at *path* is provably a file of that clip, and may be replaced."""
+        entry = self._entries.get(uuid)
+        return uuid in path.name or (entry is not None and entry.name == path.name)
+
+    def claim(self, uuid: str, name: str, *, is_its_own: bool) -> Path:
+        """The path for the clip: *name*, or another where that is not free for it.
+
+        *is_its_own* is whether the clip's own file lies there already.
+        """
         entry = self._entries.get(uuid)
         if entry is not None:
             name = entry.name
         elif name.casefold() == _NAME or name.casefold().endswith((PART, NOTE)):
             name = f"{name}_"
         owner = self._owners.get(name.casefold())
-        # A file whose name has the clip's uuid is ours; one that the manifest knows, and that is
-        # another by now, somebody has changed.
-        is_strange = (self._folder / name).exists() and (entry is not None or uuid not in name)
+        path = self._folder / name
+        is_strange = path.exists() and not (is_its_own or self.owns(path, uuid))
         if owner not in {None, uuid} or is_strange:
             name = with_uuid(name, uuid)
         self._owners[name.casefold()] = uuid
@@ -89,12 +113,14 @@ class Manifest:
     def add(self, clip: SavedClip, file: Downloaded) -> None:
         """Write the line of a file that is there."""
         uuid = str(clip.uuid)
+        modified_at_ns = file.path.stat().st_mtime_ns
         line = json.dumps(
             {
                 "clipUuid": uuid,
                 "file": file.path.name,
                 "byteCount": file.byte_count,
                 "sha256Hex": file.sha256_hex,
+                "modifiedAtNs": modified_at_ns,
                 "timestampMs": clip.timestamp_ms,
                 "createdAtMs": clip.created_at_ms,
                 "title": clip.title,
@@ -103,7 +129,9 @@ class Manifest:
         with self._path.open("a", encoding="utf-8") as lines:
             lines.write(f"{line}\n" if self._begins_line else f"\n{line}\n")
         self._begins_line = True
-        self._entries[uuid] = Entry(file.path.name, file.byte_count, file.sha256_hex)
+        self._entries[uuid] = Entry(
+            file.path.name, file.byte_count, file.sha256_hex, modified_at_ns
+        )
 
 
 def _entry_of(line: str) -> tuple[str, Entry] | None:
@@ -111,10 +139,14 @@ def _entry_of(line: str) -> tuple[str, Entry] | None:
     try:
         said: Any = json.loads(line)
         name, size, sha256_hex = said["file"], said["byteCount"], said["sha256Hex"]
-        uuid = said["clipUuid"]
+        uuid, modified_at_ns = said["clipUuid"], said.get("modifiedAtNs")
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     texts = (name, sha256_hex, uuid)
     if type(size) is not int or not all(type(text) is str and text for text in texts):
         return None
-    return (uuid, Entry(name, size, sha256_hex)) if safe_file_name(name) == name else None
+    if safe_file_name(name) != name:
+        return None
+    return uuid, Entry(
+        name, size, sha256_hex, modified_at_ns if type(modified_at_ns) is int else None
+    )

@@ -17,6 +17,7 @@ from rhombus_clips.errors import (
 from rhombus_clips.media.download import Downloaded, Progress
 from rhombus_clips.media.manifest import Manifest
 from rhombus_clips.models import SavedClip
+from rhombus_clips.protocol.arguments import instance
 from rhombus_clips.protocol.file_names import safe_file_name
 
 ClipProgress = Callable[[SavedClip, int, int | None], None]
@@ -52,11 +53,11 @@ class DownloadSummary:
 class Downloads:
     """Brings clips into a folder.
 
-    :param download: Brings one clip to a path.
+    :param download: Brings one clip to a path, where another file is replaced or not.
     :param name: Names the file of a clip.
     """
 
-    download: Callable[[SavedClip, Path, Progress | None], Awaitable[Downloaded]]
+    download: Callable[[SavedClip, Path, Progress | None, bool], Awaitable[Downloaded]]
     folder: Path
     name: Callable[[SavedClip], str]
     progress: ClipProgress | None
@@ -76,6 +77,7 @@ class Downloads:
         await in_thread(manifest.read)
 
         async def bring(clip: SavedClip) -> None:
+            instance(clip, SavedClip, "each of clips")
             if clip.uuid is not None and clip.uuid in self._begun:
                 self.summary.skipped += 1
                 return
@@ -108,8 +110,12 @@ class Downloads:
         there = await in_thread(manifest.file_of, clip)
         if there is not None:
             return there
-        path = manifest.claim(clip.uuid, safe_file_name(self.name(clip)))
-        file = await self.download(clip, path, self._progress_of(clip))
+        name = safe_file_name(instance(self.name(clip), str, "what name returns"))
+        is_its_own = await in_thread(manifest.is_clip, name, clip)
+        path = manifest.claim(clip.uuid, name, is_its_own=is_its_own)
+        file = await self.download(
+            clip, path, self._progress_of(clip), manifest.owns(path, clip.uuid)
+        )
         await in_thread(manifest.add, clip, file)
         return file
 

@@ -91,6 +91,15 @@ class ClipWithProgress(SavedClip):
     """How much of the current operation is done, 0 to 100."""
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the render has come to its end: by the status, or as the vendor's clients see it.
+
+        These take an operation called ``Complete`` that is at 100 % for it.
+        """
+        is_at_end = self.percent_complete == 100 and self.current_operation == "Complete"
+        return self.status == ClipStatus.COMPLETE or is_at_end
+
+    @property
     def last_updated_at(self) -> datetime | None:
         """When the progress last changed: `last_updated_sec` as an aware datetime."""
         return from_epoch_seconds(self.last_updated_sec)

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import Final
+from typing import Final, TypeVar
 
 from attrs import Attribute
+
+T = TypeVar("T")
 
 
 class Unset(Enum):
@@ -65,6 +67,19 @@ def identifier(value: object, name: str) -> str:
     if not isinstance(value, str) or not value or value != value.strip():
         raise ValueError(f"{name} must be a non-empty string without blanks, not {value!r}")
     return value
+
+
+def instance(value: T, kind: type, name: str) -> T:
+    """*value*, if it is a *kind*. Raises `TypeError` otherwise."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be a {kind.__name__}, not {value!r}")
+    return value
+
+
+def function_or_none(value: object, name: str) -> None:
+    """Raise `TypeError` unless *value* can be called, or is None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function, not {value!r}")
 
 
 def instance_or_none(value: object, kind: type, name: str) -> None:

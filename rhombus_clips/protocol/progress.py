@@ -35,13 +35,6 @@ class Polling:
         return self.interval if moved else min(max(last, self.interval) * _GROWTH, self.slowest)
 
 
-def is_done(clip: ClipWithProgress) -> bool:
-    """Whether the render has come to its end: by the status, or as the vendor's clients take it."""
-    return clip.status == ClipStatus.COMPLETE or (
-        clip.percent_complete == 100 and clip.current_operation == "Complete"
-    )
-
-
 def has_failed(clip: ClipWithProgress) -> bool:
     """Whether nothing more will come of the clip.
 

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
 from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
-from rhombus_clips.protocol.arguments import identifier, seconds_of
+from rhombus_clips.protocol.arguments import identifier, instance, seconds_of
 
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
 # must be at least 1 second long": the reference of spliceV3. The vendor's own web component names
@@ -42,11 +42,31 @@ class SpliceOptions(TypedDict, total=False):
     """To which connected services the clip goes."""
 
 
+_OPTIONS: dict[str, type] = {
+    "title": str,
+    "description": str,
+    "audio_included": bool,
+    "save_to_console": bool,
+    "send_to_shared_storage": bool,
+    "send_to_user_storage": bool,
+    "access_settings": ClipAccessSettings,
+    "clip_visibility": str,
+    "altered_view_map": Mapping,
+    "integration_upload_map": Mapping,
+}
+
+
 def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
-    """*options* as the parameters of a request. Raises `TypeError` for a name that is none."""
-    unknown = ", ".join(sorted(options.keys() - SpliceOptions.__annotations__.keys()))
+    """*options* as the parameters of a request.
+
+    Raises `TypeError` for a name that is none, and for a value of another kind.
+    """
+    unknown = ", ".join(sorted(options.keys() - _OPTIONS.keys()))
     if unknown:
         raise TypeError(f"there is no option {unknown}")
+    for name, value in options.items():
+        if value is not None:
+            instance(value, _OPTIONS[name], name)
     return {"save_to_console": True, **options}
 
 
@@ -90,16 +110,21 @@ def _checked_interval(interval: Interval) -> TimeInterval:
     return TimeInterval(start_ms=start_ms, end_ms=end_ms)
 
 
-def whole_seconds(duration: object) -> int:
+def latest_end_ms(intervals: Mapping[str, Iterable[TimeInterval]]) -> int:
+    """When the last of the *intervals* ends, in epoch milliseconds."""
+    return max(interval.end_ms or 0 for of_device in intervals.values() for interval in of_device)
+
+
+def whole_seconds(duration: object, name: str) -> int:
     """*duration* in seconds, rounded up so that no footage is left out.
 
     Raises `TypeError` for what is no duration, and `ValueError` for one under a second.
     """
     length = duration
     if not isinstance(length, timedelta):
-        length = timedelta(seconds=min(seconds_of(length, "duration"), _MOST_SECONDS))
+        length = timedelta(seconds=min(seconds_of(length, name), _MOST_SECONDS))
     if length < SHORTEST_SPLICE:
-        raise ValueError(f"duration must be at least a second, not {length!r}")
+        raise ValueError(f"{name} must be at least a second, not {length.total_seconds():g} s")
     return -(-length // timedelta(seconds=1))
 
 
@@ -113,9 +138,9 @@ def refuse_longer(seconds: int, longest: int | None) -> None:
         raise ValueError(f"duration must be at most {most} s, not {seconds} s")
 
 
-def refuse_future(start_ms: int, seconds: int, *, now_ms: int) -> None:
-    """Raise `ValueError` for footage that is yet to come."""
-    ahead = start_ms + 1000 * seconds - now_ms
+def refuse_future(end_ms: int, *, now_ms: int) -> None:
+    """Raise `ValueError` for footage up to *end_ms* that is yet to come."""
+    ahead = end_ms - now_ms
     if ahead > 0:
         raise ValueError(
             f"the range ends {ahead / 1000:.1f} s from now: that footage does not exist yet"

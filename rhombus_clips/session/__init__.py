@@ -83,6 +83,19 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
             raise ConfigurationError(
                 f"auth_scheme must be one of {known}, not {auth_scheme!r}"
             ) from None
+        for name, value, kind in (
+            ("retry", retry, RetryPolicy),
+            ("timeout", timeout, Timeout),
+            ("media_timeout", media_timeout, MediaTimeout),
+            ("rate", rate, RateLimit | None),
+            ("media_ssl", media_ssl, ssl.SSLContext | None),
+        ):
+            if not isinstance(value, kind):
+                raise ConfigurationError(f"{name} cannot be {value!r}: it has a type of its own")
+        if type(max_response_bytes) is not int or max_response_bytes < 1:
+            raise ConfigurationError(
+                f"max_response_bytes must be at least 1, not {max_response_bytes!r}"
+            )
         self._base_url = checked_base_url(base_url)
         agent = f"rhombus_clips/{__version__}"
         credentials = auth_headers(api_key, self._scheme, org_uuid)

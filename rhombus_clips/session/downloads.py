@@ -10,7 +10,7 @@ from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
 from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.arguments import seconds_of, whole_number
+from rhombus_clips.protocol.arguments import function_or_none, instance, seconds_of, whole_number
 from rhombus_clips.protocol.file_names import usual_file_name
 from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
 from rhombus_clips.protocol.retry import RetryPolicy
@@ -56,7 +56,9 @@ class ClipFiles(Splices):
             by another download.
         :raises OSError: when it cannot be written.
         """
-        return await self._download(clip_file(clip, verify=verify), Path(path), progress)
+        function_or_none(progress, "progress")
+        file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
+        return await self._download(file, Path(path), progress)
 
     async def download_thumbnail(
         self, clip: SavedClip, path: str | PathLike[str], *, progress: Progress | None = None
@@ -70,7 +72,9 @@ class ClipFiles(Splices):
         :param path: Where to; the folder must be there.
         :param progress: Called with the bytes that are there and how many there will be.
         """
-        return await self._download(thumbnail_file(clip), Path(path), progress)
+        function_or_none(progress, "progress")
+        file = thumbnail_file(instance(clip, SavedClip, "clip"))
+        return await self._download(file, Path(path), progress)
 
     @asynccontextmanager
     async def stream_clip(
@@ -87,7 +91,8 @@ class ClipFiles(Splices):
         :param verify: As for `download_clip`; what is wrong is raised behind the last chunk.
         :raises NotFoundError: and the others of `download_clip`, on entering or while reading.
         """
-        stream = ClipStream(self._fetching(clip_file(clip, verify=verify)))
+        file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
+        stream = ClipStream(self._fetching(file))
         try:
             await stream.begin()
             yield stream
@@ -129,13 +134,19 @@ class ClipFiles(Splices):
             be written; what *clips* raises.
         """
         whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
+        for function, parameter in ((name, "name"), (progress, "progress"), (on_end, "on_end")):
+            function_or_none(function, parameter)
         if deadline is not None:
             seconds_of(deadline, "deadline")
 
-        async def download(clip: SavedClip, path: Path, progress: Progress | None) -> Downloaded:
+        async def download(
+            clip: SavedClip,
+            path: Path,
+            progress: Progress | None,
+            replaces: bool,  # noqa: FBT001  # as a Callable is typed
+        ) -> Downloaded:
             if deadline is not None and clip.uuid is not None and not clip.is_complete:
                 clip = await self.wait_for_clip(clip.uuid, deadline=deadline)
-            replaces = clip.uuid is not None and clip.uuid in path.name
             file = clip_file(clip, verify=verify)
             return await self._download(file, path, progress, replaces=replaces)
 

@@ -8,7 +8,7 @@ from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
 from rhombus_clips.protocol.appearing import Appearing
-from rhombus_clips.protocol.arguments import seconds_of
+from rhombus_clips.protocol.arguments import function_or_none, instance, seconds_of
 from rhombus_clips.protocol.clock import ClipTime, TimeRange
 from rhombus_clips.protocol.endpoints import (
     GET_CLIPS_WITH_PROGRESS,
@@ -52,6 +52,7 @@ class ClipListings(Resource):
         :raises ValueError: for naive datetimes and numbers out of range.
         """
         times = TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until"))
+        function_or_none(on_decode_error, "on_decode_error")
         return SavedClipPager(
             self._call,
             times=times,
@@ -154,7 +155,7 @@ class ClipListings(Resource):
         """
         if since is not None and cursor is not None:
             raise ValueError("since and cursor both say where to begin: give one of them")
-        grace_ms = grace // MILLISECOND
+        grace_ms = instance(grace, timedelta, "grace") // MILLISECOND
         if grace_ms < 0:
             raise ValueError(f"grace must not be negative, but is {grace!r}")
         seconds_of(interval, "interval", may_be_zero=True)

@@ -11,13 +11,14 @@ from rhombus_clips.models import (
     SharedClipGroupLink,
     SharedClipGroupWithDetails,
 )
-from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
 from rhombus_clips.paging import SharedClipGroupPager
 from rhombus_clips.protocol.arguments import (
     UNSET,
     Unset,
     identifier,
     identifiers,
+    instance,
     text,
     text_or_none,
     whole_number,
@@ -81,7 +82,7 @@ class SharedClipGroups(Resource):
         """
         start = epoch_ms(created_after, "created_after")
         end = epoch_ms(created_before, "created_before")
-        length = None if window is None else window // timedelta(milliseconds=1)
+        length = None if window is None else instance(window, timedelta, "window") // MILLISECOND
         if length is not None and length < 1:
             raise ValueError(f"window must be at least a millisecond long, not {window!r}")
         if length is not None and start is None:

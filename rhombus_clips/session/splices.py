@@ -9,7 +9,13 @@ from rhombus_clips.errors import DecodeError, RhombusError
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, Splice, SplicedClip
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.progress import wait_for_all, watch_clip, watch_clips
-from rhombus_clips.protocol.arguments import identifier, identifiers, seconds_of
+from rhombus_clips.protocol.arguments import (
+    function_or_none,
+    identifier,
+    identifiers,
+    instance,
+    seconds_of,
+)
 from rhombus_clips.protocol.endpoints import (
     CANCEL_SPLICE,
     GET_MAX_SPLICE_DURATION,
@@ -22,6 +28,7 @@ from rhombus_clips.protocol.splices import (
     Interval,
     SpliceOptions,
     interval_map,
+    latest_end_ms,
     option_parameters,
     refuse_future,
     refuse_longer,
@@ -60,7 +67,9 @@ class Splices(SavedClips):
         :param options: What else may be said of the clip, see `SpliceOptions`.
         :return: The uuids of the clips that are being made; what more than one stands for is not
             documented.
-        :raises ValueError: for footage that cannot be there, before anything is sent.
+        :raises ValueError: for footage that is yet to come, for less than a second of it, and for
+            more than an hour in `device_interval_map`; nothing is sent then. How much may be
+            spliced otherwise is what `get_max_splice_duration` says.
         """
         intervals = interval_map(device_interval_map)
         devices = identifiers(device_uuids, "device_uuids", least=0 if intervals else 1)
@@ -68,10 +77,13 @@ class Splices(SavedClips):
         if intervals is None:
             if start_time_millis is None or duration_sec is None:
                 raise ValueError("start_time_millis and duration_sec, or device_interval_map")
-            start, seconds = to_epoch_ms(start_time_millis, "start"), whole_seconds(duration_sec)
-            refuse_future(start, seconds, now_ms=_now_ms())
+            start = to_epoch_ms(start_time_millis, "start_time_millis")
+            seconds = whole_seconds(duration_sec, "duration_sec")
+            refuse_future(start + 1000 * seconds, now_ms=_now_ms())
         elif start_time_millis is not None or duration_sec is not None:
             raise ValueError("device_interval_map has begins and ends of its own")
+        else:
+            refuse_future(latest_end_ms(intervals), now_ms=_now_ms())
         return await self._call(
             SPLICE,
             {
@@ -219,14 +231,12 @@ class Splices(SavedClips):
         :raises ClipFailedError: when a clip failed.
         """
         devices = identifiers(device_uuids, "device_uuids", least=1)
-        start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration)
+        start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
         seconds_of(deadline, "deadline")
-        if not isinstance(polling, Polling):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
-            raise TypeError(f"polling must be a Polling, not {polling!r}")
-        if on_change is not None and not callable(on_change):
-            raise TypeError(f"on_change must be callable, not {on_change!r}")
+        instance(polling, Polling, "polling")
+        function_or_none(on_change, "on_change")
         option_parameters(options)
-        refuse_future(start_ms, seconds, now_ms=_now_ms())
+        refuse_future(start_ms + 1000 * seconds, now_ms=_now_ms())
         refuse_longer(seconds, await self.get_max_splice_duration())
         answer = await self.splice(devices, start_ms, seconds, **options)
         if not answer.clip_uuids:
@@ -252,7 +262,7 @@ class Splices(SavedClips):
 
 
 def _watched(clip_uuid: str, polling: Polling) -> Watched:
-    return Watched(identifier(clip_uuid, "clip_uuid"), polling)
+    return Watched(identifier(clip_uuid, "clip_uuid"), instance(polling, Polling, "polling"))
 
 
 def _now_ms() -> int:
