@@ -213,3 +213,22 @@ async def test_small_progress_counts_and_none_ends_it(fake, connect, path) -> No
     assert caught.value.attempts == 5
     assert caught.value.endpoint == f"/media/metadata/us-west-2/{UUID}.mp4"
     assert [*path.parent.iterdir()] == []
+
+
+@pytest.mark.parametrize("status", [408, 425, 500, 503])
+async def test_failure_of_the_moment_does_not_end_going_on(
+    status: int, fake, session, path
+) -> None:
+    cut = faults.Disconnect(after_body_bytes=1_000_000)
+    fake.media_faults = [cut, faults.Respond(status), cut]
+    await session.download_clip(await the_clip(session), path)
+    assert path.read_bytes() == DATA
+    million = 1_000_000
+    assert ranges_of(fake) == [None, *[f"bytes={million}-"] * 2, f"bytes={2 * million}-"]
+
+
+async def test_host_that_fails_for_every_part_is_asked_for_the_whole(fake, session, path) -> None:
+    fake.media_faults = [faults.Disconnect(after_body_bytes=HALF), *[faults.Respond(500)] * 2]
+    await session.download_clip(await the_clip(session), path)
+    assert path.read_bytes() == DATA
+    assert ranges_of(fake) == [None, *[f"bytes={HALF}-"] * 2, None]

@@ -1,7 +1,6 @@
 """Which part of a file to ask for, and what an answer brings: without a loop or a host."""
 
 import pytest
-from attrs import evolve
 from multidict import CIMultiDict
 
 from rhombus_clips import DownloadError, IntegrityError, MediaTimeout
@@ -48,7 +47,7 @@ def test_part_is_asked_for_only_where_the_whole_can_be_trusted(file, etag, asks)
         part(39),
         part(41),
         part(40, ETag='"b"'),
-        part(40),  # Whoever knew the entity tag would have said it again.
+        part(40),  # Nothing but the entity tag would tell that it is of the same file.
         part(40, total=101, ETag='"a"'),
         head(206, Content_Range="bytes 40-99", ETag='"a"'),
         head(206, Content_Range="chunks 40-99/100", ETag='"a"'),
@@ -57,13 +56,27 @@ def test_part_is_asked_for_only_where_the_whole_can_be_trusted(file, etag, asks)
     ],
 )
 def test_part_that_does_not_go_on_from_what_is_there_is_not_taken(answer: Head) -> None:
-    fetch = Fetch(evolve(FILE, byte_count=None), 40, '"a"', total=100)
+    fetch = Fetch(UNKNOWN, 40, '"a"', total=100)
     with pytest.raises(StartOverError):
         fetch.take(answer)
     assert fetch.offset == 0
     assert "Range" not in fetch.headers()
-    fetch.offset = 40
+    fetch.offset, fetch.etag = 40, '"a"'
     assert "Range" not in fetch.headers(), "ranges of this host are not to be trusted any more"
+
+
+def test_part_without_an_entity_tag_will_do_where_the_hash_is_known() -> None:
+    fetch = Fetch(FILE, 40, '"a"', total=100)
+    fetch.take(part(40))
+    assert (fetch.offset, fetch.etag, fetch.was_resumed) == (40, '"a"', True)
+    with pytest.raises(StartOverError):
+        fetch.take(part(40, ETag='"b"'))
+
+
+@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "Application/JSON"])
+def test_page_of_the_host_is_no_file_of_a_clip(kind: str) -> None:
+    with pytest.raises(DownloadError, match="no file of a clip"):
+        Fetch(UNKNOWN).take(head(200, Content_Type=kind, Content_Length="9"))
 
 
 @pytest.mark.parametrize("total", [100, "*"])

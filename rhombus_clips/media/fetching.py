@@ -14,10 +14,11 @@ from rhombus_clips.errors import (
     RateLimitedError,
     RhombusError,
     ServerError,
+    StatusError,
     TransportError,
 )
 from rhombus_clips.media.host import MediaAnswer, MediaHost
-from rhombus_clips.protocol.media import Fetch, StartOverError, missing_advice
+from rhombus_clips.protocol.media import PASSING_REFUSALS, Fetch, StartOverError, missing_advice
 from rhombus_clips.protocol.retry import RetryPolicy
 
 logger = logging.getLogger("rhombus_clips")
@@ -127,7 +128,9 @@ class Fetching:
             self._failures = 0
         self._furthest = max(self._furthest, self.fetch.offset)
         self._failures += 1
-        passes = isinstance(error, TransportError | ServerError | RateLimitedError)
+        passes = isinstance(error, TransportError | ServerError | RateLimitedError) or (
+            isinstance(error, StatusError) and error.status in PASSING_REFUSALS
+        )
         if not passes or self._failures >= self.retry.attempts:
             raise self.explained(error)
         backoff = min(self.retry.cap, self.retry.base * 2 ** (self._failures - 1))

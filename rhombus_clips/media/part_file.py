@@ -44,8 +44,8 @@ class PartFile:
     def open(self) -> None:
         """Open the part, for this download alone.
 
-        Raises `DownloadError` when another has it open, or it is not a download's, and `OSError`
-        where nothing can be written.
+        Raises `DownloadError` when another has it open, or it is linked from elsewhere, and
+        `OSError` where nothing can be written.
         """
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a file cannot be put in its place", self.path)
@@ -59,7 +59,7 @@ class PartFile:
                 _lock(file, self.part)
                 # Between opening and locking it another download may have put it in its place.
                 if _is_at(file, self.part):
-                    self._refuse_foreign(file)
+                    self._refuse_linked(file)
                     self._file = file
                     return
             except BaseException:
@@ -67,23 +67,24 @@ class PartFile:
                 raise
             file.close()
 
-    def _refuse_foreign(self, file: IO[bytes]) -> None:
-        """Other programs use the ending too, and what they have there is not ours to empty."""
-        there = os.fstat(file.fileno())
-        if there.st_nlink != 1 or (there.st_size and not self._note.exists()):
-            raise DownloadError(f"{self.part} is not a download of ours: move it away")
+    def _refuse_linked(self, file: IO[bytes]) -> None:
+        """Whoever gave the part a second name does not want it emptied."""
+        if os.fstat(file.fileno()).st_nlink != 1:
+            raise DownloadError(f"{self.part} has another name too: move it away")
 
     # --- what is there already ---------------------------------------------------------------
 
     def recall(self) -> int:
         """How many bytes an earlier download left, none if they are of another file.
 
-        `etag` is their entity tag then. They are still to be hashed, by `hash_more`.
+        `etag` is their entity tag then; of bytes that nothing is noted of, none. They are still
+        to be hashed, by `hash_more`.
         """
         note = self._read_note()
-        if note is None or note.get("source") != self._source:
-            return 0
-        self.etag = strong_etag(note.get("etag"))
+        if note is not None:
+            if note.get("source") != self._source:
+                return 0
+            self.etag = strong_etag(note.get("etag"))
         return os.fstat(self._file.fileno()).st_size
 
     def hash_more(self, most: int) -> bool:
@@ -189,8 +190,8 @@ class PartFile:
         """Take the part away."""
         try:
             if self._is_ours():
-                self._note.unlink(missing_ok=True)
                 self.part.unlink(missing_ok=True)
+                self._note.unlink(missing_ok=True)
         finally:
             self._file.close()
 

@@ -21,8 +21,12 @@ _UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
 _STRONG_ETAG = re.compile(r'"[!#-~\x80-\xff]*"')
-# What a host says of the caller or of the moment, whatever part is asked for.
-_NOT_OF_RANGES = frozenset({401, 429, 502, 503, 504})
+# What a host says of the moment, and not of what it is asked for.
+PASSING_REFUSALS = frozenset({408, 421, 425})
+# What it says of the caller or of the moment, whatever part is asked for.
+_NOT_OF_RANGES = PASSING_REFUSALS | {401, 429, 502, 503, 504}
+# What no file of a clip is: a page that says what is wrong, or where to sign in.
+_NO_FILE = ("text/html", "application/json", "application/xml", "text/xml")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -157,6 +161,7 @@ class Fetch:
     was_resumed: bool = field(default=False, init=False)
     """Whether what is there came by more than one answer."""
     _trusts_ranges: bool = field(default=True, init=False)
+    _server_errors: int = field(default=0, init=False)
 
     @property
     def can_resume(self) -> bool:
@@ -187,12 +192,14 @@ class Fetch:
         Raises `StartOverError` when it is a part that does not go on from what is there.
         """
         asked_for_part = "Range" in self.headers()
+        self._refuse_page(head)
+        self._server_errors = 0
         if head.status == 206 and asked_for_part:
             first, whole = head.content_range
             changed = (
                 first != self.offset
                 or (None not in {whole, self.total} and whole != self.total)
-                or (self.etag is not None and head.etag != self.etag)
+                or not self._is_of_same_file(head)
             )
             if changed:
                 self.start_over(trusts_ranges=False)
@@ -208,6 +215,22 @@ class Fetch:
         self.etag = head.etag if self.etag is None else self.etag
         self.marks_its_end = head.marks_its_end
         self.check_length()
+
+    def _refuse_page(self, head: Head) -> None:
+        """Raise `DownloadError` for a page in place of a file that nothing else describes."""
+        kind = head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        is_described = self.file.byte_count is not None or self.file.sha256_hex is not None
+        if kind in _NO_FILE and self.file.is_verified and not is_described:
+            raise DownloadError(f"the media host answered with {kind}, which is no file of a clip")
+
+    def _is_of_same_file(self, head: Head) -> bool:
+        """Whether a part has the entity tag of what is there.
+
+        Some hosts name none with a part. That will do where the hash of the whole is known.
+        """
+        if head.etag is None and self.file.sha256_hex is not None:
+            return True
+        return self.etag is None or head.etag == self.etag
 
     def check_length(self) -> None:
         """Raise `IntegrityError` when there is, or is to come, another length than the clip's."""
@@ -240,8 +263,14 @@ class Fetch:
         return False
 
     def refuses_range(self, head: Head) -> bool:
-        """Whether the answer may be an error because a part was asked for, and no whole."""
+        """Whether the answer may be an error because a part was asked for, and no whole.
+
+        A 500 may be of the moment as well, until it comes once more.
+        """
         is_refusal = head.status >= 400 and head.status not in _NOT_OF_RANGES
+        if head.status == 500:
+            self._server_errors += 1
+            is_refusal = self._server_errors > 1
         return is_refusal and "Range" in self.headers()
 
     def check_whole(self, byte_count: int, sha256_hex: str) -> None:
@@ -290,7 +319,8 @@ def missing_advice(file: MediaFile) -> str:
     """Why the media host may have no such file."""
     if file.status == ClipStatus.COMPLETE:
         return "the clip may have been deleted, or its record names another region"
-    return f"the clip was {file.status} when it was read, and has no file before it is COMPLETE"
+    was = "of no status" if file.status is None else file.status
+    return f"the clip was {was} when it was read, and has no file before it is COMPLETE"
 
 
 def _number(digits: Any) -> int | None:
