@@ -12,7 +12,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips import ClipSession, SavedClipFollower, ServerError
+from rhombus_clips import ApiError, ClipSession, SavedClipFollower, ServerError
 from rhombus_clips.protocol.appearing import Appearing
 from rhombus_clips.testing import FakeRhombus, Listing, faults
 from rhombus_clips.testing.clips import make_clips
@@ -253,3 +253,35 @@ async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session)
     follower = follow(session, on_decode_error=lambda raw, _: bad.append(raw["uuid"]))
     assert len(await rest_of(follower)) == 4
     assert set(bad) == {fake.clips[1]["uuid"]}
+
+
+async def test_clips_may_be_taken_one_by_one(connect) -> None:
+    """As from any async generator; after an error it goes on."""
+    clips = [clip_at(number, T0 + number) for number in range(30)]
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        async with aclosing(follow(session, page_size=10)) as follower:
+            fake.faults = [faults.Ok(), faults.Ok(), faults.REFUSED]
+            seen: list[str | None] = []
+            with pytest.raises(ApiError):
+                while True:
+                    seen.append((await anext(follower)).uuid)
+            assert 0 < len(seen) < 30
+            seen += [(await anext(follower)).uuid for _ in range(30 - len(seen))]
+        assert len(set(seen)) == len(seen) == 30
+        pager = session.saved_clips(page_size=4)
+        listed = [(await anext(pager)).uuid for _ in range(5)]
+        await pager.aclose()
+        listed += [clip.uuid async for clip in pager]
+        assert sorted(map(str, listed)) == sorted(map(str, seen))
+        with pytest.raises(StopAsyncIteration):
+            await anext(pager)
+
+
+async def test_clip_that_lacks_the_time_goes_by_the_other(connect) -> None:
+    clips = [{**clip_at(number, T0), "timestampMs": T0 + number} for number in range(-5, 5)]
+    for clip in clips:
+        del clip["createdAtMs"]
+    clips.append({"uuid": "timeless"})
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        found = await take(follow(session), 5)
+    assert sorted(found) == sorted(clip["uuid"] for clip in clips[5:10])

@@ -1,6 +1,7 @@
 """Streaming a clip: its bytes as they come, each once, and the truth about them at the end."""
 
 import asyncio
+import hashlib
 import random
 
 import pytest
@@ -140,3 +141,11 @@ async def test_host_that_stays_silent_ends_the_stream(fake, connect, clip) -> No
         with pytest.raises(DisconnectedError):
             async with session.stream_clip(clip):
                 pytest.fail("the block began")
+
+
+async def test_chunks_may_be_taken_one_by_one(fake, session) -> None:
+    clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
+    async with session.stream_clip(clip) as stream:
+        data = await anext(stream)
+        data += b"".join([chunk async for chunk in stream])
+    assert hashlib.sha256(data).hexdigest() == clip.sha256_hex

@@ -38,6 +38,9 @@ class ClipStream:
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         return self._chunks
 
+    async def __anext__(self) -> bytes:
+        return await anext(self._chunks)
+
     async def _verified_chunks(self) -> AsyncGenerator[bytes, None]:
         running, size = hashlib.sha256(), 0
         async with aclosing(self._all_pieces()) as pieces:

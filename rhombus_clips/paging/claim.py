@@ -1,9 +1,10 @@
 """One iteration at a time of what holds the state of one walk."""
 
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from types import AsyncGeneratorType
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 ItemT = TypeVar("ItemT")
 
@@ -32,3 +33,36 @@ class Claim:
         # Weak: a loop left by break drops its generator, and with it the claim.
         self._iteration = weakref.ref(cast("AsyncGeneratorType[Any, None]", iteration))
         return iteration
+
+    async def end(self) -> None:
+        """Close the iteration that holds the claim, if there is one."""
+        current = None if self._iteration is None else self._iteration()
+        if current is not None:
+            await current.aclose()
+
+
+class Resumable(ABC, Generic[ItemT]):
+    """Something to iterate again and again, each time from where it stopped."""
+
+    def __init__(self, what: str) -> None:
+        self._claim = Claim(what)
+        self._one_by_one: AsyncGenerator[ItemT, None] | None = None
+
+    @abstractmethod
+    def __aiter__(self) -> AsyncGenerator[ItemT, None]:
+        """An iteration from where the last one stopped."""
+
+    async def __anext__(self) -> ItemT:
+        """The next item, for ``await anext(...)``; after an error it goes on."""
+        if self._one_by_one is None:
+            self._one_by_one = aiter(self)
+        try:
+            return await anext(self._one_by_one)
+        except BaseException:
+            self._one_by_one = None
+            raise
+
+    async def aclose(self) -> None:
+        """End the iteration that is under way; another goes on from there."""
+        self._one_by_one = None
+        await self._claim.end()

@@ -1,23 +1,24 @@
 """Following the saved clips: new ones as they appear, each once."""
 
 import hashlib
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from time import time_ns
 from typing import Any
 
 import anyio
+from attrs import evolve
 
 from rhombus_clips import codec
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
-from rhombus_clips.paging.claim import Claim
+from rhombus_clips.paging.claim import Resumable
 from rhombus_clips.paging.saved_clips import SavedClipPager
 from rhombus_clips.protocol.appearing import Appearing
-from rhombus_clips.protocol.clock import ClipTime
+from rhombus_clips.protocol.clock import TimeRange
 
 
-class SavedClipFollower:
+class SavedClipFollower(Resumable[SavedClip]):
     """New clips, as an async iterable that does not end; see `ClipSession.follow_saved_clips`.
 
     After an error or a ``break``, iterating again goes on with the next clip.
@@ -25,17 +26,17 @@ class SavedClipFollower:
 
     def __init__(
         self,
-        list_since: Callable[[int], SavedClipPager],
+        list_: Callable[[TimeRange], SavedClipPager],
         appearing: Appearing,
         *,
-        by: ClipTime,
+        times: TimeRange,
         interval: float,
     ) -> None:
-        self._list_since = list_since
+        super().__init__("follower")
+        self._list = list_
         self._appearing = appearing
-        self._by: ClipTime = by
+        self._times = times
         self._interval = interval
-        self._claim = Claim("follower")
 
     @property
     def cursor(self) -> str:
@@ -58,12 +59,13 @@ class SavedClipFollower:
 
     async def _new_clips(self) -> AsyncGenerator[SavedClip, Any]:
         """What one listing has that was not handed out."""
-        begun = time.time_ns() // 1_000_000
-        listing = self._list_since(self._appearing.since)
+        begun = time_ns() // 1_000_000
+        listing = self._list(evolve(self._times, since=self._appearing.since))
         try:
             async with aclosing(aiter(listing)) as clips:
                 async for clip in clips:
-                    if self._appearing.is_new(_name(clip), getattr(clip, self._by)):
+                    time = self._times.time_of(clip)
+                    if time is not None and self._appearing.is_new(_name(clip), time):
                         yield clip
         except RhombusError as error:
             error.cursor = self.cursor

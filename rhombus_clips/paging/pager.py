@@ -7,7 +7,7 @@ held.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, asynccontextmanager
@@ -19,7 +19,7 @@ from attrs import define
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import Answer
-from rhombus_clips.paging.claim import Claim
+from rhombus_clips.paging.claim import Resumable
 from rhombus_clips.paging.prefetch import Prefetch
 from rhombus_clips.protocol.arguments import whole_number
 
@@ -54,7 +54,7 @@ class Batch(Generic[ItemT, PageT, CursorT]):
     is_begun: bool = False
 
 
-class Pager(ABC, Generic[ItemT, PageT, CursorT]):
+class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
     """A listing, as an async iterable of its items; nothing is sent until it is iterated.
 
     A pager is walked once. After an error, a ``break`` or `collect`, iterating again goes on with
@@ -63,13 +63,13 @@ class Pager(ABC, Generic[ItemT, PageT, CursorT]):
     """
 
     def __init__(self, *, cursor: CursorT | None, limit: int | None) -> None:
+        super().__init__("pager")
         self._cursor = cursor
         self._limit = None if limit is None else whole_number(limit, "limit", least=0)
         self._batches: deque[Batch[ItemT, PageT, CursorT]] = deque()
         self._last_page: PageT | None = None
         self._is_exhausted = False
         self._fetching = asyncio.Lock()
-        self._claim = Claim("pager")
         self.stats = PagerStats()
 
     @property

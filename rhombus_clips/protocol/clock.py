@@ -71,6 +71,13 @@ class TimeRange:
     by: ClipTime = field(validator=_known_time)
     since: int | None = None
     until: int | None = None
+    or_by: ClipTime | None = None
+    """Which time stands in for the one that a clip lacks; None for none."""
+
+    def time_of(self, item: Timed) -> int | None:
+        """The time by which *item* lies in the range or not."""
+        time: int | None = getattr(item, self.by)
+        return getattr(item, self.or_by) if time is None and self.or_by is not None else time
 
     @property
     def is_everything(self) -> bool:
@@ -81,7 +88,7 @@ class TimeRange:
         """Whether the item lies in it; one without that time lies in no range but the whole."""
         if self.is_everything:
             return True
-        time: int | None = getattr(item, self.by)
+        time = self.time_of(item)
         if time is None:
             return False
         return (self.since is None or self.since <= time) and (

@@ -51,11 +51,10 @@ class ClipListings(Resource):
             the listing then goes on. Without it the error is raised.
         :raises ValueError: for naive datetimes and numbers out of range.
         """
-        times = TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until"))
         function_or_none(on_decode_error, "on_decode_error")
         return SavedClipPager(
             self._call,
-            times=times,
+            times=TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until")),
             cursor=epoch_ms(cursor, "cursor"),
             page_size=page_size,
             limit=limit,
@@ -144,7 +143,7 @@ class ClipListings(Resource):
         :param cursor: Where another follower stopped, its `cursor`, instead of *since*. The clips
             that it handed out do not come again, those that it missed by less than the grace do.
         :param by: Which time of a clip tells whether it is new: ``created_at_ms`` unless given. A
-            clip that lacks it is not followed.
+            clip that lacks it goes by ``timestamp_ms``; one that lacks both is not followed.
         :param grace: How much later than others of its time a clip may appear; 5 minutes.
         :param interval: How long to wait between two listings, in seconds; 30 by default.
         :param page_size: How many clips to ask for at once, 1 to 10,000.
@@ -165,10 +164,19 @@ class ClipListings(Resource):
         else:
             appearing = Appearing.at(cursor, grace_ms)
 
-        def list_since(moment: int) -> SavedClipPager:
-            return self.saved_clips(
-                since=moment, by=by, page_size=page_size, on_decode_error=on_decode_error
+        times = TimeRange(by=by, or_by="timestamp_ms")
+        function_or_none(on_decode_error, "on_decode_error")
+
+        def list_(times: TimeRange) -> SavedClipPager:
+            return SavedClipPager(
+                self._call,
+                times=times,
+                cursor=None,
+                page_size=page_size,
+                limit=None,
+                overlap_ms=1,
+                on_decode_error=on_decode_error,
             )
 
-        list_since(appearing.since)
-        return SavedClipFollower(list_since, appearing, by=by, interval=interval)
+        list_(times)
+        return SavedClipFollower(list_, appearing, times=times, interval=interval)
