@@ -1,7 +1,7 @@
 """Work beside other work: nothing outlives its block, and exceptions arrive as they are."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -79,3 +79,9 @@ async def side_by_side(
             group.start_soon(worker, group.cancel_scope)
     if failures:
         raise failures[0]
+
+
+async def each(items: Iterable[T]) -> AsyncGenerator[T, None]:
+    """*items*, for what takes an async iterator."""
+    for item in items:
+        yield item

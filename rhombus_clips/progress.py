@@ -1,13 +1,13 @@
 """Watching clips while they are rendered, and waiting for them."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import TypeVar
 
 import anyio
 
-from rhombus_clips.concurrency import side_by_side
+from rhombus_clips.concurrency import each, side_by_side
 from rhombus_clips.errors import (
     ApiError,
     ClipFailedError,
@@ -127,7 +127,7 @@ class _Looks:
             if has_changed and watch.clip is not None:
                 changed.append(watch.clip)
 
-        others = _each(watch for uuid, watch in watched.items() if uuid not in listed)
+        others = each(watch for uuid, watch in watched.items() if uuid not in listed)
         await side_by_side(look, others, at_once=min(_LOOKS_AT_ONCE, len(watched)))
         return changed
 
@@ -169,8 +169,3 @@ def _state(clip: ClipWithProgress | None) -> str:
     if clip is None:
         return "was not seen yet"
     return f"is {clip.status}" + (f" ({clip.current_operation})" if clip.current_operation else "")
-
-
-async def _each(items: Iterable[T]) -> AsyncIterator[T]:
-    for item in items:
-        yield item

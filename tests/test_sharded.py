@@ -1,17 +1,17 @@
 """Windows side by side, through sockets: the same clips, each once."""
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rhombus_clips import (
-    ClipSession,
     DecodeError,
     PagingError,
     RateLimit,
@@ -20,10 +20,9 @@ from rhombus_clips import (
     ServerError,
 )
 from rhombus_clips.pacing import Pacing
-from rhombus_clips.paging.sharded import ShardedClips
-from rhombus_clips.protocol.shards import Shard
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.listing import Entry
+from tests.sharding import clips_at, sharded_uuids
 
 LATE = 2_000_000_000_000
 
@@ -49,29 +48,13 @@ LISTINGS = [
 ]
 
 
-def _clips(times: list[int], *, created: bool = True) -> list[dict[str, Any]]:
-    return [
-        {
-            "uuid": f"clip-{number}",
-            "timestampMs": time,
-            "createdAtMs": 5000 + (time * 7919) % 100_003 if created else None,
-        }
-        for number, time in enumerate(times)
-    ]
-
-
-async def _sharded(session: ClipSession, shards: int = 8, **range_: Any) -> list[Any]:
-    async with session.saved_clips(**range_).sharded(shards) as clips:
-        return [clip.uuid async for clip in clips]
-
-
 @pytest.mark.parametrize("listing", LISTINGS, ids=str)
 async def test_sharded_lists_every_clip_once_however_the_service_lists(connect, listing) -> None:
     times = [100 + 37 * number for number in range(150)]
     times += [times[20]] * 4 + [times[100]] * 3  # several cameras, one moment
-    async with FakeRhombus(_clips(times), listing=listing) as fake, connect(fake) as session:
+    async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
         for shards in (1, 3, 8):
-            found = await _sharded(session, shards, since=1, until=10_000, page_size=10)
+            found = await sharded_uuids(session, shards, since=1, until=10_000, page_size=10)
             assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
 
 
@@ -100,14 +83,14 @@ def test_sharded_lists_what_the_pager_lists(
     )
 
     async def compare() -> None:
-        async with FakeRhombus(_clips(times), listing=listing) as fake, connect(fake) as session:
+        async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
             since, until = bounds
             plain = session.saved_clips(since=since, until=until, page_size=7)
             try:
                 expected = Counter([clip.uuid async for clip in plain])
             except RhombusError:
                 return
-            found = await _sharded(session, shards, since=since, until=until, page_size=7)
+            found = await sharded_uuids(session, shards, since=since, until=until, page_size=7)
             assert Counter(found) == expected
 
     asyncio.run(compare())
@@ -117,97 +100,9 @@ async def test_where_the_cursor_is_another_time_one_walk_lists_all(connect, capl
     listing = Listing(clock="created_at_ms")
     caplog.set_level("INFO", logger="rhombus_clips")
     async with FakeRhombus(120, listing=listing) as fake, connect(fake) as session:
-        found = await _sharded(session, since=1)
+        found = await sharded_uuids(session, since=1)
         assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
     assert "one walk" in caplog.text
-
-
-async def test_most_clips_in_little_time_are_shared_among_the_walks(connect, monkeypatch) -> None:
-    """Without stealing, one walk of eight would do nearly all the work."""
-    windows = list[Any]()
-    window_of = ShardedClips._window
-
-    def recorded(listing: ShardedClips, shard: Shard, order: Any) -> Any:
-        windows.append(window_of(listing, shard, order))
-        return windows[-1]
-
-    monkeypatch.setattr(ShardedClips, "_window", recorded)
-    times = [1_000_000 + number for number in range(900)] + list(range(1000, 1_000_000, 10_000))
-    async with FakeRhombus(_clips(times)) as fake, connect(fake) as session:
-        fake.faults = [faults.Latency(0.005, times=None)]
-        found = await _sharded(session, since=1, until=1_100_000, page_size=10)
-    assert len(found) == len(set(found)) == 1000
-    crowded = [
-        window.shard
-        for window in windows
-        if window.shard.start < 1_000_900 and window.shard.end > 1_000_000
-    ]
-    assert len(crowded) > 4
-    assert max(min(s.end, 1_000_900) - max(s.start, 1_000_000) for s in crowded) < 600
-
-
-async def test_walks_stop_dividing_when_the_rate_budget_is_spent(connect) -> None:
-    times = [1_000_000 + number for number in range(300)]
-    limit = RateLimit(per_second=200, burst=1)
-    async with FakeRhombus(_clips(times)) as fake, connect(fake, rate=limit) as session:
-        pager = session.saved_clips(since=1, until=1_100_000, page_size=10)
-        async with pager.sharded(8) as clips:
-            assert len([clip async for clip in clips]) == 300
-    # Eight windows, thirty pages, two for the scout, and ends: no windows beside these.
-    assert len(fake.requests) <= 30 + 8 + 8
-
-
-async def test_a_slow_caller_is_not_run_away_from(connect) -> None:
-    """Two pages of each walk are fetched at most, whatever there is."""
-    evenly = _clips(list(range(1000, 2000)))
-    async with (
-        FakeRhombus(evenly) as fake,
-        connect(fake) as session,
-        session.saved_clips(since=1000, until=2000, page_size=10).sharded(4) as clips,
-    ):
-        await anext(clips)
-        await asyncio.sleep(0.3)
-        scouted = sum(request.json["maxPageSize"] != 10 for request in fake.requests)
-        assert len(fake.requests) - scouted <= 2 * 4 + 1
-
-
-async def test_sharing_out_costs_few_requests(connect) -> None:
-    """However the walks' answers fall, the time is not split down to where nothing is."""
-    crowd = [1_000_000_000 + 7000 * number for number in range(800)]
-    times = crowd + list(range(1_000_000, 1_400_000_000, 7_000_000))
-    async with FakeRhombus(_clips(times)) as fake, connect(fake) as session:
-        for seed in range(6):
-            fake.requests.clear()
-            fake.faults = [
-                faults.Latency(0.001 * ((seed * number) % 7)) for number in range(1, 400)
-            ]
-            found = await _sharded(session, 16, since=1, until=1_400_000_001, page_size=20)
-            assert len(found) == len(set(found)) == len(times)
-            assert len(fake.requests) < 2 * len(times) / 20 + 16
-
-
-@frozen
-class _SlowScout(faults.Fault):
-    """The small pages by which a listing is found out come late."""
-
-    async def befall(self, request: Any, answer: Any) -> Any:
-        if (await request.json())["maxPageSize"] != 10:
-            await asyncio.sleep(0.3)
-        return await answer()
-
-
-async def test_each_walk_takes_two_pages_while_the_listing_is_found_out(connect) -> None:
-    """No time is lost by it, and no more is risked on a guess."""
-    async with FakeRhombus(_clips(list(range(1000, 2000)))) as fake, connect(fake) as session:
-        fake.faults = [_SlowScout(times=None)]
-        pager = session.saved_clips(since=1000, until=2000, page_size=10)
-        async with pager.sharded(4) as clips:
-            first = asyncio.ensure_future(anext(clips))
-            await asyncio.sleep(0.25)
-            assert sum(request.json["maxPageSize"] == 10 for request in fake.requests) == 2 * 4
-            assert not first.done()
-            listed = [await first] + [clip async for clip in clips]
-    assert sorted(clip.timestamp_ms for clip in listed) == list(range(1000, 2000))
 
 
 async def test_sharded_keeps_its_limit_and_its_cursor_covers_the_rest(connect) -> None:
@@ -243,13 +138,13 @@ async def test_error_of_one_walk_ends_all_and_arrives_bare(fake, session) -> Non
 
 
 async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(connect) -> None:
-    clips = _clips(list(range(1000, 2000, 10)))
+    clips = clips_at(list(range(1000, 2000, 10)))
     clips[50]["durationSec"] = "long"
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         with pytest.raises(DecodeError):
-            await _sharded(session, since=1, until=3000, page_size=10)
+            await sharded_uuids(session, since=1, until=3000, page_size=10)
         reported = list[Any]()
-        found = await _sharded(
+        found = await sharded_uuids(
             session,
             since=1,
             until=3000,
@@ -266,7 +161,7 @@ async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monke
     rate = RateLimit(per_second=100, burst=5)
     patient = RetryPolicy(attempts=100, base=0.001, cap=0.01)
     async with FakeRhombus(200, rate=rate) as fake, connect(fake, retry=patient) as session:
-        found = await _sharded(session, since=1, page_size=10)
+        found = await sharded_uuids(session, since=1, page_size=10)
         assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
 
 
@@ -308,7 +203,7 @@ async def test_clips_on_their_way_are_not_stolen(connect, newest_first) -> None:
     """A walk that has taken the last page waits with it; what it holds is nobody else's."""
     listing = Listing(newest_first=newest_first)
     async with (
-        FakeRhombus(_clips(list(range(1000, 1200))), listing=listing) as fake,
+        FakeRhombus(clips_at(list(range(1000, 1200))), listing=listing) as fake,
         connect(fake) as session,
     ):
         for shards in (2, 3, 5):
@@ -327,25 +222,25 @@ async def test_without_until_no_clip_is_later_than_the_listing(connect, newest_f
     now = int(time.time() * 1000)
     times = [now + 1000 * number for number in range(-100, 100)]
     listing = Listing(newest_first=newest_first)
-    async with FakeRhombus(_clips(times), listing=listing) as fake, connect(fake) as session:
-        found = await _sharded(session, since=now - 200_000, page_size=10)
+    async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
+        found = await sharded_uuids(session, since=now - 200_000, page_size=10)
         assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
-        found = await _sharded(session, since=now + 50_000, page_size=10)
+        found = await sharded_uuids(session, since=now + 50_000, page_size=10)
         assert len(found) == 50
 
 
 async def test_a_time_that_is_missing_says_nothing_of_the_cursor(connect) -> None:
     """Where nearly all clips lack the other time, the cursor may be that all the same."""
-    clips = _clips([1000 + 10 * number for number in range(150)], created=False)
+    clips = clips_at([1000 + 10 * number for number in range(150)], created=False)
     clips[3]["createdAtMs"] = 1005
     listing = Listing(clock="created_at_ms")
     async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
-        found = await _sharded(session, since=1, until=10_000, page_size=10)
+        found = await sharded_uuids(session, since=1, until=10_000, page_size=10)
         assert Counter(found) == Counter(clip["uuid"] for clip in clips)
 
 
 async def test_clip_without_a_readable_time_is_reported_once(connect) -> None:
-    clips = _clips(list(range(1000, 2000, 10)))
+    clips = clips_at(list(range(1000, 2000, 10)))
     clips[50]["timestampMs"] = "soon"
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         fake._in_order = lambda: [  # type: ignore[method-assign]
@@ -377,9 +272,9 @@ async def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> Non
 async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_it(connect) -> None:
     """A service may refuse a time below zero."""
     listing = Listing(newest_first=False)
-    async with FakeRhombus(_clips([*range(100)]), listing=listing) as fake:
+    async with FakeRhombus(clips_at([*range(100)]), listing=listing) as fake:
         async with connect(fake) as session:
-            found = await _sharded(session, 4, since=0, until=100, page_size=10)
+            found = await sharded_uuids(session, 4, since=0, until=100, page_size=10)
         assert len(found) == len(set(found)) == 100
         asked = [request.json.get("pageTimestampMs") for request in fake.requests]
     assert min(time for time in asked if time is not None) >= 0
@@ -388,8 +283,8 @@ async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_i
 async def test_error_of_paging_has_the_cursor_behind_what_was_handed_out(connect) -> None:
     """Unless the windows went by a time that the listing does not go by."""
     times = [*range(1000, 1400)]
-    stuck = {"savedClips": _clips([1300]), "lastEvaluatedTimestampMs": 1300}
-    async with FakeRhombus(_clips(times)) as fake, connect(fake) as session:
+    stuck = {"savedClips": clips_at([1300]), "lastEvaluatedTimestampMs": 1300}
+    async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
         pager = session.saved_clips(since=1000, until=1400, page_size=10)
         seen = 0
         with pytest.raises(PagingError) as caught:
@@ -400,3 +295,17 @@ async def test_error_of_paging_has_the_cursor_behind_what_was_handed_out(connect
                         fake.faults = [evolve(faults.json_answer(200, stuck), times=None)]
         assert caught.value.cursor == pager.cursor
         assert caught.value.cursor is not None
+
+
+async def test_cursor_that_is_no_time_is_not_taken_for_one_by_chance(connect, caplog) -> None:
+    """A millisecond from a cursor lies another clip, so that a service seems to know any time."""
+    caplog.set_level(logging.INFO)
+    times = [1_000 + number // 3 for number in range(700)]
+    listing = Listing(is_time=False)
+    async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
+        plain = [clip.uuid async for clip in session.saved_clips(page_size=10)]
+        for shards in (2, 6, 16):
+            found = await sharded_uuids(session, shards, since=1, until=10_000, page_size=10)
+            assert Counter(found) == Counter(plain)
+            assert "one walk" in caplog.text
+            caplog.clear()

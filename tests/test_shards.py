@@ -2,11 +2,12 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
-from rhombus_clips.protocol.shards import Shard, divide, steal
+from rhombus_clips.protocol.shards import Shard, divide, probe_of, steal
 
 
 @given(st.integers(0, 1000), st.integers(1, 5000), st.integers(1, 70), st.sampled_from((-1, 1)))
@@ -56,3 +57,19 @@ def test_nothing_is_divided_before_any_clip_was_met() -> None:
     """An empty listing is not split down to its milliseconds."""
     assert steal([Shard(0, 10**12, NEWEST_FIRST)], page_size=100, usual=None) is None
     assert steal([Shard(0, 10**12, NEWEST_FIRST)], page_size=100, usual=1e-9) is not None
+
+
+@pytest.mark.parametrize(
+    ("times", "probe"),
+    [
+        ([900, 890, 880], (895, 890)),
+        ([900, 899, 890], (894, 890)),
+        ([10, 20], (15, 20)),
+        ([900, 899, 898], (901, 900)),
+        ([900, 900], (901, 900)),
+        ([5, 6, 7], (4, 5)),
+        ([0, 1], (0, 0)),
+    ],
+)
+def test_probe_is_a_moment_at_which_no_clip_lies(times: list[int], probe: tuple[int, int]) -> None:
+    assert probe_of(times) == probe

@@ -6,8 +6,9 @@ import click
 
 from rhombus_clips import ClipSession, ClipWithProgress, Unset
 from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, clip_uuids_argument, yes_option
-from rhombus_clips.cli.output import PROGRESS, each, printable, show
+from rhombus_clips.cli.output import PROGRESS, printable, show
 from rhombus_clips.cli.running import confirm, in_session, refuse_unasked
+from rhombus_clips.concurrency import each
 
 
 @click.command(context_settings=TAKES_UUIDS)

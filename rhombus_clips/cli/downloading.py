@@ -26,8 +26,8 @@ from rhombus_clips.cli.options import (
     clip_uuids_argument,
     given,
 )
-from rhombus_clips.cli.output import each
 from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible, say
+from rhombus_clips.concurrency import each
 
 _AT_ONCE = 4
 _GO_ON = "what came of a file is kept as its .part; the same command goes on from there"

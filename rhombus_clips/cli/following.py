@@ -21,8 +21,9 @@ from rhombus_clips import (
 )
 from rhombus_clips.cli.downloading import bring
 from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_option
-from rhombus_clips.cli.output import SAVED, each, printable
+from rhombus_clips.cli.output import SAVED, printable
 from rhombus_clips.cli.running import in_session, say
+from rhombus_clips.concurrency import each
 
 # For a clip that appears while it is still in the making.
 _MOST_WAITED = 900.0

@@ -22,8 +22,9 @@ from rhombus_clips.cli.options import (
     given,
     interval_option,
 )
-from rhombus_clips.cli.output import PROGRESS, each, show
+from rhombus_clips.cli.output import PROGRESS, show
 from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible
+from rhombus_clips.concurrency import each
 
 _WAITING = "New clip"
 _USUAL = Polling()

@@ -1,7 +1,7 @@
 """What the commands print: tables for people, a JSON object a line for programs."""
 
 import sys
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -78,12 +78,6 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     for row in rows:
         table.add_row(*map(cell, row))
     console().print(table)
-
-
-async def each(items: Iterable[T]) -> AsyncIterator[T]:
-    """*items*, where an asynchronous iterator is wanted."""
-    for item in items:
-        yield item
 
 
 def console() -> Console:

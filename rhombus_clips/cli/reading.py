@@ -23,13 +23,13 @@ from rhombus_clips.cli.output import (
     SAVED,
     SHARED,
     SPLICED,
-    each,
     length_of,
     moment_of,
     show,
     show_table,
 )
 from rhombus_clips.cli.running import in_session
+from rhombus_clips.concurrency import each
 from rhombus_clips.protocol.clock import CLIP_TIMES
 
 # --- listings ------------------------------------------------------------------------------------

@@ -13,18 +13,21 @@ from typing import Any
 import anyio
 from attrs import define, evolve, field, frozen
 
+from rhombus_clips.concurrency import each, side_by_side
 from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.pager import PagerStats
 from rhombus_clips.paging.saved_clip_walk import ClipBatch, SavedClipWalk, Walking
 from rhombus_clips.protocol.clock import TimeRange
+from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.protocol.listed import NEWEST_FIRST
-from rhombus_clips.protocol.shards import Order, Shard, divide, steal
+from rhombus_clips.protocol.shards import Order, Shard, divide, probe_of, steal
 
 logger = logging.getLogger("rhombus_clips")
 
 _SCOUTED_PAGES = 10
 _SCOUTED_CLIPS_A_PAGE = 20
+_PROBED_CLIPS = 5
 
 # The scout needs the answers to two requests at least, in which time each walk gets two.
 _PAGES_ON_A_GUESS = 2
@@ -184,16 +187,41 @@ class ShardedClips:
                 on_decode_error=_leave_to_the_walks,
             )
             walk = SavedClipWalk(walking, times=TimeRange(by=self._times.by))
-            try:
+
+            async def go_on() -> None:
                 for _ in range(_SCOUTED_PAGES):
-                    if await walk.next_batch() is None or walk.order is not None:
+                    if walk.order is not None or await walk.next_batch() is None:
                         break
+
+            try:
+                first = await walk.next_batch()
+                if first is not None and await self._goes_by_time(first, alongside=go_on):
+                    found[0] = walk.order
             finally:
                 self._walking.stats.requests += stats.requests
-            found[0] = walk.order
 
         await self._keeping_failure(scout)
         return found[0]
+
+    async def _goes_by_time(
+        self, first: ClipBatch, *, alongside: Callable[[], Awaitable[None]]
+    ) -> bool:
+        """Whether the service takes a time at which no clip lies for a cursor, too."""
+        times = [time for clip in first.items if (time := self._time_of(clip)) is not None]
+        if not times:
+            return False
+        moment, expected = probe_of(times)
+        found: list[int | None] = []
+
+        async def probe() -> None:
+            self._walking.stats.requests += 1
+            page = await self._walking.caller(
+                GET_SAVED_CLIPS, {"page_timestamp_ms": moment, "max_page_size": _PROBED_CLIPS}
+            )
+            found.extend(self._time_of(clip) for clip in page.saved_clips)
+
+        await side_by_side(lambda work: work(), each((probe, alongside)), at_once=2)
+        return expected in found
 
     async def _walk(self, window: _Window) -> None:
         if self._walking.on_decode_error is not None:

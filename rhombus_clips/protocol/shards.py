@@ -5,13 +5,13 @@ listing's direction; what lies behind its position is done. Clips are not spread
 so a walk that is done takes half of what the one with most left has before it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 
 from attrs import define, field, frozen
 
 from rhombus_clips.protocol.clock import ClipTime
-from rhombus_clips.protocol.listed import NEWEST_FIRST
+from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
 
 
 @frozen
@@ -73,6 +73,20 @@ class Shard:
             other = Shard(middle, self.end, self.direction)
             self.end = middle
         return other
+
+
+def probe_of(times: Sequence[int]) -> tuple[int, int]:
+    """A moment at which no clip lies, and the time of the clip that a listing goes on with there.
+
+    *times* are those of the clips of a listing's first page. A service whose cursor is no time
+    takes it for nothing, or for the beginning; so the moment lies within the page where there is
+    room for it between two clips, and before all clips where there is none.
+    """
+    for before, behind in pairwise(times):
+        if abs(before - behind) >= 2:
+            return (before + behind) // 2, behind
+    direction = OLDEST_FIRST if times[0] < times[-1] else NEWEST_FIRST
+    return max(0, times[0] - direction), times[0]
 
 
 def divide(start: int, end: int, shards: int, direction: int) -> list[Shard]:
