@@ -29,6 +29,7 @@ ListClips = Callable[[int], Awaitable[ClipWithProgressPage]]
 _LOOKS_AT_ONCE = 8
 _FEWEST_LISTED = 3
 _SMALLEST_PAGE, _LARGEST_PAGE = 50, 200
+_MOST_ROUNDS_APART = 8
 
 
 async def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[ClipWithProgress, None]:
@@ -109,7 +110,9 @@ class _Looks:
     def __init__(self, get_clip: GetClip, list_clips: ListClips) -> None:
         self._get_clip = get_clip
         self._list_clips = list_clips
-        self._listing_pays = True
+        self._rounds = 0
+        self._next_listing = 0
+        self._listings_apart = 1
         self.lost: dict[str, RhombusError] = {}
         """Clips that were not there for longer than they may be, with what the service said."""
 
@@ -133,21 +136,27 @@ class _Looks:
 
     async def _listed(self, watched: dict[str, Watched]) -> dict[str, ClipWithProgress]:
         """Those of *watched* that a page of the service's list has."""
-        if not self._listing_pays or len(watched) < _FEWEST_LISTED:
+        self._rounds += 1
+        if self._rounds <= self._next_listing or len(watched) < _FEWEST_LISTED:
             return {}
         size = min(max(_SMALLEST_PAGE, 4 * len(watched)), _LARGEST_PAGE)
         try:
             page = await self._list_clips(size)
         except RhombusError:
             # The key's role may not list; and what keeps single looks away too, they will raise.
-            self._listing_pays = False
+            self._note_listing(pays=False)
             return {}
         listed = {
             clip.uuid: clip for clip in page.saved_clips if clip.uuid and clip.uuid in watched
         }
         # In which order they are listed is not documented: new ones may stand on the last page.
-        self._listing_pays = len(listed) > 1
+        self._note_listing(pays=len(listed) > 1)
         return listed
+
+    def _note_listing(self, *, pays: bool) -> None:
+        """List in the next round again, or, when it did not pay, after ever more rounds."""
+        self._listings_apart = 1 if pays else min(2 * self._listings_apart, _MOST_ROUNDS_APART)
+        self._next_listing = self._rounds + self._listings_apart - 1
 
 
 async def _look(watched: Watched, get_clip: GetClip) -> bool:

@@ -161,3 +161,23 @@ async def test_update_of_a_group_blanks_what_it_leaves_out_unless_told(fake, upd
     keeps = updates is Updates.SELECTIVE
     assert (group["title"], group["description"], group["isSecured"]) == ("B", "C", keeps)
     assert group["expirationTimeSecs"] == (60 if keeps else None)
+
+
+async def test_shared_page_expires(fake, clock) -> None:
+    clip = fake.clips[0]["uuid"]
+    made = await call(
+        fake,
+        "event/createSharedClipGroupV3",
+        uuids=[{"eventUuid": clip}],
+        expirationTimeSecs=60,
+    )
+    before = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
+    clock.now += 59
+    assert (await call(fake, "event/getSharedClipGroupDetails", uuid=made["uuid"]))[
+        "sharedClipGroup"
+    ]
+    clock.now += 1
+    details = await call(fake, "event/getSharedClipGroupDetails", uuid=made["uuid"])
+    assert details.get("sharedClipGroup") is None
+    after = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
+    assert after == before - 1

@@ -209,3 +209,15 @@ async def test_splice_can_be_cancelled_and_tried_again(fake, session) -> None:
     await session.cancel_splice(other)
     with pytest.raises(ClipFailedError):
         await session.wait_for_clip(other, deadline=5, polling=QUICK)
+
+
+@pytest.mark.parametrize("fault", [faults.Respond(404), faults.REFUSED, faults.ACCESS_DENIED])
+async def test_service_that_does_not_tell_the_longest_splice_makes_clips(
+    fault, fake, session
+) -> None:
+    """Then an hour is the longest."""
+    fake.faults = [evolve(fault, path="/api/video/getMaxSpliceDuration", times=None)]
+    (clip,) = await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)
+    assert clip.is_complete
+    with pytest.raises(ValueError, match="at most 3600 s"):
+        await session.make_clip([CAMERA], LONG_AGO, 3601)

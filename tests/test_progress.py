@@ -15,11 +15,12 @@ from rhombus_clips import (
     ClipWithProgress,
     DecodeError,
     Polling,
+    RetryPolicy,
     RhombusError,
     ServerError,
 )
 from rhombus_clips.protocol.progress import Watched, has_failed
-from rhombus_clips.testing import UnknownClip, faults
+from rhombus_clips.testing import FakeRhombus, UnknownClip, faults
 from rhombus_clips.testing.faults import json_answer
 from tests.renders import CAMERA, GET, LIST, LONG_AGO, QUICK, answers, count_of, status, statuses
 
@@ -169,12 +170,44 @@ async def test_many_clips_are_followed_by_one_listing_a_round(fake, session) -> 
 
 
 async def test_clips_that_no_listing_has_are_looked_at_one_by_one(fake, session) -> None:
-    """And the listing is given up, as it takes more requests than it saves."""
+    """And it is asked for more and more seldom, as it takes more requests than it saves."""
     fake.faults = [json_answer(200, {"savedClips": []}, path=LIST, times=None)]
-    uuids = [fake.start_render(seconds=0.1) for _ in range(5)]
+    uuids = [fake.start_render(seconds=0.6) for _ in range(5)]
     ended = {c.uuid async for c in session.watch_clips(uuids, polling=QUICK) if c.is_complete}
     assert ended == set(uuids)
-    assert count_of(fake, LIST) == 1
+    rounds = count_of(fake, GET) / 5
+    assert 2 <= count_of(fake, LIST) <= 3 + rounds / 8
+
+
+async def test_listing_is_tried_again_when_it_failed_or_clips_were_not_visible_yet(connect) -> None:
+    async with FakeRhombus(0, appears_after=0.05) as fake, connect(fake) as session:
+        fake.faults = [evolve(faults.REFUSED, path=LIST)]
+        uuids = [fake.start_render(seconds=0.8) for _ in range(6)]
+        watching = session.watch_clips(uuids, polling=QUICK)
+        ended = {clip.uuid async for clip in watching if clip.is_complete}
+    assert ended == set(uuids)
+    assert count_of(fake, LIST) > count_of(fake, GET) / 6
+
+
+async def test_clip_that_was_there_and_is_deleted_has_failed(fake, session) -> None:
+    uuid = fake.start_render(seconds=60)
+    absent = answers(None, None)  # A moment's absence is none.
+    seen: list[str | None] = []
+    with pytest.raises(ClipFailedError, match=f"{uuid} was there, and is deleted") as caught:
+        async for clip in session.watch_clip(uuid, polling=evolve(QUICK, appears_within=60)):
+            seen.append(clip.status)
+            if len(seen) == 1:
+                fake.faults = [*absent, faults.Ok(), *answers(None, None, None)]
+    assert [clip.uuid for clip in caught.value.clips] == [uuid]
+
+
+@pytest.mark.parametrize("code", [408, 425, 503])
+async def test_refusal_of_the_moment_does_not_end_a_watch(code: int, connect) -> None:
+    async with FakeRhombus(0) as fake, connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        uuid = fake.start_render(seconds=0.1)
+        fake.faults = [faults.Respond(code), faults.Ok(), faults.Respond(code)]
+        clip = await session.wait_for_clip(uuid, deadline=5, polling=QUICK)
+    assert clip.is_complete
 
 
 async def test_role_that_may_not_list_looks_one_by_one(fake, session) -> None:

@@ -14,7 +14,7 @@ from rhombus_clips.models.moments import (
 
 # 1e9 s is September 2001: a smaller number cannot be the date on which a share expires, and no
 # share lasts 31 years.
-_SMALLEST_EPOCH_SECONDS = 1_000_000_000
+SMALLEST_EPOCH_SECONDS = 1_000_000_000
 
 
 @frozen(kw_only=True)
@@ -71,7 +71,7 @@ class SharedClipPage(Model):
         seconds = self.expiration_time_secs
         if not seconds:
             return None
-        if seconds >= _SMALLEST_EPOCH_SECONDS:
+        if seconds >= SMALLEST_EPOCH_SECONDS:
             return from_epoch_seconds(seconds)
         created_at = self.created_at
         return None if created_at is None else created_at + timedelta(seconds=seconds)

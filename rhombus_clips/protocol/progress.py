@@ -4,17 +4,22 @@ from attrs import define, evolve, field, frozen
 
 from rhombus_clips.errors import (
     ApiError,
+    ClipFailedError,
     DecodeError,
     NotFoundError,
     RateLimitedError,
     RhombusError,
     ServerError,
+    StatusError,
     TransportError,
 )
 from rhombus_clips.models import ClipStatus, ClipWithProgress
 from rhombus_clips.protocol.arguments import is_seconds_or_zero
 
 _GROWTH = 1.5
+
+# A service of many machines may not show for a moment what it has shown already.
+_ABSENT_LOOKS = 3
 
 
 @frozen
@@ -31,8 +36,10 @@ class Polling:
     """For how long the service may be out of reach, beyond the retries of each call."""
 
     def next_interval(self, last: float, *, moved: bool) -> float:
-        """How long to wait after a look that saw a move, or none."""
-        return self.interval if moved else min(max(last, self.interval) * _GROWTH, self.slowest)
+        """How long to wait after a look that saw a move, or none; *last* is 0 after the first."""
+        if moved or last == 0:
+            return self.interval
+        return min(max(last, self.interval) * _GROWTH, self.slowest)
 
 
 def has_failed(clip: ClipWithProgress) -> bool:
@@ -53,10 +60,12 @@ class Watched:
     """The clip as it was last seen."""
     _absent_since: float | None = field(default=None, init=False)
     _out_of_reach_since: float | None = field(default=None, init=False)
+    _absent_looks: int = field(default=0, init=False)
 
     def saw(self, clip: ClipWithProgress) -> bool:
         """Note that the clip was seen; whether anything but the time of the look has changed."""
         self._absent_since = self._out_of_reach_since = None
+        self._absent_looks = 0
         # A service may set that time each time that it is asked.
         before = self.clip and evolve(self.clip, last_updated_sec=clip.last_updated_sec)
         self.clip = clip
@@ -67,15 +76,31 @@ class Watched:
         match error:
             case ApiError() | NotFoundError():  # All the ways of saying that there is no such clip.
                 self._out_of_reach_since = None
+                self._refuse_deleted()
                 since = self._absent_since = _earlier(self._absent_since, now)
                 patience = self.polling.appears_within
-            case TransportError() | ServerError() | RateLimitedError() | DecodeError():
+            case (
+                TransportError()
+                | ServerError()
+                | RateLimitedError()
+                | DecodeError()
+                | StatusError(status=408 | 421 | 425)  # These too are of the moment.
+            ):
                 since = self._out_of_reach_since = _earlier(self._out_of_reach_since, now)
                 patience = self.polling.outage
             case _:
                 raise error
         if now - since >= patience:
             raise error
+
+    def _refuse_deleted(self) -> None:
+        """Raise `ClipFailedError` for a clip that was there, and is not any more, look by look."""
+        self._absent_looks += 1
+        if self.clip is not None and self._absent_looks >= _ABSENT_LOOKS:
+            raise ClipFailedError(
+                f"the clip will not be complete: {self.uuid} was there, and is deleted",
+                clips=(self.clip,),
+            )
 
 
 def _earlier(moment: float | None, now: float) -> float:

@@ -195,8 +195,9 @@ class SharedClipGroups(Resource):
         group = await self.get_shared_clip_group_details(group_uuid)
         if plaintext_password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
-                f"the group {group_uuid} asks for a password, which the service may take off when"
-                " it is not written again: name plaintext_password, the old one or another"
+                f"the group {group_uuid} asks for a password, or is not listed, so that it may:"
+                " the service may take it off when it is not written again, so name"
+                " plaintext_password, the old one or another, or None to ask for none"
             )
         return await self._call(
             UPDATE_SHARED_CLIP_GROUP,
@@ -212,15 +213,15 @@ class SharedClipGroups(Resource):
         )
 
     async def _may_be_secured(self, group: SharedClipGroupWithDetails, group_uuid: str) -> bool:
-        """Whether the group is listed as one that asks for a password, or not listed at all."""
+        """Whether the group is listed as one that asks for a password, or is not listed at all."""
         moment = group.created_at_millis
         window = Window(None, None) if moment is None else Window(moment, moment + 1)
         answer = await self._call(
             GET_SHARED_CLIP_GROUPS,
             {"created_after_ms": window.asked_after, "created_before_ms": window.asked_before},
         )
-        listed = (item for item in answer.shared_clip_groups if item.uuid == group_uuid)
-        return all(item.is_secured is not False for item in listed)
+        listed = [item for item in answer.shared_clip_groups if item.uuid == group_uuid]
+        return not listed or any(item.is_secured for item in listed)
 
     async def delete_shared_clip_group(self, group_uuid: str) -> None:
         """Take a shared page away for good (``/api/event/deleteSharedClipGroupV2``).

@@ -5,7 +5,13 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from rhombus_clips.errors import DecodeError, RhombusError
+from rhombus_clips.errors import (
+    ApiError,
+    DecodeError,
+    NotFoundError,
+    PermissionDeniedError,
+    RhombusError,
+)
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, Splice, SplicedClip
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.progress import wait_for_all, watch_clip, watch_clips
@@ -237,7 +243,7 @@ class Splices(SavedClips):
         function_or_none(on_change, "on_change")
         option_parameters(options)
         refuse_future(start_ms + 1000 * seconds, now_ms=_now_ms())
-        refuse_longer(seconds, await self.get_max_splice_duration())
+        refuse_longer(seconds, await self._longest_splice())
         answer = await self.splice(devices, start_ms, seconds, **options)
         if not answer.clip_uuids:
             raise DecodeError(
@@ -256,6 +262,13 @@ class Splices(SavedClips):
             # Whoever catches it must not have to splice again to get at the clip.
             error.clip_uuids = tuple(answer.clip_uuids)
             raise
+
+    async def _longest_splice(self) -> int | None:
+        """As `get_max_splice_duration`; None too where the service does not tell this key."""
+        try:
+            return await self.get_max_splice_duration()
+        except (ApiError, NotFoundError, PermissionDeniedError):
+            return None
 
     async def _list_some(self, count: int) -> ClipWithProgressPage:
         return await self.get_clips_with_progress(page_size=count)

@@ -87,6 +87,7 @@ class Organization:
         self.clip_per_device = clip_per_device
         self.max_splice_duration = max_splice_duration
         self.now = now
+        self.began = now()
         self.renders: dict[str, Render] = {}
         self.numbers = itertools.count()
         """What renders and groups are numbered with; a number does not come again."""

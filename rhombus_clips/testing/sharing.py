@@ -1,5 +1,8 @@
 """The endpoints of shared clip groups: the pages behind links that show clips to anyone."""
 
+import math
+
+from rhombus_clips.models.shared_clip import SMALLEST_EPOCH_SECONDS
 from rhombus_clips.testing.clips import Wire, make_uuid, shared_clip
 from rhombus_clips.testing.details import make_details
 from rhombus_clips.testing.organization import Organization, Updates
@@ -24,7 +27,7 @@ def get_shared_clip_groups(organization: Organization, parameters: Wire) -> Wire
             before is None or created < before + slack
         )
 
-    groups = organization.shared_clip_groups
+    groups = _groups(organization)
     return {"sharedClipGroups": [group for group in groups if is_listed(group)]}
 
 
@@ -109,8 +112,24 @@ def delete_shared_clip_group(organization: Organization, parameters: Wire) -> Wi
     return {}
 
 
-def _group(organization: Organization, uuid: str | None) -> Wire | None:
+def _groups(organization: Organization) -> list[Wire]:
+    """Those that have not expired while the service ran; what was put into it is there."""
+    began, now = organization.began, organization.now()
     groups = organization.shared_clip_groups
+    return [group for group in groups if not began < _expires_at(group) <= now]
+
+
+def _expires_at(group: Wire) -> float:
+    """That many seconds after the page was made, or at that moment, in epoch seconds."""
+    seconds: int = group.get("expirationTimeSecs") or 0
+    created: int = group.get("createdAtMillis") or 0
+    if not seconds:
+        return math.inf
+    return seconds if seconds >= SMALLEST_EPOCH_SECONDS else created / 1000 + seconds
+
+
+def _group(organization: Organization, uuid: str | None) -> Wire | None:
+    groups = _groups(organization)
     return next((group for group in groups if uuid and group.get("uuid") == uuid), None)
 
 
