@@ -23,10 +23,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[[], *_PARTS], help="which; all by default")
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", help=f"of {', '.join(_PARTS)}; all by default"
+    )
     parser.add_argument("--quick", action="store_true", help="end within a minute")
     parser.add_argument("--json", action="store_true", help="for machines")
     options = parser.parse_args()
+    unknown = ", ".join(part for part in options.parts if part not in _PARTS)
+    if unknown:
+        parser.error(f"there is no part {unknown}")
     rows: list[Row] = []
     for part in options.parts or _PARTS:
         begun = time.perf_counter()

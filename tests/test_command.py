@@ -152,6 +152,7 @@ def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
         (["saved", "--since", "2025-10-01"], "not a time with a zone"),
         (["saved", "--since", "yesterday"], "not a time with a zone"),
         (["saved", "--since", "9" * 5000], "not a time with a zone"),
+        (["saved", "--since", "1759276800"], "seems to be seconds"),
         (["saved", "--limit", "-1"], "--limit"),
         (["shared", "--window", "nan", "--created-after", "0"], "--window"),
         (["saved", "--by", "title"], "--by"),

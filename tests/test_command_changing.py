@@ -38,8 +38,14 @@ def test_rename_changes_what_is_named_and_nothing_else(fake) -> None:
 
 
 def test_rename_without_a_change_is_wrong_usage(fake) -> None:
-    assert "--title or --description" in invoke(fake, "rename", DASHED, code=2).stderr
+    assert "NEW_TITLE or --description" in invoke(fake, "rename", DASHED, code=2).stderr
     assert fake.requests == []
+
+
+def test_new_title_may_stand_behind_the_clip(fake) -> None:
+    assert "“After”" in invoke(fake, "rename", DASHED, "After").stdout
+    assert fake.clips[0]["title"] == "After"
+    assert "one of the two" in invoke(fake, "rename", DASHED, "A", "--title", "B", code=2).stderr
 
 
 def test_rename_of_an_unknown_clip_writes_nothing(fake) -> None:
@@ -51,9 +57,15 @@ def test_rename_of_an_unknown_clip_writes_nothing(fake) -> None:
 # --- deleting ------------------------------------------------------------------------------------
 
 
-def test_delete_refuses_where_nobody_can_be_asked(fake) -> None:
-    assert "--yes" in invoke(fake, "delete", DASHED, code=2, typed="y\n").stderr
-    assert fake.requests == []
+def test_delete_deletes_nothing_where_nobody_answers(fake) -> None:
+    assert "--yes" in invoke(fake, "delete", DASHED, code=2, typed="").stderr
+    assert changes(fake) == []
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_delete_takes_its_answer_from_a_pipe(answer: str, code: int, fake) -> None:
+    invoke(fake, "delete", DASHED, code=code, typed=answer)
+    assert (fake.clips[0]["uuid"] == DASHED) is bool(code)
 
 
 def test_delete_with_yes_deletes_and_says_what(fake) -> None:

@@ -102,8 +102,7 @@ def test_failure_of_the_one_clip_is_one_clear_line(fake, tmp_path) -> None:
     [
         (["--folder", "x"], "name the clips, or give --all"),
         (["A", "--all", "--folder", "x"], "name the clips, or give --all"),
-        (["A"], "--folder or --output"),
-        (["A", "--folder", "x", "--output", "y"], "--folder or --output"),
+        (["A", "--folder", "x", "--output", "y"], "--folder and --output"),
         (["A", "B", "--output", "y"], "--output is the path of one clip"),
         (["--all", "--output", "y"], "--output is the path of one clip"),
         (["A", "--folder", "x", "--search", "z"], "they need --all"),

@@ -1,5 +1,6 @@
 """The command that follows: each clip once, over failures and over starts."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,9 +8,13 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
+from rhombus_clips import SavedClipFollower
+from rhombus_clips.cli.following import Place
+from rhombus_clips.concurrency import alongside
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
 from tests.test_command import RUN, environment_of, invoke
@@ -187,3 +192,31 @@ def test_file_that_holds_no_state_is_wrong_usage(fake_elsewhere, tmp_path) -> No
 def test_interval_that_is_none_is_wrong_usage(fake_elsewhere, interval) -> None:
     result = invoke(fake_elsewhere, "follow", "--interval", interval, code=2)
     assert "--interval" in result.stderr
+
+
+async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(tmp_path) -> None:
+    """A first listing of a long past makes what is kept longer with every clip."""
+
+    class Follower:
+        asked = 0
+        clips = 0
+
+        @property
+        def cursor(self) -> str:
+            self.asked += 1
+            return str(self.clips)
+
+    path, follower = tmp_path / "state", Follower()
+    place, noted = Place(path), cast("SavedClipFollower", follower)
+    for _ in range(1000):
+        place.begin()
+        follower.clips += 1
+        place.note(noted)
+    assert 1 <= follower.asked < 200
+    async with alongside(lambda: place.catch_up(noted)):
+        await asyncio.sleep(0.5)
+    assert path.read_text() == "1000"
+    place.begin()
+    follower.clips += 1
+    place.end(noted)
+    assert path.read_text() == "1000", "that clip is not done with"

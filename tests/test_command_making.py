@@ -106,3 +106,11 @@ def test_bars_show_the_render_and_do_nothing_else_to_the_terminal(fake) -> None:
     assert "Processing video" in shown
     assert "\x1b[2J" not in shown
     assert "\ufffd[2J[bold]x" in shown
+
+
+def test_watch_shows_the_others_when_one_is_not_there(fake_elsewhere) -> None:
+    uuid = fake_elsewhere.clips[0]["uuid"]
+    words = ["watch", uuid, "N" * 22, "--interval", "0.05", "--appears-within", "0.2"]
+    result = invoke(fake_elsewhere, *words, code=1)
+    assert uuid in result.stdout
+    assert "there is no clip" in result.stderr

@@ -7,21 +7,27 @@ import click
 from rhombus_clips import ClipSession, ClipWithProgress, Unset
 from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, clip_uuids_argument, yes_option
 from rhombus_clips.cli.output import PROGRESS, printable, show
-from rhombus_clips.cli.running import confirm, in_session, refuse_unasked
+from rhombus_clips.cli.running import confirm, in_session
 from rhombus_clips.concurrency import each
 
 
 @click.command(context_settings=TAKES_UUIDS)
 @click.argument("clip_uuid", type=Uuid())
-@click.option("--title", help="The new title; an empty one clears it.")
+@click.argument("new_title", required=False)
+@click.option("--title", help="The new title, as NEW_TITLE; an empty one clears it.")
 @click.option("--description", help="The new description; an empty one clears it.")
-def rename(*, clip_uuid: str, title: str | None, description: str | None) -> None:
+def rename(
+    *, clip_uuid: str, new_title: str | None, title: str | None, description: str | None
+) -> None:
     """Give a clip another title or description.
 
     What is not named stays as it is.
     """
+    if new_title is not None and title is not None:
+        raise click.UsageError("NEW_TITLE and --title: one of the two")
+    title = new_title if title is None else title
     if title is None and description is None:
-        raise click.UsageError("--title or --description must say what to change")
+        raise click.UsageError("NEW_TITLE or --description must say what to change")
 
     async def work(session: ClipSession) -> None:
         await session.update_saved_clip(
@@ -46,7 +52,6 @@ def delete(*, clip_uuids: Sequence[str], yes: bool) -> None:
     Finished ones or clips in the making: the service has no way back. Shows the clips and asks
     first. When the service does not know one of them, none is deleted.
     """
-    refuse_unasked(yes=yes)
 
     async def look(session: ClipSession) -> list[ClipWithProgress]:
         uuids = dict.fromkeys(clip_uuids)

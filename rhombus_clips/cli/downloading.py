@@ -61,7 +61,8 @@ class Outcome:
               help="All clips that the filters below let through, but for those that have no video"
                    " because they failed or are in the making.")  # fmt: skip
 @click.option("--folder", type=FOLDER,
-              help="Where to; it is made if missing. What is there whole is skipped.")  # fmt: skip
+              help="Where to, here if unset; it is made if missing. What is there whole is"
+                   " skipped.")  # fmt: skip
 @click.option("--output", type=FILE, help="For one clip: the exact path, instead of --folder.")
 @click.option("--concurrency", type=click.IntRange(1, 64), default=_AT_ONCE, show_default=True,
               help="How many files to fetch at once.")  # fmt: skip
@@ -160,8 +161,8 @@ def _check(
         raise click.UsageError("name the clips, or give --all: one of the two")
     if filters and not takes_all:
         raise click.UsageError("filters choose among all clips: they need --all")
-    if (folder is None) == (output is None):
-        raise click.UsageError("--folder or --output must say where to: one of the two")
+    if folder is not None and output is not None:
+        raise click.UsageError("--folder and --output both say where to: one of the two")
     if output is not None and len(clip_uuids) != 1:
         raise click.UsageError("--output is the path of one clip: more go into a --folder")
 

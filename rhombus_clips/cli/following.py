@@ -1,9 +1,11 @@
 """The command that follows the saved clips, and where it keeps how far it has come."""
 
 import contextlib
+import math
 import os
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 
 import anyio
 import click
@@ -23,10 +25,11 @@ from rhombus_clips.cli.downloading import bring
 from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_option
 from rhombus_clips.cli.output import SAVED, printable
 from rhombus_clips.cli.running import in_session, say
-from rhombus_clips.concurrency import each
+from rhombus_clips.concurrency import alongside, each
 
 # For a clip that appears while it is still in the making.
 _MOST_WAITED = 900.0
+_SPARED, _LATER = 9.0, 0.2
 _PASSING = (TransportError, ServerError, RateLimitedError)
 
 
@@ -58,31 +61,68 @@ def follow(
     async def work(session: ClipSession) -> None:
         follower = _follower(session, since, place, interval)
         place.keep(follower.cursor)
-        while True:
+        async with alongside(lambda: place.catch_up(follower)):
             try:
-                async for clip in follower:
-                    click.echo(dumps(clip) if as_json else _line(clip))
-                    if folder is not None:
-                        await _bring(session, clip, folder, interval)
-                    place.keep(follower.cursor)
-            except _PASSING as error:
-                await _wait_after(error, interval)
+                while True:
+                    try:
+                        async for clip in follower:
+                            place.begin()
+                            click.echo(dumps(clip) if as_json else _line(clip))
+                            if folder is not None:
+                                await _bring(session, clip, folder, interval)
+                            place.note(follower)
+                    except _PASSING as error:
+                        await _wait_after(error, interval)
+            finally:
+                place.end(follower)
 
     with contextlib.suppress(KeyboardInterrupt):
         in_session(work)
 
 
 class Place:
-    """The file that keeps how far a follower has come; without a path, nothing does."""
+    """The file that keeps how far a follower has come; without a path, nothing does.
+
+    Until its first listing of a long past is through, what is to be kept grows with every clip. To
+    keep it each time would take ever longer; so no more than a part of the time goes into that.
+    """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
+        self._next_at = -math.inf
+        self._is_behind = False
+        self._is_busy = False
 
     def read(self) -> str | None:
         """What was kept; None at the first start."""
         if self._path is None or not self._path.exists():
             return None
         return self._path.read_text(encoding="utf-8", errors="replace")
+
+    def begin(self) -> None:
+        """Say that the follower has handed out a clip which is not done with."""
+        self._is_busy = True
+
+    def note(self, follower: SavedClipFollower) -> None:
+        """Keep where *follower* is, now or, when that was kept just now, a little later."""
+        self._is_busy = False
+        began = monotonic()
+        self._is_behind = began < self._next_at
+        if not self._is_behind:
+            self.keep(follower.cursor)
+            self._next_at = monotonic() + _SPARED * (monotonic() - began)
+
+    async def catch_up(self, follower: SavedClipFollower) -> None:
+        """Do later what `note` put off, again and again."""
+        while True:
+            await anyio.sleep(_LATER)
+            if self._is_behind and not self._is_busy:
+                self.note(follower)
+
+    def end(self, follower: SavedClipFollower) -> None:
+        """Do what `note` put off."""
+        if self._is_behind and not self._is_busy:
+            self.keep(follower.cursor)
 
     def keep(self, cursor: str) -> None:
         """Put *cursor* in the place of what was kept; a kill leaves the one or the other."""

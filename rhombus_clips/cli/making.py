@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rhombus_clips import ClipFailedError, ClipSession, ClipWithProgress, Polling, dumps
+from rhombus_clips import ClipSession, ClipWithProgress, Polling, RhombusError, dumps
 from rhombus_clips.cli.bars import RenderBars
 from rhombus_clips.cli.downloading import bring, report
 from rhombus_clips.cli.options import (
@@ -110,8 +110,8 @@ def watch(
                         bars.show(clip)
                         if as_json:
                             click.echo(dumps(clip))
-                except ClipFailedError as error:
-                    failure = error
+                except RhombusError as error:
+                    failure = error  # Behind what became of the other clips.
         if not as_json:
             await show(each(bars.seen.values()), PROGRESS, as_json=False)
         if failure is not None:

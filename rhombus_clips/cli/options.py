@@ -15,6 +15,8 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 TAKES_UUIDS: dict[str, Any] = {"ignore_unknown_options": True}
 
 _UUID_WITH_DASH = re.compile(r"-[A-Za-z0-9_-]{21}(\.\w+)?")
+# From 1973 to the year 5138; as milliseconds they would all be of the first years after 1970.
+_SECONDS_OF_LATE = range(100_000_000, 100_000_000_000)
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -28,6 +30,8 @@ class Moment(click.ParamType[datetime | int]):
     ) -> datetime | int:
         """Turn the argument into what the session takes."""
         if re.fullmatch("[0-9]{1,15}", str(value)):
+            if int(value) in _SECONDS_OF_LATE:
+                self.fail(f"{value} seems to be seconds; epoch milliseconds are wanted", param, ctx)
             return int(value)
         try:
             moment = datetime.fromisoformat(str(value))
@@ -51,6 +55,8 @@ class Uuid(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Turn the argument into what the session takes."""
         text = str(value)
+        if not text or text != text.strip():
+            self.fail(f"{text!r} is no uuid", param, ctx)
         if text.startswith("-") and not _UUID_WITH_DASH.fullmatch(text):
             self.fail(f"{text!r} is neither an option nor a uuid", param, ctx)
         return text
@@ -77,11 +83,11 @@ class Seconds(click.ParamType[float]):
 class Lifetime(click.ParamType[int]):
     """A time to live: whole seconds, or a number of minutes, hours or days such as 7d."""
 
-    name = "seconds|30m|12h|7d"
+    name = "lifetime"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Turn the argument into seconds."""
-        match = re.fullmatch("([0-9]{1,10})([smhd]?)", str(value))
+        match = re.fullmatch("([0-9]{1,10})([smhd]?)", str(value).lower())
         if match is None or not int(match[1]):
             self.fail(f"{value!r} is not a time to live, such as 3600, 12h or 7d", param, ctx)
         return int(match[1]) * _SECONDS[match[2]]
@@ -100,11 +106,11 @@ interval_option = click.option(
 )  # fmt: skip
 
 device_option = click.option(
-    "--device", "device_uuid_filters", metavar="UUID", multiple=True,
+    "--device", "device_uuid_filters", type=Uuid(), multiple=True,
     help="Only clips of this device; may be given several times.",
 )  # fmt: skip
 location_option = click.option(
-    "--location", "location_uuid_filters", metavar="UUID", multiple=True,
+    "--location", "location_uuid_filters", type=Uuid(), multiple=True,
     help="Only clips of devices at this location; may be given several times.",
 )  # fmt: skip
 

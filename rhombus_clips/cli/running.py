@@ -55,16 +55,18 @@ def interruptible(advice: str) -> Generator[None, None, None]:
         sys.exit(_INTERRUPTED)
 
 
-def refuse_unasked(*, yes: bool) -> None:
-    """Refuse what needs a yes, where it was not given and nobody can be asked for it."""
-    if not yes and not sys.stdin.isatty():
-        raise click.UsageError("nobody can be asked here whether to do that: --yes says so")
-
-
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on if the answer is yes, or was given."""
-    if not yes:
-        click.confirm(printable(question), abort=True, err=True)
+    """Go on if the answer, on a terminal or from a pipe, is yes, or was given."""
+    if yes:
+        return
+    try:
+        is_agreed = click.confirm(printable(question), err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("nobody answers here: --yes does it without asking") from None
+    if not is_agreed:
+        raise click.Abort
 
 
 def say(text: object) -> None:

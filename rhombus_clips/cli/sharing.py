@@ -15,7 +15,7 @@ from rhombus_clips.cli.options import (
     yes_option,
 )
 from rhombus_clips.cli.output import printable
-from rhombus_clips.cli.running import confirm, in_session, refuse_unasked, say
+from rhombus_clips.cli.running import confirm, in_session, say
 
 
 @click.command(context_settings=TAKES_UUIDS)
@@ -24,7 +24,8 @@ from rhombus_clips.cli.running import confirm, in_session, refuse_unasked, say
 @click.option("--password", "asks", is_flag=True, help="Ask for a password for the page, twice.")
 @click.option("--password-stdin", "reads", is_flag=True,
               help="Read the password from the first line of the standard input.")  # fmt: skip
-@click.option("--expires", type=Lifetime(), help="After how long the page expires; never if unset.")
+@click.option("--expires", type=Lifetime(), metavar="SECONDS|30m|12h|7d",
+              help="After how long the page expires; never if unset.")  # fmt: skip
 @as_json_option
 def share(
     *,
@@ -61,7 +62,6 @@ def share(
 @yes_option
 def unshare(*, group_uuid: str, yes: bool) -> None:
     """Take a shared page away for good; its clips stay."""
-    refuse_unasked(yes=yes)
 
     async def look(session: ClipSession) -> SharedClipGroupWithDetails:
         return await session.get_shared_clip_group_details(group_uuid)
