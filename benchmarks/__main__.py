@@ -51,7 +51,7 @@ def _as_json(rows: list[Row]) -> str:
 def _as_table(rows: list[Row]) -> str:
     """The table, in Markdown."""
     lines = [
-        "| what | ours | beside | it | ratio | 10 to 90 % | target |",
+        "| what | ours | compared with | theirs | ratio | 10 to 90 % | target |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -56,7 +56,7 @@ class RhombusError(Exception):
     """True when a change was sent, no whole answer came, and so it may have been carried out."""
 
     clip_uuids: tuple[str, ...] = ()
-    """Clips that had begun to be made when something failed that followed; they go on."""
+    """Uuids of clips whose render had started when a later step failed; the renders go on."""
 
     def __init__(
         self,
@@ -296,11 +296,11 @@ class ClipFailedError(RhombusError):
 
 
 class DownloadError(RhombusError):
-    """A file cannot be fetched, for another reason than the network's or the service's refusal."""
+    """A file cannot be fetched, for a reason other than the network or a refusal by the service."""
 
 
 class IntegrityError(DownloadError):
     """What came is not the clip: its length or its SHA-256 is another than the clip's record says.
 
-    Nothing was left where the file was to be.
+    What was at the path before is untouched; of a stream, the chunks were handed out.
     """

@@ -160,11 +160,11 @@ class _Looks:
 
 
 async def _look(watched: Watched, get_clip: GetClip) -> bool:
-    """Look at a clip once; whether it has changed. Trouble is borne for as long as it may be."""
+    """Look at a clip once; whether it has changed. Trouble is tolerated for a while."""
     try:
         clip = await get_clip(watched.uuid)
     except RhombusError as error:
-        watched.bear(error, monotonic())
+        watched.tolerate(error, monotonic())
         return False
     return watched.saw(clip)
 

@@ -154,12 +154,12 @@ def test_ends_by_example(clip: ClipWithProgress, *, done: bool, failed: bool) ->
 
 def test_an_outage_does_not_use_up_the_patience_with_an_absence() -> None:
     watched = Watched("a", Polling(appears_within=10, outage=100))
-    watched.bear(ServerError("out", status=503), 0)
-    watched.bear(ServerError("out", status=503), 90)
-    watched.bear(ClipNotFoundError("not there"), 91)
-    watched.bear(ServerError("out", status=503), 99)
+    watched.tolerate(ServerError("out", status=503), 0)
+    watched.tolerate(ServerError("out", status=503), 90)
+    watched.tolerate(ClipNotFoundError("not there"), 91)
+    watched.tolerate(ServerError("out", status=503), 99)
     with pytest.raises(ClipNotFoundError):
-        watched.bear(ClipNotFoundError("not there"), 101)
+        watched.tolerate(ClipNotFoundError("not there"), 101)
 
 
 async def test_many_clips_are_followed_by_one_listing_a_round(fake, session) -> None:

@@ -14,9 +14,7 @@ from rhombus_clips.paging.pager import Batch, Pager
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
 from rhombus_clips.protocol.arguments import identifier, whole_number
 from rhombus_clips.protocol.endpoints import Endpoint
-from rhombus_clips.protocol.tokens import TokenWalk
-
-LARGEST_PAGE_SIZE = 200
+from rhombus_clips.protocol.tokens import LARGEST_TOKEN_PAGE, TokenWalk
 
 
 class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
@@ -37,7 +35,7 @@ class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
         on_decode_error: OnDecodeError | None,
     ) -> None:
         super().__init__(cursor=cursor, limit=limit)
-        whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE)
+        whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
         if cursor is not None:
             identifier(cursor, "cursor")
         self._caller = caller

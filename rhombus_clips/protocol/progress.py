@@ -71,8 +71,8 @@ class Watched:
         self.clip = clip
         return clip != before
 
-    def bear(self, error: RhombusError, now: float) -> None:
-        """Bear with *error* for as long as the polling says, then raise it."""
+    def tolerate(self, error: RhombusError, now: float) -> None:
+        """Tolerate *error* for as long as the polling says, then raise it."""
         match error:
             case ApiError() | NotFoundError():  # All the ways of saying that there is no such clip.
                 self._out_of_reach_since = None

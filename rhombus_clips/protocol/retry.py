@@ -71,7 +71,9 @@ class RateLimit:
     """
 
     per_second: float = field(default=10.0, validator=is_seconds)
+    """How many requests a second may start in the long run; 10 by default."""
     burst: int = field(default=100, validator=_count)
+    """How many may start at once after a rest; 100 by default."""
 
 
 def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:

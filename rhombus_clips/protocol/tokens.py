@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from rhombus_clips.errors import CursorCycleError, CursorStalledError
 
+LARGEST_TOKEN_PAGE = 200
+"""How many clips the reference lets a page that has a token list."""
+
 _MOST_PAGES_WITH_NOTHING_NEW = 100
 
 _MOST_REMEMBERED = 10_000

@@ -50,11 +50,13 @@ class ClipFiles(Splices):
         :param verify: Compare length and SHA-256 with `byte_count` and `sha256_hex`, where the
             clip has them; True unless given. What they stand for is not documented.
         :param progress: Called with the bytes that are there and how many there will be.
+        :return: The path, the length and the hash of the file, and how many requests it took.
         :raises NotFoundError: when the media host has no such file: before the clip is complete.
         :raises IntegrityError: when the file is not the one of the clip's record.
         :raises DownloadError: when the clip does not say where it lies, or *path* is being written
             by another download.
         :raises OSError: when it cannot be written.
+        :raises RhombusError: as every request to the media host, see the README's table.
         """
         function_or_none(progress, "progress")
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
@@ -71,6 +73,8 @@ class ClipFiles(Splices):
         :param clip: The clip.
         :param path: Where to; the folder must be there.
         :param progress: Called with the bytes that are there and how many there will be.
+        :return: As `download_clip`.
+        :raises NotFoundError: and the others of `download_clip`.
         """
         function_or_none(progress, "progress")
         file = thumbnail_file(instance(clip, SavedClip, "clip"))
@@ -80,7 +84,7 @@ class ClipFiles(Splices):
     async def stream_clip(
         self, clip: SavedClip, *, verify: bool = True
     ) -> AsyncGenerator[ClipStream, None]:
-        """Read a clip's video chunk by chunk, to pass it on.
+        """Read a clip's video chunk by chunk, to pass it on (``/media/metadata/...``, its `.mp4`).
 
         ``async with session.stream_clip(clip) as stream: async for chunk in stream: ...``. The
         block begins when the first bytes have come, and `ClipStream.total` tells how many there
@@ -112,6 +116,8 @@ class ClipFiles(Splices):
         on_end: OnEnd | None = None,
     ) -> DownloadSummary:
         """Bring the videos of many clips into a folder, each as `download_clip` does.
+
+        Asks for ``/media/metadata/{region}/{uuid}.mp4`` of the media host.
 
         For each file a line of JSON goes into ``manifest.jsonl`` there. Run it again, after it
         was interrupted or because there are new clips, and what is there whole is skipped.

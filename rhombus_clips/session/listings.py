@@ -36,19 +36,23 @@ class ClipListings(Resource):
     ) -> SavedClipPager:
         """Every saved clip of the organization, each once, in the service's order.
 
+        Follows the cursor of ``/api/event/getSavedClipsV2``.
+
         :param since: Only clips at or after this: aware datetime or epoch milliseconds.
         :param until: Only clips before this.
-        :param by: Which time of a clip the bounds are about: ``timestamp_ms``, when the footage
-            begins, or ``created_at_ms``, when the clip was made. A clip that lacks it lies in no
-            range. The listing stops early only once it is known to go by that time.
+        :param by: Which time of a clip the bounds are about: ``timestamp_ms``, the default, when
+            the footage begins, or ``created_at_ms``, when the clip was made. A clip that lacks it
+            lies in no range. The listing stops early only once it is known to go by that time.
         :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
-        :param page_size: How many clips to ask for at once, 1 to 10,000; the reference documents
-            pages of up to 100.
+        :param page_size: How many clips to ask for at once, 1 to 10,000; 100 by default, which is
+            as many as the reference documents.
         :param limit: The most clips to yield; None for all.
-        :param overlap_ms: 1 asks each page from a millisecond before the last cursor, so that
-            clips that share it are not skipped; 0 sends the cursor as it came.
+        :param overlap_ms: 1, the default, asks for each page from a millisecond back towards what
+            was listed already (the last cursor + 1 where the newest come first), so that clips that
+            share the cursor's millisecond are not skipped; 0 sends the cursor as it came.
         :param on_decode_error: Called with an item that does not decode and the `DecodeError`;
             the listing then goes on. Without it the error is raised.
+        :return: The pager; nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         """
         function_or_none(on_decode_error, "on_decode_error")
@@ -82,6 +86,7 @@ class ClipListings(Resource):
         :param limit: The most clips to yield; None for all.
         :param on_decode_error: As for `saved_clips`.
         :param filters: Which clips, in which order, see `ClipFilters`.
+        :return: The pager; nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: from the iteration, when the service gives a token twice.
         """
@@ -106,6 +111,15 @@ class ClipListings(Resource):
         """Every clip that expires soon (``/api/event/getExpiringClipsForOrg``).
 
         How soon is not documented. The parameters are those of `clips_with_progress`.
+
+        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
+        :param page_size: How many clips to ask for at once, 1 to 200; 100 by default.
+        :param limit: The most clips to yield; None for all.
+        :param on_decode_error: As for `saved_clips`.
+        :param filters: Which clips, in which order, see `ClipFilters`.
+        :return: The pager; nothing is sent before it is iterated.
+        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises CursorCycleError: from the iteration, when the service gives a token twice.
         """
         return self._by_token(
             GET_EXPIRING_CLIPS_FOR_ORG,
@@ -134,9 +148,10 @@ class ClipListings(Resource):
     ) -> SavedClipFollower:
         """New saved clips as they appear, each once, without an end.
 
-        Lists the saved clips again and again, from `grace` before the newest on. Where the service
-        is found to list by the time *by*, newest first, that takes one request or a few; elsewhere
-        it lists everything each time, as nothing else is sure to meet every new clip.
+        Lists the saved clips (``/api/event/getSavedClipsV2``) again and again, from `grace` before
+        the newest on. Where the service is found to list by the time *by*, newest first, that takes
+        one request or a few; elsewhere it lists everything each time, as nothing else is sure to
+        meet every new clip.
 
         :param since: Begin with the clips at or after this: aware datetime or epoch milliseconds;
             now, by this machine's clock, when neither this nor *cursor* is given.
@@ -146,8 +161,9 @@ class ClipListings(Resource):
             clip that lacks it goes by ``timestamp_ms``; one that lacks both is not followed.
         :param grace: How much later than others of its time a clip may appear; 5 minutes.
         :param interval: How long to wait between two listings, in seconds; 30 by default.
-        :param page_size: How many clips to ask for at once, 1 to 10,000.
+        :param page_size: How many clips to ask for at once, 1 to 10,000; 100 by default.
         :param on_decode_error: As for `saved_clips`; such a clip comes again with each listing.
+        :return: The follower; nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes, numbers out of range, and what is no cursor.
         :raises RhombusError: from the iteration, with `cursor`, when a listing fails for longer
             than the retries of its calls; iterating again goes on.

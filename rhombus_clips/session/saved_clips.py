@@ -16,7 +16,6 @@ from rhombus_clips.models import (
     SavedClipPage,
     SavedClipWithDetails,
 )
-from rhombus_clips.paging.clips_with_progress import LARGEST_PAGE_SIZE
 from rhombus_clips.protocol.arguments import (
     UNSET,
     Unset,
@@ -41,6 +40,7 @@ from rhombus_clips.protocol.endpoints import (
     Endpoint,
 )
 from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
+from rhombus_clips.protocol.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.session.resource import Resource, epoch_ms, written
 
 
@@ -60,6 +60,7 @@ class SavedClips(Resource):
             "up to 100" and neither promises nor rules out more.
         :param page_timestamp_ms: Where the page begins: the `last_evaluated_timestamp_ms` of the
             page before; None for the first page.
+        :return: The page, with the cursor of the next.
         :raises RhombusError: as every call, see the README's table.
         """
         whole_number(max_page_size, "max_page_size", least=1)
@@ -76,6 +77,9 @@ class SavedClips(Resource):
 
         The reference says to use ``getSavedClipsV2`` instead: see `saved_clips`. An organization
         with many clips may exceed ``max_response_bytes``.
+
+        :return: All of them, in the service's order.
+        :raises RhombusError: as every call, see the README's table.
         """
         return (await self._call(GET_SAVED_CLIPS_V1, {})).saved_clips
 
@@ -83,8 +87,10 @@ class SavedClips(Resource):
         """A saved clip with how far its render has come (``/api/event/getClipWithProgress``).
 
         :param clip_uuid: The clip's uuid, 22 characters of url-safe base64.
+        :return: The clip, complete or on its way.
         :raises ClipNotFoundError: when the service answers without a clip. What it answers for a
             uuid that it does not know is not documented; a 404 raises `NotFoundError`.
+        :raises RhombusError: as every call, see the README's table.
         """
         return await self._found(
             GET_CLIP_WITH_PROGRESS,
@@ -107,6 +113,9 @@ class SavedClips(Resource):
         :param page_size: The most clips to list, 1 to 200; 100 by default.
         :param page_token: The `page_token` of the page before; None for the first page.
         :param filters: Which clips, see `ClipFilters`.
+        :return: The page, with the token of the next.
+        :raises ValueError: for numbers out of range and for filters that cannot be meant.
+        :raises RhombusError: as every call, see the README's table.
         """
         return await self._page(GET_CLIPS_WITH_PROGRESS, page_size, page_token, filters)
 
@@ -121,6 +130,13 @@ class SavedClips(Resource):
 
         How soon is not documented. To read them all, see `expiring_clips`. The parameters are
         those of `get_clips_with_progress`.
+
+        :param page_size: The most clips to list, 1 to 200; 100 by default.
+        :param page_token: The `page_token` of the page before; None for the first page.
+        :param filters: Which clips, see `ClipFilters`.
+        :return: The page, with the token of the next.
+        :raises ValueError: for numbers out of range and for filters that cannot be meant.
+        :raises RhombusError: as every call, see the README's table.
         """
         return await self._page(GET_EXPIRING_CLIPS_FOR_ORG, page_size, page_token, filters)
 
@@ -131,7 +147,7 @@ class SavedClips(Resource):
         page_token: str | None,
         filters: ClipFilters,
     ) -> ClipWithProgressPage:
-        whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE)
+        whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
         if page_token is not None:
             identifier(page_token, "page_token")
         paging = {"page_size": page_size, "page_token": page_token}
@@ -141,8 +157,10 @@ class SavedClips(Resource):
         """A saved clip with what was seen in it (``/api/event/getSavedClipDetails``).
 
         :param clip_uuid: The clip's uuid.
+        :return: The clip with its bounding boxes and seek points.
         :raises ClipNotFoundError: when the service answers without a clip, as it does for one that
             is still being spliced.
+        :raises RhombusError: as every call, see the README's table.
         """
         return await self._found(
             GET_SAVED_CLIP_DETAILS,
@@ -166,6 +184,8 @@ class SavedClips(Resource):
         :param start_time_ms: Only clips from then on: aware datetime or epoch milliseconds. Which
             time of a clip is meant is not documented.
         :param end_time_ms: Only clips up to then.
+        :return: The counts.
+        :raises RhombusError: as every call, see the README's table.
         """
         locations = location_filter
         if locations is not None:
@@ -186,6 +206,8 @@ class SavedClips(Resource):
         """The saved clips of a transaction (``/api/event/getSavedClipsByExternalTransactionId``).
 
         :param external_transaction_id: The id that a till or another system gave the transaction.
+        :return: Those clips, none if there are none.
+        :raises RhombusError: as every call, see the README's table.
         """
         answer = await self._call(
             GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID,
@@ -197,7 +219,7 @@ class SavedClips(Resource):
         )
         return answer.saved_clips
 
-    # --- changes: never sent twice -----------------------------------------------------------
+    # --- changes -----------------------------------------------------------------------------
 
     async def update_saved_clip(
         self,
@@ -212,7 +234,8 @@ class SavedClips(Resource):
         The service writes the whole of these three: leaving out the title blanks it. So this
         reads ``/api/event/getSavedClipDetails`` (for a clip that is still being spliced
         ``getClipWithProgress``) and writes it back, changed, with ``/api/event/updateSavedClip``.
-        A change that somebody else makes in between is undone. The write is never sent twice.
+        A change that somebody else makes in between is undone. The write is sent again only where
+        nothing was done.
 
         :param clip_uuid: The clip's uuid.
         :param title: The new title; None clears it, `Unset.UNSET` (the default) leaves it.
@@ -220,6 +243,8 @@ class SavedClips(Resource):
         :param access_settings: Who may see the clip; likewise.
         :raises ValueError: when nothing is named.
         :raises ClipNotFoundError: when there is no such clip; then nothing was written.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         identifier(clip_uuid, "clip_uuid")
         if title is UNSET and description is UNSET and access_settings is UNSET:
@@ -245,9 +270,11 @@ class SavedClips(Resource):
     async def delete_saved_clip(self, clip_uuid: str) -> None:
         """Delete a clip for good, finished or in the making (``/api/event/deleteSavedClip``).
 
-        The service has no way back. Never sent twice.
+        The service has no way back. Sent again only where nothing was done.
 
         :param clip_uuid: The clip's uuid.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         await self._call(DELETE_SAVED_CLIP, {"saved_clip_uuid": identifier(clip_uuid, "clip_uuid")})
 

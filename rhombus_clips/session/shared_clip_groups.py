@@ -52,6 +52,8 @@ class SharedClipGroups(Resource):
 
         :param created_after: Only groups created after this: aware datetime or epoch milliseconds.
         :param created_before: Only groups created before this.
+        :return: The groups, those without a creation time too.
+        :raises RhombusError: as every call, see the README's table.
         """
         answer = await self._call(
             GET_SHARED_CLIP_GROUPS,
@@ -71,14 +73,16 @@ class SharedClipGroups(Resource):
     ) -> SharedClipGroupPager:
         """Every shared clip group with ``created_after <= creation time < created_before``.
 
-        The service lists groups without pages. A window bounds what one answer holds: the range
-        is walked window by window, newest first. Groups without a creation time are yielded too.
+        Asks ``/api/event/getSharedClipGroupsV2``. The service lists groups without pages. A window
+        bounds what one answer holds: the range is walked window by window, newest first. Groups
+        without a creation time are yielded too.
 
         :param created_after: The first moment: aware datetime or epoch milliseconds; None is open.
         :param created_before: The moment behind the last; None is open.
         :param window: The length of a window; needs `created_after`. None, the default, asks for
             the whole range at once.
         :raises ValueError: for naive datetimes, and for a window that cannot be walked.
+        :return: The pager; nothing is sent before it is iterated.
         """
         start = epoch_ms(created_after, "created_after")
         end = epoch_ms(created_before, "created_before")
@@ -94,8 +98,10 @@ class SharedClipGroups(Resource):
         """A shared group with what was seen (``/api/event/getSharedClipGroupDetails``).
 
         :param group_uuid: The group's uuid.
+        :return: The group, and its clips with what was seen in them.
         :raises ApiError: when the service answers without a group. What it answers for a uuid
             that it does not know is not documented; a 404 raises `NotFoundError`.
+        :raises RhombusError: as every call, see the README's table.
         """
         return await self._found(
             GET_SHARED_CLIP_GROUP_DETAILS,
@@ -117,8 +123,8 @@ class SharedClipGroups(Resource):
     ) -> SharedClipGroupLink:
         """Share clips in one page (``/api/event/createSharedClipGroupV3``).
 
-        Never sent twice: an error that says `maybe_applied` may have left a page behind, which
-        `shared_clip_groups` finds.
+        Sent again only where nothing was done: an error that says `maybe_applied` may have left a
+        page behind, which `shared_clip_groups` finds.
 
         :param clip_uuids: The saved clips to share.
         :param alert_uuids: Alerts to share that were not saved as clips.
@@ -128,6 +134,8 @@ class SharedClipGroups(Resource):
             example of 86,400; None, the default, for never.
         :return: The page's address and the group's uuid.
         :raises ValueError: when there is nothing to share.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         clips = [ClipReference(event_uuid=uuid) for uuid in identifiers(clip_uuids, "clip_uuids")]
         alerts = [
@@ -166,7 +174,7 @@ class SharedClipGroups(Resource):
         Reads ``/api/event/getSharedClipGroupDetails`` and writes it back, changed, with
         ``/api/event/updateSharedClipGroupV2``: the reference does not say whether the service
         blanks what a write leaves out. A change that somebody else makes in between is undone.
-        The write is never sent twice.
+        The write is sent again only where nothing was done.
 
         A password cannot be read, and so not be written back. To not take it off unawares, a group
         that asks for one is changed only when `plaintext_password` is named.
@@ -177,9 +185,11 @@ class SharedClipGroups(Resource):
         :param plaintext_password: The new password, or the old one again; None takes it off.
         :param expiration_time_secs: When the page expires, 1 to 2**31 - 1, see
             `SharedClipGroup.expires_at`; None for never.
+        :return: The page's address and the group's uuid.
         :raises ValueError: when nothing is named, and when the password would be lost; then
             nothing was changed.
         :raises ApiError: when there is no such group.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         identifier(group_uuid, "group_uuid")
         if not isinstance(expiration_time_secs, Unset | None):
@@ -226,9 +236,11 @@ class SharedClipGroups(Resource):
     async def delete_shared_clip_group(self, group_uuid: str) -> None:
         """Take a shared page away for good (``/api/event/deleteSharedClipGroupV2``).
 
-        The clips stay. Never sent twice.
+        The clips stay. Sent again only where nothing was done.
 
         :param group_uuid: The group's uuid.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         await self._call(DELETE_SHARED_CLIP_GROUP, {"uuid": identifier(group_uuid, "group_uuid")})
 

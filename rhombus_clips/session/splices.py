@@ -59,9 +59,9 @@ class Splices(SavedClips):
     ) -> Splice:
         """Have a clip made of what cameras saw (``/api/video/spliceV3``); `make_clip` waits for it.
 
-        Never sent twice: an error that says `maybe_applied` may have begun a splice, which
-        `get_spliced_clips_in_progress` shows. The service also makes clips of ranges without
-        footage, of placeholder pictures.
+        Sent again only where nothing was done: an error that says `maybe_applied` may have begun a
+        splice, which `get_spliced_clips_in_progress` shows. The service also makes clips of ranges
+        without footage, of placeholder pictures.
 
         :param device_uuids: The cameras, with a facet (``.v0``, ``.a0`` for sound) or without.
         :param start_time_millis: When the footage begins: aware datetime or epoch milliseconds.
@@ -76,6 +76,8 @@ class Splices(SavedClips):
         :raises ValueError: for footage that is yet to come, for less than a second of it, and for
             more than an hour in `device_interval_map`; nothing is sent then. How much may be
             spliced otherwise is what `get_max_splice_duration` says.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         intervals = interval_map(device_interval_map)
         devices = identifiers(device_uuids, "device_uuids", least=0 if intervals else 1)
@@ -108,14 +110,17 @@ class Splices(SavedClips):
         clip_uuid_list: Iterable[str] = (),
         device_uuids: Iterable[str] = (),
     ) -> None:
-        """End the making of clips (``/api/video/cancelSpliceV2``). Never sent twice.
+        """End the making of clips (``/api/video/cancelSpliceV2``).
 
-        Which of the three the service needs is not documented.
+        Sent again only where nothing was done. Which of the three the service needs is not
+        documented.
 
         :param clip_uuid: A clip in the making.
         :param clip_uuid_list: More of them.
         :param device_uuids: The cameras of the clips.
         :raises ValueError: when no clip is named.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         clips = identifiers(clip_uuid_list, "clip_uuid_list")
         if clip_uuid is None and not clips:
@@ -130,9 +135,13 @@ class Splices(SavedClips):
         )
 
     async def retry_splice(self, clip_uuid: str) -> None:
-        """Have a clip made anew that failed (``/api/video/retrySplice``). Never sent twice.
+        """Have a clip made anew that failed (``/api/video/retrySplice``).
+
+        Sent again only where nothing was done.
 
         :param clip_uuid: The clip's uuid.
+        :raises ApiError: when the service refuses.
+        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         await self._call(RETRY_SPLICE, {"clip_uuid": identifier(clip_uuid, "clip_uuid")})
 
@@ -140,6 +149,7 @@ class Splices(SavedClips):
         """The longest clip that may be made, in seconds (``/api/video/getMaxSpliceDuration``).
 
         :return: None when the service names none.
+        :raises RhombusError: as every call, see the README's table.
         """
         return (await self._call(GET_MAX_SPLICE_DURATION, {})).max_duration
 
@@ -148,6 +158,9 @@ class Splices(SavedClips):
 
         The reference marks that endpoint deprecated. Where the service answers 404 or 410, its
         replacement ``/api/video/getSplicedClipsInProgress`` is used for the rest of the session.
+
+        :return: Those clips, none if there are none.
+        :raises RhombusError: as every call, see the README's table.
         """
         return (await self._call(GET_SPLICED_CLIPS_IN_PROGRESS, {})).spliced_clips
 
@@ -164,6 +177,7 @@ class Splices(SavedClips):
         :param clip_uuid: The clip's uuid.
         :param polling: How often to look and how long to be patient: every 2 s, up to 15 s while
             nothing moves, 60 s until the clip is visible, 300 s for a service out of reach.
+        :return: An async generator; nothing is sent before it is iterated.
         :raises ClipFailedError: from the iteration, when the clip failed or was deleted.
         :raises ClipNotFoundError: when it did not appear, likewise `NotFoundError` and `ApiError`,
             by what the service answers then.
@@ -181,6 +195,7 @@ class Splices(SavedClips):
 
         :param clip_uuids: The clips' uuids.
         :param polling: As for `watch_clip`.
+        :return: An async generator; nothing is sent before it is iterated.
         :raises ClipFailedError: at the very end, when some of the clips failed or were deleted:
             `clips` has all of these. They were yielded as well.
         :raises ClipNotFoundError: at the very end, when one did not appear, likewise
@@ -193,11 +208,12 @@ class Splices(SavedClips):
     async def wait_for_clip(
         self, clip_uuid: str, *, deadline: float, polling: Polling = Polling()
     ) -> ClipWithProgress:
-        """Wait until a clip is complete, and return it.
+        """Wait until a clip is complete, and return it (``/api/event/getClipWithProgress``).
 
         :param clip_uuid: The clip's uuid.
         :param deadline: The longest wait, in seconds: a render may be stuck for ever.
         :param polling: As for `watch_clip`.
+        :return: The clip, complete.
         :raises DeadlineExceededError: when the time is up; the render goes on at the service.
         :raises ClipFailedError: and the others, as `watch_clip` does.
         """
@@ -219,8 +235,10 @@ class Splices(SavedClips):
     ) -> list[ClipWithProgress]:
         """Have a clip made of what cameras saw, wait until it is complete, and return it.
 
-        Asks `get_max_splice_duration`, then `splice`, which is never sent twice, then watches
-        every clip that the answer names: one for several cameras, or one for each.
+        Asks `get_max_splice_duration` (``/api/video/getMaxSpliceDuration``), then `splice`
+        (``/api/video/spliceV3``), which is sent again only where nothing was done, then watches
+        every clip that the answer names, as `watch_clips` does: one for several cameras, or one
+        for each.
 
         :param device_uuids: The cameras, with a facet or without.
         :param start: When the footage begins: aware datetime or epoch milliseconds.
@@ -228,8 +246,9 @@ class Splices(SavedClips):
             are rounded up.
         :param deadline: The longest wait for the render, in seconds; 15 minutes by default.
         :param polling: As for `watch_clip`.
-        :param on_change: Called with the clip each time that it has moved on.
+        :param on_change: Called with the clip each time that it has moved on; None by default.
         :param options: What else may be said of the clip, see `SpliceOptions`.
+        :return: The clips, complete, in the order in which the service named them.
         :raises ValueError: for footage that is yet to come, or longer than the organization may
             splice; nothing was spliced then.
         :raises DeadlineExceededError: when the time is up; it names the clips, which go on. Every
