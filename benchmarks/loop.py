@@ -3,10 +3,14 @@
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from statistics import median
 from typing import Any
 
-from benchmarks.calls import API_KEY
+import aiohttp
+import orjson
+
+from benchmarks.calls import API_KEY, HEADERS, SAVED_CLIPS
 from benchmarks.elsewhere import service_elsewhere
 from benchmarks.measuring import Row, at_least, at_most
 from benchmarks.service import Setting, serve
@@ -31,6 +35,7 @@ async def measure(*, quick: bool) -> list[Row]:
                 without.append(await _run(service.address))
             finally:
                 settings._SECONDS_A_TURN = budget  # noqa: SLF001
+        kept = [] if quick else [await _kept(service.address) for _ in range(3)]
     stalls = [stall / _LONGEST_STALL for stall, _ in with_budget]
     throughput = [free / ours for (_, ours), (_, free) in zip(with_budget, without, strict=True)]
     section = f"{_CALLS:,} calls of 100 clips at once"
@@ -67,15 +72,64 @@ async def measure(*, quick: bool) -> list[Row]:
             target=at_least(0.97),
             rounds=len(throughput),
         ),
+        *_kept_rows(section, kept),
     ]
 
 
-async def _call(session: ClipSession) -> None:
-    """What came is used and dropped, as a backend does."""
-    await session.get_saved_clips()
+async def _kept(url: str) -> tuple[float, float]:
+    """The longest stalls when a hundred thousand clips are kept: ours, and of bare aiohttp."""
+    ours, _ = await _run_and_keep(url)
+    bare, _ = await _run_and_keep_bare(url)
+    return ours, bare
+
+
+def _kept_rows(section: str, kept: list[tuple[float, float]]) -> list[Row]:
+    if not kept:
+        return []
+    ratios = [ours / bare for ours, bare in kept]
+    return [
+        Row(
+            section=f"{section}, all of them kept, longest stall",
+            peer="aiohttp + orjson",
+            ours=median(ours for ours, _ in kept) * 1e3,
+            theirs=median(bare for _, bare in kept) * 1e3,
+            unit="ms",
+            ratio=median(ratios),
+            spread=(min(ratios), max(ratios)),
+            rounds=len(kept),
+        )
+    ]
 
 
 async def _run(url: str) -> tuple[float, float]:
+    """A thousand calls, whose results are used and dropped, as a backend does."""
+
+    async def call() -> None:
+        await session.get_saved_clips()
+
+    async with ClipSession(API_KEY, base_url=url) as session:
+        await call()
+        return await _watched(call)
+
+
+async def _run_and_keep(url: str) -> tuple[float, float]:
+    """The same, with all results kept."""
+    async with ClipSession(API_KEY, base_url=url) as session:
+        return await _watched(session.get_saved_clips)
+
+
+async def _run_and_keep_bare(url: str) -> tuple[float, float]:
+    """The same by aiohttp and orjson: the collector walks through their dictionaries as well."""
+
+    async def call() -> object:
+        async with raw.post(url + SAVED_CLIPS, json={"maxPageSize": 100}) as response:
+            return orjson.loads(await response.read())
+
+    async with aiohttp.ClientSession(headers=HEADERS) as raw:
+        return await _watched(call)
+
+
+async def _watched(call: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     """The longest time that the loop ran nothing else, and the time for all calls, in seconds."""
     longest = 0.0
 
@@ -88,11 +142,9 @@ async def _run(url: str) -> tuple[float, float]:
             longest = max(longest, now - last)
             last = now
 
-    async with ClipSession(API_KEY, base_url=url) as session:
-        await session.get_saved_clips()
-        watching = asyncio.create_task(watch())
-        begun = time.perf_counter()
-        await asyncio.gather(*(_call(session) for _ in range(_CALLS)))
-        seconds = time.perf_counter() - begun
-        watching.cancel()
+    watching = asyncio.create_task(watch())
+    begun = time.perf_counter()
+    await asyncio.gather(*(call() for _ in range(_CALLS)))
+    seconds = time.perf_counter() - begun
+    watching.cancel()
     return longest, seconds
