@@ -160,6 +160,8 @@ class Caller:
         backoff = tenacity.wait_random_exponential(multiplier=base, max=cap)
 
         def wait(state: "RetryCallState") -> float:
+            # What changes something is sent again only where it was certainly not carried out.
+            call.was_admitted = False
             seconds = backoff(state)
             error = state.outcome and state.outcome.exception()
             if isinstance(error, RateLimitedError):

@@ -119,6 +119,19 @@ async def test_change_that_closing_cut_off_may_have_been_applied(fake, session) 
     assert not unsent.value.maybe_applied
 
 
+async def test_change_that_was_refused_and_waits_when_the_session_closes_was_not_applied(
+    fake, session
+) -> None:
+    fake.faults = [faults.TOO_MANY_REQUESTS]
+    change = asyncio.ensure_future(session.delete_saved_clip(fake.clips[0]["uuid"]))
+    await asyncio.sleep(0.1)
+    await session.aclose()
+    with pytest.raises(SessionClosedError) as caught:
+        await change
+    assert not caught.value.maybe_applied
+    assert len(fake.requests) == 1
+
+
 # --- updating a clip ---------------------------------------------------------------------------
 
 
