@@ -82,7 +82,7 @@ class RhombusError(Exception):
         if self.maybe_applied:
             text = f"{text}; the change may have been applied: look before you send it again"
         if self.clip_uuids:
-            text = f"{text}; in the making: {', '.join(self.clip_uuids)}"
+            text = f"{text}; the splice had begun to make {', '.join(self.clip_uuids)}"
         return text
 
     def redact(self, secret: str) -> None:

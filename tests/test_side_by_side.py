@@ -41,6 +41,9 @@ async def test_next_page_is_fetched_while_the_caller_works(fake, session) -> Non
             with anyio.fail_after(5):
                 await fake.wait_for_requests(2)
             break
+    asked = [request.json.get("pageTimestampMs") for request in fake.requests]
+    assert asked[0] is None
+    assert asked[1] is not None
 
 
 async def test_nothing_is_sent_before_the_caller_asks(fake, session) -> None:
