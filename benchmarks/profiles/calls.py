@@ -1,5 +1,6 @@
 """One call, from a bare client to the session, one thing more at a time."""
 
+import importlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -7,7 +8,6 @@ from statistics import median
 from typing import Any
 
 import aiohttp
-import httpx
 import orjson
 
 from benchmarks.calls import API_KEY, HEADERS, SAVED_CLIPS
@@ -91,6 +91,7 @@ async def _side_by_side(calls: dict[str, Callable[[], Awaitable[object]]]) -> di
 
 async def other_clients() -> dict[str, float]:
     """What clients on aiohttp and on httpx take, so that it is seen how far apart they are."""
+    httpx: Any = importlib.import_module("httpx")  # of the extra, as pydantic is
     validate = with_pydantic()
     with service_elsewhere(serve, Setting()) as service:
         async with (
