@@ -112,7 +112,7 @@ def watch(
                             click.echo(dumps(clip))
                 except RhombusError as error:
                     failure = error  # Behind what became of the other clips.
-        if not as_json:
+        if bars.seen and not as_json:
             await show(each(bars.seen.values()), PROGRESS, as_json=False)
         if failure is not None:
             raise failure
