@@ -19,7 +19,7 @@ _LATENCY = 0.08
 
 async def measure(*, quick: bool) -> list[Row]:
     """Rows for each way of listing."""
-    pages = 20 if quick else 60
+    pages = 16 if quick else 60
     even = Setting(clips=pages * _PAGE, latency=_LATENCY)
     skewed = Setting(clips=pages * _PAGE, latency=_LATENCY, skewed=True)
     rows = [

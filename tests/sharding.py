@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from rhombus_clips import (
-    ClipSession,
-)
+from rhombus_clips import ClipSession
 
 
 def clips_at(times: list[int], *, created: bool = True) -> list[dict[str, Any]]:

@@ -24,22 +24,6 @@ from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.listing import Entry
 from tests.sharding import clips_at, sharded_uuids
 
-LATE = 2_000_000_000_000
-
-
-def _uuids(clips: Any) -> list[str]:
-    return [clip.uuid for clip in clips]
-
-
-def _own_tasks() -> set[Any]:
-    """The running loop's tasks that the pagers made."""
-    return {
-        task
-        for task in asyncio.all_tasks()
-        if "/paging/" in getattr(task.get_coro(), "cr_code", asyncio.run.__code__).co_filename
-    }
-
-
 LISTINGS = [
     Listing(newest_first=newest, inclusive=inclusive, last_page=last, largest_page=largest)
     for newest in (True, False)

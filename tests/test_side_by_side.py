@@ -12,12 +12,6 @@ import pytest
 from rhombus_clips import RhombusError
 from rhombus_clips.testing import FakeRhombus, faults
 
-LATE = 2_000_000_000_000
-
-
-def _uuids(clips: Any) -> list[str]:
-    return [clip.uuid for clip in clips]
-
 
 def _own_tasks() -> set[Any]:
     """The running loop's tasks that the pagers made."""

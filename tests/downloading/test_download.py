@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,20 +21,16 @@ from rhombus_clips import (
     ServerError,
     SessionClosedError,
 )
-from rhombus_clips.testing import FakeRhombus, Length, Media, faults
-from tests.downloads import BREAKS_OFF, DATA, HALF, NOTHING_KNOWN, PATIENT, UUID, WIRE, the_clip
-
-
-@pytest.fixture
-async def fake():
-    async with FakeRhombus([WIRE], shared_clip_groups=0) as service:
-        service.put_media(UUID, DATA)
-        yield service
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "clip.mp4"
+from rhombus_clips.testing import Length, Media, faults
+from tests.downloading.downloads import (
+    BREAKS_OFF,
+    DATA,
+    HALF,
+    NOTHING_KNOWN,
+    PATIENT,
+    UUID,
+    the_clip,
+)
 
 
 async def test_file_is_whole_and_nothing_else_is_left(fake, session, path) -> None:

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, UnknownClip
-from tests.fake_calls import (
+from tests.fake.fake_calls import (
     DEVICE,
     OTHER_DEVICE,
     UNKNOWN,
-    Clock,
     call,
     chosen_by,
     fail,
@@ -17,17 +16,6 @@ from tests.fake_calls import (
     uuids_of,
     walk,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def fake(clock):
-    async with FakeRhombus(100, now=clock) as service:
-        yield service
 
 
 async def test_first_version_lists_everything_at_once(fake) -> None:

@@ -4,14 +4,13 @@ import asyncio
 import hashlib
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rhombus_clips import DisconnectedError, IntegrityError, ServerError
-from rhombus_clips.testing import FakeRhombus, Length, Media, faults
-from tests.downloads import (
+from rhombus_clips.testing import Length, Media, faults
+from tests.downloading.downloads import (
     BREAKS_OFF,
     DATA,
     HALF,
@@ -19,23 +18,9 @@ from tests.downloads import (
     PATIENT,
     SOURCE,
     UUID,
-    WIRE,
     ranges_of,
     the_clip,
 )
-
-
-@pytest.fixture
-async def fake():
-    async with FakeRhombus([WIRE], shared_clip_groups=0) as service:
-        service.put_media(UUID, DATA)
-        yield service
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "clip.mp4"
-
 
 BROKEN = {
     "closed": faults.Disconnect(after_body_bytes=HALF),

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import resource
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,30 +17,16 @@ from rhombus_clips import (
     StatusError,
 )
 from rhombus_clips.media.part_file import PartFile
-from rhombus_clips.testing import FakeRhombus, Media, faults
-from tests.downloads import (
+from rhombus_clips.testing import Media, faults
+from tests.downloading.downloads import (
     BREAKS_OFF,
     DATA,
     HALF,
     NOTHING_KNOWN,
     SOURCE,
-    UUID,
-    WIRE,
     ranges_of,
     the_clip,
 )
-
-
-@pytest.fixture
-async def fake():
-    async with FakeRhombus([WIRE], shared_clip_groups=0) as service:
-        service.put_media(UUID, DATA)
-        yield service
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "clip.mp4"
 
 
 async def test_redirects_are_followed_without_any_credential(fake, session, path) -> None:

@@ -4,21 +4,9 @@ import json
 
 import pytest
 
-from rhombus_clips.testing import FakeRhombus, Updates
+from rhombus_clips.testing import Updates
 from rhombus_clips.testing.clips import make_uuid
-from tests.fake_calls import DEVICE, MOMENT, UNKNOWN, Clock, call, fail, post, uuids_of, walk
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def fake(clock):
-    async with FakeRhombus(100, now=clock) as service:
-        yield service
-
+from tests.fake.fake_calls import DEVICE, MOMENT, UNKNOWN, call, fail, post, uuids_of, walk
 
 # --- changing ----------------------------------------------------------------------------------
 

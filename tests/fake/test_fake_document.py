@@ -10,19 +10,7 @@ import pytest
 
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.api import HANDLERS
-from tests.fake_calls import DEVICE, MOMENT, UNKNOWN, Clock, call, interval_of, post
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def fake(clock):
-    async with FakeRhombus(100, now=clock) as service:
-        yield service
-
+from tests.fake.fake_calls import DEVICE, MOMENT, UNKNOWN, call, interval_of, post
 
 # What `make_clips` adds on purpose: a field that no reference lists.
 ODD_FIELDS = {"retentionDays"}

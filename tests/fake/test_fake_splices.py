@@ -7,29 +7,17 @@ import pytest
 
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.clips import make_clips
-from tests.fake_calls import (
+from tests.fake.fake_calls import (
     DEVICE,
     MOMENT,
     OTHER_DEVICE,
     UNKNOWN,
-    Clock,
     call,
     chosen_by,
     fail,
     interval_of,
     uuids_of,
 )
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def fake(clock):
-    async with FakeRhombus(100, now=clock) as service:
-        yield service
 
 
 async def splice(fake, **parameters) -> Any:

@@ -1,0 +1,1 @@
+"""FakeRhombus, without our session."""
