@@ -66,13 +66,17 @@ async def watch_clips(
             uuid: watch
             for uuid, watch in going_on.items()
             if uuid not in looks.lost
+            and uuid not in looks.deleted
             and (watch.clip is None or not (has_failed(watch.clip) or watch.clip.is_complete))
         }
         if going_on:
             wait = polling.next_interval(wait, moved=bool(changed))
             await anyio.sleep(wait)
+    failed += looks.deleted.values()
     if failed:
         failure = _failed(*failed)
+        for uuid in looks.deleted:
+            failure.add_note(f"{uuid} was there, and is deleted")
         for uuid, error in looks.lost.items():
             failure.add_note(f"{uuid} did not appear: {error}")
         raise failure
@@ -115,6 +119,8 @@ class _Looks:
         self._listings_apart = 1
         self.lost: dict[str, RhombusError] = {}
         """Clips that were not there for longer than they may be, with what the service said."""
+        self.deleted: dict[str, ClipWithProgress] = {}
+        """Clips that were there and are not any more, as they were last seen."""
 
     async def all_of(self, watched: dict[str, Watched]) -> list[ClipWithProgress]:
         """Look at each once; returns those that have changed."""
@@ -126,6 +132,9 @@ class _Looks:
                 has_changed = await _look(watch, self._get_clip)
             except (ApiError, NotFoundError) as error:
                 self.lost[watch.uuid] = error  # The others go on.
+                return
+            except ClipFailedError as error:
+                self.deleted[watch.uuid] = error.clip  # Likewise.
                 return
             if has_changed and watch.clip is not None:
                 changed.append(watch.clip)

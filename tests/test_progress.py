@@ -201,6 +201,19 @@ async def test_clip_that_was_there_and_is_deleted_has_failed(fake, session) -> N
     assert [clip.uuid for clip in caught.value.clips] == [uuid]
 
 
+async def test_others_are_watched_on_when_one_is_deleted(fake, session) -> None:
+    gone, other = fake.start_render(seconds=60), fake.start_render(seconds=0.5)
+    ended: list[str | None] = []
+    with pytest.raises(ClipFailedError, match=gone) as caught:
+        async for clip in session.watch_clips([gone, other], polling=QUICK):
+            if clip.uuid == gone:
+                await session.delete_saved_clip(gone)
+            ended += [clip.uuid] if clip.is_complete else []
+    assert ended == [other]
+    assert [clip.uuid for clip in caught.value.clips] == [gone]
+    assert any("is deleted" in note for note in caught.value.__notes__)
+
+
 @pytest.mark.parametrize("code", [408, 425, 503])
 async def test_refusal_of_the_moment_does_not_end_a_watch(code: int, connect) -> None:
     async with FakeRhombus(0) as fake, connect(fake, retry=RetryPolicy(attempts=1)) as session:

@@ -18,8 +18,8 @@ from rhombus_clips.errors import (
     TransportError,
 )
 from rhombus_clips.media.host import MediaAnswer, MediaHost
-from rhombus_clips.protocol.media import PASSING_REFUSALS, Fetch, StartOverError, missing_advice
-from rhombus_clips.protocol.retry import RetryPolicy
+from rhombus_clips.protocol.media import Fetch, StartOverError, missing_advice
+from rhombus_clips.protocol.retry import PASSING_REFUSALS, RetryPolicy
 
 logger = logging.getLogger("rhombus_clips")
 

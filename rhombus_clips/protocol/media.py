@@ -16,14 +16,13 @@ from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
 from rhombus_clips.protocol.arguments import is_seconds, is_seconds_or_zero
 from rhombus_clips.protocol.auth import is_confidential
+from rhombus_clips.protocol.retry import PASSING_REFUSALS
 
 _UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
 _STRONG_ETAG = re.compile(r'"[!#-~\x80-\xff]*"')
-# What a host says of the moment, and not of what it is asked for.
-PASSING_REFUSALS = frozenset({408, 421, 425})
-# What it says of the caller or of the moment, whatever part is asked for.
+# What a host says of the caller or of the moment, whatever part is asked for.
 _NOT_OF_RANGES = PASSING_REFUSALS | {401, 429, 502, 503, 504}
 # What no file of a clip is: a page that says what is wrong, or where to sign in.
 _NO_FILE = ("text/html", "application/json", "application/xml", "text/xml")

@@ -15,6 +15,7 @@ from rhombus_clips.errors import (
 )
 from rhombus_clips.models import ClipStatus, ClipWithProgress
 from rhombus_clips.protocol.arguments import is_seconds_or_zero
+from rhombus_clips.protocol.retry import PASSING_REFUSALS
 
 _GROWTH = 1.5
 
@@ -79,13 +80,7 @@ class Watched:
                 self._refuse_deleted()
                 since = self._absent_since = _earlier(self._absent_since, now)
                 patience = self.polling.appears_within
-            case (
-                TransportError()
-                | ServerError()
-                | RateLimitedError()
-                | DecodeError()
-                | StatusError(status=408 | 421 | 425)  # These too are of the moment.
-            ):
+            case _ if _is_of_the_moment(error):
                 since = self._out_of_reach_since = _earlier(self._out_of_reach_since, now)
                 patience = self.polling.outage
             case _:
@@ -101,6 +96,13 @@ class Watched:
                 f"the clip will not be complete: {self.uuid} was there, and is deleted",
                 clips=(self.clip,),
             )
+
+
+def _is_of_the_moment(error: RhombusError) -> bool:
+    kinds = TransportError | ServerError | RateLimitedError | DecodeError
+    return isinstance(error, kinds) or (
+        isinstance(error, StatusError) and error.status in PASSING_REFUSALS
+    )
 
 
 def _earlier(moment: float | None, now: float) -> float:

@@ -22,6 +22,9 @@ from rhombus_clips.errors import (
 )
 from rhombus_clips.protocol.arguments import is_seconds, whole_number
 
+# What is said of the moment, and not of what was asked for.
+PASSING_REFUSALS = frozenset({408, 421, 425})
+
 # What a proxy or a balancer says when the service behind it did not answer.
 _PASSING_STATUSES = frozenset({502, 503, 504})
 
