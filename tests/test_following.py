@@ -270,6 +270,11 @@ async def test_clips_may_be_taken_one_by_one(connect) -> None:
         assert len(set(seen)) == len(seen) == 30
         pager = session.saved_clips(page_size=4)
         listed = [(await anext(pager)).uuid for _ in range(5)]
+        async for clip in pager:
+            listed.append(clip.uuid)
+            if len(listed) == 10:
+                break
+        listed.append((await anext(pager)).uuid)
         await pager.aclose()
         listed += [clip.uuid async for clip in pager]
         assert sorted(map(str, listed)) == sorted(map(str, seen))

@@ -9,6 +9,11 @@ from typing import Any, Generic, TypeVar, cast
 ItemT = TypeVar("ItemT")
 
 
+def is_alive(iteration: AsyncGenerator[Any, None]) -> bool:
+    """Whether *iteration* has not ended yet."""
+    return cast("AsyncGeneratorType[Any, None]", iteration).ag_frame is not None
+
+
 class Claim:
     """What the iteration under way holds.
 
@@ -25,7 +30,7 @@ class Claim:
         Raises `RuntimeError` when another does.
         """
         current = None if self._iteration is None else self._iteration()
-        if current is not None and current.ag_frame is not None:
+        if current is not None and is_alive(current):
             raise RuntimeError(
                 f"this {self._what} is being iterated already; close that iteration first, or make"
                 " a second one"
@@ -49,18 +54,23 @@ class Resumable(ABC, Generic[ItemT]):
         self._one_by_one: AsyncGenerator[ItemT, None] | None = None
 
     @abstractmethod
-    def __aiter__(self) -> AsyncGenerator[ItemT, None]:
+    def _iterated(self) -> AsyncGenerator[ItemT, None]:
         """An iteration from where the last one stopped."""
+
+    def __aiter__(self) -> AsyncGenerator[ItemT, None]:
+        # What was begun by `anext` goes on, as that of a generator does.
+        if self._one_by_one is not None and is_alive(self._one_by_one):
+            return self._one_by_one
+        self._one_by_one = None
+        return self._claimed(self._iterated())
 
     async def __anext__(self) -> ItemT:
         """The next item, for ``await anext(...)``; after an error it goes on."""
-        if self._one_by_one is None:
-            self._one_by_one = aiter(self)
-        try:
-            return await anext(self._one_by_one)
-        except BaseException:
-            self._one_by_one = None
-            raise
+        self._one_by_one = aiter(self)
+        return await anext(self._one_by_one)
+
+    def _claimed(self, iteration: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        return self._claim.of(iteration)
 
     async def aclose(self) -> None:
         """End the iteration that is under way; another goes on from there."""

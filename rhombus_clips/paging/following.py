@@ -47,10 +47,7 @@ class SavedClipFollower(Resumable[SavedClip]):
         """
         return self._appearing.cursor
 
-    def __aiter__(self) -> AsyncGenerator[SavedClip, None]:
-        return self._claim.of(self._clips())
-
-    async def _clips(self) -> AsyncGenerator[SavedClip, None]:
+    async def _iterated(self) -> AsyncGenerator[SavedClip, None]:
         while True:
             async with aclosing(self._new_clips()) as clips:
                 async for clip in clips:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, asynccontextmanager
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from attrs import define
 
@@ -83,8 +83,8 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         """
         return self._cursor
 
-    def __aiter__(self) -> AsyncGenerator[ItemT, None]:
-        return self._claimed(self._items())
+    def _iterated(self) -> AsyncGenerator[ItemT, None]:
+        return self._items()
 
     def pages(self) -> AsyncGenerator[PageT, None]:
         """The listing page by page, each with just those of its items that are new."""
@@ -216,6 +216,3 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
     def _batches_ready(self) -> int:
         return sum(not batch.is_begun for batch in self._batches)
-
-    def _claimed(self, iteration: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-        return self._claim.of(iteration)
