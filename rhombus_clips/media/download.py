@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 import math
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from time import monotonic
@@ -20,7 +22,8 @@ Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""
 
 _HASHED_AT_ONCE = 16 * 1024 * 1024
-_MOST_WAITING = 2 * 1024 * 1024
+_BATCH = 3 * 1024 * 1024
+_BATCHES_UNDER_WAY = 2
 _LONGEST_WAIT = 0.1
 
 
@@ -39,8 +42,8 @@ class Downloaded:
 class Download:
     """Brings a file to a path.
 
-    What has come is hashed at once, while it is in the processor's caches, and written by a thread
-    while more is read: the loop waits for no disk.
+    What has come is hashed and written by threads while more is read: the loop waits for no disk,
+    and for no hash.
     """
 
     fetching: Fetching
@@ -115,7 +118,7 @@ class Download:
                     part.discard()
                     raise self.fetching.explained(error) from None
                 self.fetching.fetch.start_over(trusts_ranges=False)
-                part.hash(0, b"")
+                part.hash(0, [])
             else:
                 return
 
@@ -125,13 +128,12 @@ class Download:
         return part.size > 0 and (part.size, part.sha256_hex) == (file.byte_count, file.sha256_hex)
 
     async def _write_pieces(self, part: PartFile) -> None:
-        async with aclosing(Writing(part)) as writing, aclosing(self.fetching.pieces()) as pieces:
+        async with aclosing(Storing(part)) as storing, aclosing(self.fetching.pieces()) as pieces:
             async for piece in pieces:
-                part.hash(piece.start, piece.data)
-                await writing.add(piece, self.fetching.fetch.etag)
+                await storing.add(piece, self.fetching.fetch.etag)
                 if self.progress is not None:
                     self.progress(piece.end, self._total)
-            await writing.finish()
+            await storing.finish()
 
     @property
     def _total(self) -> int | None:
@@ -139,11 +141,12 @@ class Download:
         return fetch.total if fetch.total is not None else fetch.file.byte_count
 
 
-class Writing:
-    """Writes pieces one after the other, in a thread; those that come soon after are one write.
+class Storing:
+    """Hashes and writes pieces in two threads, in order; those that come soon after are a batch.
 
     So the first of them is on the disk at once and the others soon, a fast network is not held up
-    by many small writes, and a slow disk holds up the network before there is much in memory.
+    by many small writes nor by the hash, and a slow disk holds up the network before there is much
+    in memory.
     """
 
     def __init__(self, part: PartFile) -> None:
@@ -151,42 +154,49 @@ class Writing:
         self._waiting: list[Piece] = []
         self._byte_count = 0
         self._etag: str | None = None
-        self._under_way: asyncio.Future[None] | None = None
-        self._next_write_at = -math.inf
+        self._hashing, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._under_way: deque[asyncio.Future[None]] = deque()
+        self._next_batch_at = -math.inf
 
     async def add(self, piece: Piece, etag: str | None) -> None:
-        """Write *piece*, of a file with that entity tag, now or a little later."""
+        """Hash and write *piece*, of a file with that entity tag, now or a little later."""
         if piece.start == 0:
             await self.finish()
         self._etag = etag
         self._waiting.append(piece)
         self._byte_count += len(piece.data)
-        if self._byte_count >= _MOST_WAITING or monotonic() >= self._next_write_at:
-            await self._write()
+        if self._byte_count >= _BATCH or monotonic() >= self._next_batch_at:
+            await self._begin_batch()
 
     async def finish(self) -> None:
-        """Wait until everything is written. Raises `OSError` when it cannot be."""
-        await self._write()
-        await self._written()
+        """Wait until everything is hashed and written. Raises `OSError` when it cannot be."""
+        await self._begin_batch()
+        await self._until_left(0)
 
     async def aclose(self) -> None:
-        """Wait for the write that is under way, whatever comes of it; what waits is dropped."""
-        if self._under_way is not None:
-            await settled(self._under_way)
+        """Wait for what is under way, whatever comes of it; what waits is dropped."""
+        try:
+            for work in self._under_way:
+                await settled(work)
+        finally:
+            self._hashing.shutdown(wait=False)
+            self._writing.shutdown(wait=False)
 
-    async def _write(self) -> None:
-        await self._written()
-        if self._waiting:
-            start, parts = self._waiting[0].start, [piece.data for piece in self._waiting]
-            self._under_way = asyncio.get_running_loop().run_in_executor(
-                None, self._part.write, start, parts, self._etag
-            )
-            self._waiting, self._byte_count = [], 0
-            self._next_write_at = monotonic() + _LONGEST_WAIT
+    async def _begin_batch(self) -> None:
+        if not self._waiting:
+            return
+        start, parts = self._waiting[0].start, [piece.data for piece in self._waiting]
+        run = asyncio.get_running_loop().run_in_executor
+        self._under_way.append(run(self._writing, self._part.write, start, parts, self._etag))
+        self._under_way.append(run(self._hashing, self._part.hash, start, parts))
+        self._waiting, self._byte_count = [], 0
+        self._next_batch_at = monotonic() + _LONGEST_WAIT
+        await self._until_left(_BATCHES_UNDER_WAY)
 
-    async def _written(self) -> None:
-        if self._under_way is not None:
-            await asyncio.shield(self._under_way)
+    async def _until_left(self, batches: int) -> None:
+        while len(self._under_way) > 2 * batches:
+            await asyncio.shield(self._under_way[0])
+            self._under_way.popleft()
 
 
 def _read_slice(path: Path, start: int) -> bytes:

@@ -11,7 +11,9 @@ import hashlib
 import io
 import json
 import os
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -25,6 +27,7 @@ except ImportError:  # On Windows an open file cannot be renamed over, which pro
 
 PART, NOTE = ".part", ".part.json"
 _CHUNK = 1024 * 1024
+_MOST_AT_ONCE = 512
 
 
 class PartFile:
@@ -38,6 +41,7 @@ class PartFile:
         self._replaces = replaces
         self._file: IO[bytes] = io.BytesIO()
         self._hash = hashlib.sha256()
+        self._has_failed = False
         self.size = 0
         self.etag: str | None = None
 
@@ -93,7 +97,7 @@ class PartFile:
             chunk = self._file.read(_CHUNK)
             if not chunk:
                 return False
-            self.hash(self.size, chunk)
+            self.hash(self.size, [chunk])
         return True
 
     # --- writing -----------------------------------------------------------------------------
@@ -109,25 +113,30 @@ class PartFile:
         self._note.write_text(json.dumps({"source": self._source, "etag": etag}), encoding="utf-8")
 
     def write(self, start: int, parts: Sequence[bytes], etag: str | None) -> None:
-        """Write *parts* behind what is there; at the start of the file, in place of it."""
+        """Write *parts* behind what is there; at the start of the file, in place of it.
+
+        Behind a write that failed nothing is written: it would lie where it does not belong.
+        """
+        if self._has_failed:
+            return
+        self._has_failed = True
         if start == 0:
             self._begin(etag)
-        for part in parts:
-            view = memoryview(part)
-            while view:
-                view = view[self._file.write(view) :]
+        _write_all(self._file, parts)
+        self._has_failed = False
         _begin_storing(self._file, start, sum(map(len, parts)))
 
-    def hash(self, start: int, data: bytes) -> None:
-        """Hash *data* behind what was hashed; at the start of the file, in place of it.
+    def hash(self, start: int, parts: Sequence[bytes]) -> None:
+        """Hash *parts* behind what was hashed; at the start of the file, in place of it.
 
-        It does not block, and touches nothing that `write` does.
+        It touches nothing that `write` does, and may run beside it.
         """
         if start == 0:
             self._hash = hashlib.sha256()
             self.size = 0
-        self._hash.update(data)
-        self.size += len(data)
+        for part in parts:
+            self._hash.update(part)
+            self.size += len(part)
 
     @property
     def sha256_hex(self) -> str:
@@ -203,6 +212,20 @@ class PartFile:
             note: object = json.loads(self._note.read_text(encoding="utf-8"))
             return cast("dict[str, Any]", note) if isinstance(note, dict) else None
         return None
+
+
+def _write_all(file: IO[bytes], parts: Sequence[bytes]) -> None:
+    waiting = deque([memoryview(part) for part in parts])
+    while waiting:
+        # All at once where that can be: each call would have to get the interpreter's lock anew.
+        if hasattr(os, "writev"):
+            written = os.writev(file.fileno(), list(islice(waiting, _MOST_AT_ONCE)))
+        else:
+            written = file.write(waiting[0])
+        while waiting and written >= len(waiting[0]):
+            written -= len(waiting.popleft())
+        if written:
+            waiting[0] = waiting[0][written:]
 
 
 def _begin_storing(file: IO[bytes], start: int, length: int) -> None:

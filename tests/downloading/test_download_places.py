@@ -172,7 +172,7 @@ async def test_part_that_somebody_changed_is_not_put_in_place(
         file = PartFile(path, SOURCE, replaces=True)
         file.open()
         file.write(0, [DATA], None)
-        file.hash(0, DATA)
+        file.hash(0, [DATA])
         with part.open("r+b") as other:
             other.truncate(len(DATA) + (5 if act == "lengthen" else -5))
         with pytest.raises(DownloadError, match="somebody else"):
@@ -252,3 +252,21 @@ async def test_folder_that_the_process_moves_to_meanwhile_gets_nothing(
     await session.download_clip(clip, "clip.mp4", progress=lambda *_: os.chdir(tmp_path / "other"))
     assert (tmp_path / "clip.mp4").read_bytes() == DATA
     assert [*(tmp_path / "other").iterdir()] == []
+
+
+def test_nothing_is_written_behind_a_write_that_failed(path, monkeypatch) -> None:
+    """What was to follow it may be on its way already, and would lie where it does not belong."""
+    file = PartFile(path, SOURCE, replaces=True)
+    file.open()
+    file.write(0, [b"first, ", b"second"], None)
+
+    def fail(*_: object) -> int:
+        raise OSError(28, "no space left")
+
+    with monkeypatch.context() as full:
+        full.setattr("os.writev", fail)
+        with pytest.raises(OSError, match="no space"):
+            file.write(13, [b", third"], None)
+    file.write(20, [b", fourth"], None)
+    assert file.part.read_bytes() == b"first, second"
+    file.close()
