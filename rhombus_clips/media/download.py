@@ -176,8 +176,8 @@ class Storing:
     async def aclose(self) -> None:
         """Wait for what is under way, whatever comes of it; what waits is dropped."""
         try:
-            for work in self._under_way:
-                await settled(work)
+            # For all of it, also when cancelled meanwhile: the file is closed behind this.
+            await settled(asyncio.gather(*self._under_way, return_exceptions=True))
         finally:
             self._hashing.shutdown(wait=False)
             self._writing.shutdown(wait=False)

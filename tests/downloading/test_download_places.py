@@ -3,6 +3,9 @@
 import asyncio
 import os
 import resource
+import time
+from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -16,6 +19,8 @@ from rhombus_clips import (
     SessionClosedError,
     StatusError,
 )
+from rhombus_clips.media.download import Storing
+from rhombus_clips.media.fetching import Piece
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.testing import Media, faults
 from tests.downloading.downloads import (
@@ -269,4 +274,38 @@ def test_nothing_is_written_behind_a_write_that_failed(path, monkeypatch) -> Non
             file.write(13, [b", third"], None)
     file.write(20, [b", fourth"], None)
     assert file.part.read_bytes() == b"first, second"
+    file.close()
+
+
+async def test_file_is_not_closed_under_what_is_still_being_written(path, monkeypatch) -> None:
+    """Who is cancelled twice waits for all that is under way all the same."""
+    file = PartFile(path, SOURCE, replaces=True)
+    file.open()
+    write = file.write
+    written: list[int] = []
+
+    def slowly(start: int, parts: Sequence[bytes], etag: str | None) -> None:
+        time.sleep(0.1)
+        write(start, parts, etag)
+        written.append(start)
+
+    monkeypatch.setattr(file, "write", slowly)
+
+    async def store() -> None:
+        async with aclosing(Storing(file)) as storing:
+            for start in (0, 5, 10):
+                await storing.add(Piece(start, b"bytes"), None)
+                await storing._begin_batch()
+            await asyncio.sleep(5)
+
+    task = asyncio.ensure_future(store())
+    await asyncio.sleep(0.05)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.02)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    begun = len(written)
+    await asyncio.sleep(0.3)
+    assert len(written) == begun > 0
     file.close()
