@@ -1,6 +1,10 @@
 """What the tests share: a fake service, and a session that waits for nothing."""
 
 import asyncio
+import functools
+import json
+import os
+import pathlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -70,3 +74,17 @@ def connect() -> Callable[..., ClipSession]:
         return ClipSession(fake.api_key, base_url=fake.url, **settings)
 
     return connect
+
+
+@pytest.fixture
+def document() -> Any:
+    """The service's own OpenAPI document, where the environment names it."""
+    path = os.environ.get("RHOMBUS_OPENAPI")
+    if path is None:
+        pytest.skip("RHOMBUS_OPENAPI does not name the service's OpenAPI document")
+    return _read(path)
+
+
+@functools.cache
+def _read(path: str) -> Any:
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))

@@ -1,9 +1,5 @@
 """The models against the service's OpenAPI document, field by field and enum by enum."""
 
-import functools
-import json
-import os
-import pathlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from types import UnionType
@@ -174,19 +170,6 @@ ANSWERS: dict[str, Any] = {
     "/api/event/getClipWithProgress": {"clip": {"uuid": ONE}},
     "/api/event/getSharedClipGroupDetails": {"sharedClipGroup": {"uuid": ONE}},
 }
-
-
-@pytest.fixture
-def document() -> Any:
-    path = os.environ.get("RHOMBUS_OPENAPI")
-    if path is None:
-        pytest.skip("RHOMBUS_OPENAPI does not name the service's OpenAPI document")
-    return _read(path)
-
-
-@functools.cache
-def _read(path: str) -> Any:
-    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)

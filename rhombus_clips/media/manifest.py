@@ -80,9 +80,10 @@ class Manifest:
         )
 
     def is_clip(self, name: str, clip: SavedClip) -> bool:
-        """Whether the file called *name* is the clip's, by its hash."""
+        """Whether the file called *name* is the clip's by its hash, though nothing else says so."""
         path = self._folder / name
-        if not clip.sha256_hex or not path.is_file():
+        # What is owned is hashed by the download, which replaces it when it is wrong.
+        if not clip.sha256_hex or not path.is_file() or self.owns(path, str(clip.uuid)):
             return False
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == clip.sha256_hex.lower()

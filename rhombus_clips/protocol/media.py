@@ -55,6 +55,11 @@ class MediaFile:
     is_verified: bool = True
     """Whether a file that nothing describes is refused."""
 
+    @property
+    def is_described(self) -> bool:
+        """Whether the record says anything by which its bytes can be told from others."""
+        return self.byte_count is not None or self.sha256_hex is not None
+
 
 def clip_file(clip: SavedClip, *, verify: bool = True) -> MediaFile:
     """The video of *clip*; unless *verify*, as if the record said nothing of its bytes.
@@ -218,8 +223,7 @@ class Fetch:
     def _refuse_page(self, head: Head) -> None:
         """Raise `DownloadError` for a page in place of a file that nothing else describes."""
         kind = head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        is_described = self.file.byte_count is not None or self.file.sha256_hex is not None
-        if kind in _NO_FILE and self.file.is_verified and not is_described:
+        if kind in _NO_FILE and self.file.is_verified and not self.file.is_described:
             raise DownloadError(f"the media host answered with {kind}, which is no file of a clip")
 
     def _is_of_same_file(self, head: Head) -> bool:
@@ -284,8 +288,7 @@ class Fetch:
             raise IntegrityError(f"{byte_count} bytes came of {whole}")
         if file.sha256_hex is not None and sha256_hex != file.sha256_hex:
             raise IntegrityError(f"the SHA-256 of what came is {sha256_hex}, not {file.sha256_hex}")
-        is_described = file.byte_count is not None or file.sha256_hex is not None
-        if file.is_verified and not is_described and not self.marks_its_end:
+        if file.is_verified and not file.is_described and not self.marks_its_end:
             raise IntegrityError(
                 "neither the clip nor the answer says how long the file is, so that it may have"
                 " been cut off; verify=False takes it as it is"

@@ -1,12 +1,6 @@
 """FakeRhombus against the service's own document."""
 
-import functools
-import json
-import os
-import pathlib
 from typing import Any
-
-import pytest
 
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.api import HANDLERS
@@ -20,19 +14,6 @@ KINDS: dict[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
 }
-
-
-@pytest.fixture
-def document() -> Any:
-    path = os.environ.get("RHOMBUS_OPENAPI")
-    if path is None:
-        pytest.skip("RHOMBUS_OPENAPI does not name the service's OpenAPI document")
-    return _read(path)
-
-
-@functools.cache
-def _read(path: str) -> Any:
-    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
 
 
 async def test_every_answer_has_the_names_and_types_of_the_document(fake, clock, document) -> None:
