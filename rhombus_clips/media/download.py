@@ -1,30 +1,23 @@
 """One file, from the media host to a path: whole and verified, or not there."""
 
-import asyncio
 import hashlib
-import math
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
-from time import monotonic
 
 from attrs import define, frozen
 
-from rhombus_clips.concurrency import in_thread, settled
+from rhombus_clips.concurrency import in_thread
 from rhombus_clips.errors import IntegrityError
-from rhombus_clips.media.fetching import Fetching, Piece
+from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.part_file import PartFile
+from rhombus_clips.media.storing import Storing
 from rhombus_clips.protocol.media import MediaFile
 
 Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""
 
 _HASHED_AT_ONCE = 16 * 1024 * 1024
-_BATCH = 3 * 1024 * 1024
-_BATCHES_UNDER_WAY = 2
-_LONGEST_WAIT = 0.1
 
 
 @frozen(kw_only=True)
@@ -118,7 +111,7 @@ class Download:
                     part.discard()
                     raise self.fetching.explained(error) from None
                 self.fetching.fetch.start_over(trusts_ranges=False)
-                part.hash(0, [])
+                part.hash(0, b"")
             else:
                 return
 
@@ -139,64 +132,6 @@ class Download:
     def _total(self) -> int | None:
         fetch = self.fetching.fetch
         return fetch.total if fetch.total is not None else fetch.file.byte_count
-
-
-class Storing:
-    """Hashes and writes pieces in two threads, in order; those that come soon after are a batch.
-
-    So the first of them is on the disk at once and the others soon, a fast network is not held up
-    by many small writes nor by the hash, and a slow disk holds up the network before there is much
-    in memory.
-    """
-
-    def __init__(self, part: PartFile) -> None:
-        self._part = part
-        self._waiting: list[Piece] = []
-        self._byte_count = 0
-        self._etag: str | None = None
-        self._hashing, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        self._under_way: deque[asyncio.Future[None]] = deque()
-        self._next_batch_at = -math.inf
-
-    async def add(self, piece: Piece, etag: str | None) -> None:
-        """Hash and write *piece*, of a file with that entity tag, now or a little later."""
-        if piece.start == 0:
-            await self.finish()
-        self._etag = etag
-        self._waiting.append(piece)
-        self._byte_count += len(piece.data)
-        if self._byte_count >= _BATCH or monotonic() >= self._next_batch_at:
-            await self._begin_batch()
-
-    async def finish(self) -> None:
-        """Wait until everything is hashed and written. Raises `OSError` when it cannot be."""
-        await self._begin_batch()
-        await self._until_left(0)
-
-    async def aclose(self) -> None:
-        """Wait for what is under way, whatever comes of it; what waits is dropped."""
-        try:
-            # For all of it, also when cancelled meanwhile: the file is closed behind this.
-            await settled(asyncio.gather(*self._under_way, return_exceptions=True))
-        finally:
-            self._hashing.shutdown(wait=False)
-            self._writing.shutdown(wait=False)
-
-    async def _begin_batch(self) -> None:
-        if not self._waiting:
-            return
-        start, parts = self._waiting[0].start, [piece.data for piece in self._waiting]
-        run = asyncio.get_running_loop().run_in_executor
-        self._under_way.append(run(self._writing, self._part.write, start, parts, self._etag))
-        self._under_way.append(run(self._hashing, self._part.hash, start, parts))
-        self._waiting, self._byte_count = [], 0
-        self._next_batch_at = monotonic() + _LONGEST_WAIT
-        await self._until_left(_BATCHES_UNDER_WAY)
-
-    async def _until_left(self, batches: int) -> None:
-        while len(self._under_way) > 2 * batches:
-            await asyncio.shield(self._under_way[0])
-            self._under_way.popleft()
 
 
 def _read_slice(path: Path, start: int) -> bytes:

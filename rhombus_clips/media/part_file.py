@@ -11,9 +11,6 @@ import hashlib
 import io
 import json
 import os
-from collections import deque
-from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -27,7 +24,6 @@ except ImportError:  # On Windows an open file cannot be renamed over, which pro
 
 PART, NOTE = ".part", ".part.json"
 _CHUNK = 1024 * 1024
-_MOST_AT_ONCE = 512
 
 
 class PartFile:
@@ -97,7 +93,7 @@ class PartFile:
             chunk = self._file.read(_CHUNK)
             if not chunk:
                 return False
-            self.hash(self.size, [chunk])
+            self.hash(self.size, chunk)
         return True
 
     # --- writing -----------------------------------------------------------------------------
@@ -112,8 +108,8 @@ class PartFile:
         self.etag = etag
         self._note.write_text(json.dumps({"source": self._source, "etag": etag}), encoding="utf-8")
 
-    def write(self, start: int, parts: Sequence[bytes], etag: str | None) -> None:
-        """Write *parts* behind what is there; at the start of the file, in place of it.
+    def write(self, start: int, data: bytes | memoryview, etag: str | None) -> None:
+        """Write *data* behind what is there; at the start of the file, in place of it.
 
         Behind a write that failed nothing is written: it would lie where it does not belong.
         """
@@ -122,21 +118,22 @@ class PartFile:
         self._has_failed = True
         if start == 0:
             self._begin(etag)
-        _write_all(self._file, parts)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._file.write(rest) :]
         self._has_failed = False
-        _begin_storing(self._file, start, sum(map(len, parts)))
+        _begin_storing(self._file, start, len(data))
 
-    def hash(self, start: int, parts: Sequence[bytes]) -> None:
-        """Hash *parts* behind what was hashed; at the start of the file, in place of it.
+    def hash(self, start: int, data: bytes | memoryview) -> None:
+        """Hash *data* behind what was hashed; at the start of the file, in place of it.
 
         It touches nothing that `write` does, and may run beside it.
         """
         if start == 0:
             self._hash = hashlib.sha256()
             self.size = 0
-        for part in parts:
-            self._hash.update(part)
-            self.size += len(part)
+        self._hash.update(data)
+        self.size += len(data)
 
     @property
     def sha256_hex(self) -> str:
@@ -212,20 +209,6 @@ class PartFile:
             note: object = json.loads(self._note.read_text(encoding="utf-8"))
             return cast("dict[str, Any]", note) if isinstance(note, dict) else None
         return None
-
-
-def _write_all(file: IO[bytes], parts: Sequence[bytes]) -> None:
-    waiting = deque([memoryview(part) for part in parts])
-    while waiting:
-        # All at once where that can be: each call would have to get the interpreter's lock anew.
-        if hasattr(os, "writev"):
-            written = os.writev(file.fileno(), list(islice(waiting, _MOST_AT_ONCE)))
-        else:
-            written = file.write(waiting[0])
-        while waiting and written >= len(waiting[0]):
-            written -= len(waiting.popleft())
-        if written:
-            waiting[0] = waiting[0][written:]
 
 
 def _begin_storing(file: IO[bytes], start: int, length: int) -> None:

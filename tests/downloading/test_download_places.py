@@ -3,9 +3,6 @@
 import asyncio
 import os
 import resource
-import time
-from collections.abc import Sequence
-from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -19,8 +16,6 @@ from rhombus_clips import (
     SessionClosedError,
     StatusError,
 )
-from rhombus_clips.media.download import Storing
-from rhombus_clips.media.fetching import Piece
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.testing import Media, faults
 from tests.downloading.downloads import (
@@ -176,8 +171,8 @@ async def test_part_that_somebody_changed_is_not_put_in_place(
         await asyncio.wait({task})
         file = PartFile(path, SOURCE, replaces=True)
         file.open()
-        file.write(0, [DATA], None)
-        file.hash(0, [DATA])
+        file.write(0, DATA, None)
+        file.hash(0, DATA)
         with part.open("r+b") as other:
             other.truncate(len(DATA) + (5 if act == "lengthen" else -5))
         with pytest.raises(DownloadError, match="somebody else"):
@@ -257,55 +252,3 @@ async def test_folder_that_the_process_moves_to_meanwhile_gets_nothing(
     await session.download_clip(clip, "clip.mp4", progress=lambda *_: os.chdir(tmp_path / "other"))
     assert (tmp_path / "clip.mp4").read_bytes() == DATA
     assert [*(tmp_path / "other").iterdir()] == []
-
-
-def test_nothing_is_written_behind_a_write_that_failed(path, monkeypatch) -> None:
-    """What was to follow it may be on its way already, and would lie where it does not belong."""
-    file = PartFile(path, SOURCE, replaces=True)
-    file.open()
-    file.write(0, [b"first, ", b"second"], None)
-
-    def fail(*_: object) -> int:
-        raise OSError(28, "no space left")
-
-    with monkeypatch.context() as full:
-        full.setattr("os.writev", fail)
-        with pytest.raises(OSError, match="no space"):
-            file.write(13, [b", third"], None)
-    file.write(20, [b", fourth"], None)
-    assert file.part.read_bytes() == b"first, second"
-    file.close()
-
-
-async def test_file_is_not_closed_under_what_is_still_being_written(path, monkeypatch) -> None:
-    """Who is cancelled twice waits for all that is under way all the same."""
-    file = PartFile(path, SOURCE, replaces=True)
-    file.open()
-    write = file.write
-    written: list[int] = []
-
-    def slowly(start: int, parts: Sequence[bytes], etag: str | None) -> None:
-        time.sleep(0.1)
-        write(start, parts, etag)
-        written.append(start)
-
-    monkeypatch.setattr(file, "write", slowly)
-
-    async def store() -> None:
-        async with aclosing(Storing(file)) as storing:
-            for start in (0, 5, 10):
-                await storing.add(Piece(start, b"bytes"), None)
-                await storing._begin_batch()
-            await asyncio.sleep(5)
-
-    task = asyncio.ensure_future(store())
-    await asyncio.sleep(0.05)
-    for _ in range(3):
-        task.cancel()
-        await asyncio.sleep(0.02)
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    begun = len(written)
-    await asyncio.sleep(0.3)
-    assert len(written) == begun > 0
-    file.close()
