@@ -67,10 +67,11 @@ async def test_stream_without_entity_tag_and_hash_ends_where_it_breaks_off(
     fake.media = Media(etag=None)
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, sha256_hex=None)
-    with pytest.raises(DownloadError, match="does not let it go on"):
+    with pytest.raises(DownloadError, match="does not let it go on") as caught:
         async with session.stream_clip(unknown) as stream:
             async for _ in stream:
                 pass
+    assert isinstance(caught.value.__cause__, DisconnectedError)
 
 
 async def test_what_is_wrong_is_raised_behind_the_last_byte(session, clip) -> None:

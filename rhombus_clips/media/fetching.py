@@ -52,6 +52,8 @@ class Fetching:
     retry: RetryPolicy
     secret: str
     requests: int = 0
+    last_failure: RhombusError | None = None
+    """What ended an answer last, and was followed by another request."""
     _failures: int = 0
     _furthest: int = 0
     _current: MediaAnswer | None = None
@@ -133,6 +135,7 @@ class Fetching:
         )
         if not passes or self._failures >= self.retry.attempts:
             raise self.explained(error)
+        self.last_failure = self.explained(error)
         backoff = min(self.retry.cap, self.retry.base * 2 ** (self._failures - 1))
         wait = random.uniform(0, backoff)
         if isinstance(error, RateLimitedError):

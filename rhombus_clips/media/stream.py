@@ -65,5 +65,5 @@ class ClipStream:
                 error = DownloadError(
                     "the stream broke off, and the media host does not let it go on where it was"
                 )
-                raise self._fetching.explained(error)
+                raise self._fetching.explained(error) from self._fetching.last_failure
             yield piece
