@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import define, frozen
 
 from rhombus_clips.concurrency import in_thread
-from rhombus_clips.errors import IntegrityError
+from rhombus_clips.errors import IntegrityError, RhombusError
 from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.media.storing import Storing
@@ -122,10 +122,15 @@ class Download:
 
     async def _write_pieces(self, part: PartFile) -> None:
         async with aclosing(Storing(part)) as storing, aclosing(self.fetching.pieces()) as pieces:
-            async for piece in pieces:
-                await storing.add(piece, self.fetching.fetch.etag)
-                if self.progress is not None:
-                    self.progress(piece.end, self._total)
+            try:
+                async for piece in pieces:
+                    await storing.add(piece, self.fetching.fetch.etag)
+                    if self.progress is not None:
+                        self.progress(piece.end, self._total)
+            except RhombusError:
+                # A disk that is full, of which nothing was heard yet, is the greater trouble.
+                await storing.finish()
+                raise
             await storing.finish()
 
     @property

@@ -24,7 +24,7 @@ class _Batch:
 
     buffer: io.BytesIO
     data: memoryview
-    jobs: tuple[Future[None], Future[None]]
+    jobs: list[Future[None]]
 
     async def ended(self) -> io.BytesIO:
         """The buffer, to be filled anew. Raises `OSError` when writing failed."""
@@ -65,37 +65,43 @@ class Storing:
         self._buffer.write(piece.data)
         self._end = piece.end
         if self._buffer.tell() >= _BATCH or monotonic() >= self._next_batch_at:
-            await self._begin_batch()
+            self._begin_batch()
+            if len(self._under_way) == _BUFFERS:
+                self._buffer = await self._oldest_ended()
 
     async def finish(self) -> None:
         """Wait until everything is hashed and written. Raises `OSError` when it cannot be."""
         if self._buffer.tell():
-            await self._begin_batch()
+            self._begin_batch()
         while self._under_way:
             await self._oldest_ended()
 
     async def aclose(self) -> None:
-        """Wait for what is under way, whatever comes of it; what waits is dropped."""
-        jobs = [asyncio.wrap_future(job) for batch in self._under_way for job in batch.jobs]
+        """Store what has come, too, and wait for it, whatever comes of it.
+
+        So a download that was cancelled, or broke off, goes on later from where it was.
+        """
         try:
-            # For all of it, also when cancelled meanwhile: the file is closed behind this.
-            await settled(asyncio.gather(*jobs, return_exceptions=True))
+            if self._buffer.tell():
+                self._begin_batch()
         finally:
+            jobs = [asyncio.wrap_future(job) for batch in self._under_way for job in batch.jobs]
+            # For all of them, also when cancelled meanwhile: the file is closed behind this.
+            waiting = settled(asyncio.gather(*jobs, return_exceptions=True))
             self._hashing.shutdown(wait=False)
             self._writing.shutdown(wait=False)
+            await waiting
 
-    async def _begin_batch(self) -> None:
+    def _begin_batch(self) -> None:
         data = self._buffer.getbuffer()[: self._buffer.tell()]
         start = self._end - len(data)
-        jobs = (
-            self._writing.submit(self._part.write, start, data, self._etag),
-            self._hashing.submit(self._part.hash, start, data),
-        )
-        self._under_way.append(_Batch(self._buffer, data, jobs))
+        batch = _Batch(self._buffer, data, [])
+        # Before its jobs begin: where no thread is to be had for one, the other is waited for.
+        self._under_way.append(batch)
         self._buffer = io.BytesIO()
+        batch.jobs.append(self._writing.submit(self._part.write, start, data, self._etag))
+        batch.jobs.append(self._hashing.submit(self._part.hash, start, data))
         self._next_batch_at = monotonic() + _LONGEST_WAIT
-        if len(self._under_way) == _BUFFERS:
-            self._buffer = await self._oldest_ended()
 
     async def _oldest_ended(self) -> io.BytesIO:
         buffer = await self._under_way[0].ended()

@@ -126,6 +126,21 @@ async def test_full_disk_is_an_os_error_and_leaves_a_part_to_go_on_from(
     assert ranges_of(fake)[-1] == f"bytes={HALF}-"
 
 
+async def test_full_disk_is_what_is_raised_though_the_host_broke_off_before_it_was_noticed(
+    fake, session, path
+) -> None:
+    fake.media_faults = [*BREAKS_OFF]
+    clip = await the_clip(session)
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (HALF - 1, hard))
+    try:
+        with pytest.raises(OSError, match="too large") as caught:
+            await session.download_clip(clip, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert isinstance(caught.value.__context__, ServerError)
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
 @pytest.mark.parametrize("left", [DATA[:HALF], b"junk" * 1000, DATA + b"more", DATA], ids=len)
 async def test_part_that_nothing_is_noted_of_is_proved_or_replaced(

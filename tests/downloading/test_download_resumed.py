@@ -41,6 +41,17 @@ HOSTS = {
 }
 
 
+async def test_all_that_came_is_kept_when_the_host_breaks_off_for_good(fake, session, path) -> None:
+    """And no byte less than the progress said is there: it would be fetched once more."""
+    fake.media_faults = [*BREAKS_OFF]
+    said: list[int] = []
+    with pytest.raises(ServerError):
+        await session.download_clip(
+            await the_clip(session), path, progress=lambda there, _: said.append(there)
+        )
+    assert path.with_name("clip.mp4.part").stat().st_size == said[-1] == HALF
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
 @pytest.mark.parametrize("fault", BROKEN)
 @pytest.mark.parametrize("host", HOSTS)

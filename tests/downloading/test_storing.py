@@ -11,6 +11,7 @@ from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +168,33 @@ async def test_file_is_not_closed_under_what_is_still_being_written(file, monkey
     begun = len(written)
     await asyncio.sleep(0.3)
     assert len(written) == begun > 0
+
+
+async def test_what_has_come_is_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
+    monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
+
+    async def store() -> None:
+        async with aclosing(Storing(file)) as storing:
+            for piece in pieces_of([b"first, ", b"second, ", b"third"]):
+                await storing.add(piece, None)
+            await asyncio.sleep(5)
+
+    with anyio.move_on_after(0.05) as scope:
+        await store()
+    assert scope.cancelled_caught
+    assert file.part.read_bytes() == b"first, second, third"
+
+
+async def test_file_is_not_closed_under_a_write_beside_which_no_thread_can_be_had(
+    file, monkeypatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(file, "write", slowed(file.write, random.Random(0)))
+    storing = Storing(file)
+    monkeypatch.setattr(storing._hashing, "submit", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        async with aclosing(storing):
+            await storing.add(Piece(0, b"bytes"), None)
+    assert file.part.read_bytes() == b"bytes"
