@@ -80,8 +80,12 @@ async def watch_clips(
         for uuid, error in looks.lost.items():
             failure.add_note(f"{uuid} did not appear: {error}")
         raise failure
-    for error in looks.lost.values():
-        raise error
+    if looks.lost:
+        _, *others = looks.lost
+        first, *_ = looks.lost.values()
+        for uuid in others:
+            first.add_note(f"{uuid} did not appear: {looks.lost[uuid]}")
+        raise first
 
 
 async def wait_for_all(

@@ -97,6 +97,13 @@ def test_watch_waits_for_a_clip_to_appear_no_longer_than_it_is_told(fake) -> Non
     assert f"there is no clip {uuid}" in stderr
 
 
+def test_watch_names_every_clip_that_did_not_appear(fake) -> None:
+    words = ["watch", "N" * 22, "M" * 22, *OFTEN, "--appears-within", "0.1"]
+    stderr = invoke(fake, *words, code=1).stderr
+    assert "N" * 22 in stderr
+    assert "M" * 22 in stderr
+
+
 def test_bars_show_the_render_and_do_nothing_else_to_the_terminal(fake) -> None:
     title = "\x1b[2J[bold]x"
     code, shown = on_terminal(fake, *MAKE, *OFTEN, "--title", title)

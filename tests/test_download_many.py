@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,18 @@ async def test_every_clip_has_a_file_and_a_line(fake, session, tmp_path) -> None
         assert progress[line["clipUuid"]] == len(data)
     names = {entry.name for entry in folder.iterdir()}
     assert names == {line["file"] for line in lines} | {"manifest.jsonl"}
+
+
+async def test_folder_is_the_one_at_the_start_though_the_process_moves_on(
+    fake, session, tmp_path, monkeypatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    summary = await session.download_clips(
+        session.saved_clips(), "clips", on_end=lambda *_: os.chdir(tmp_path / "other")
+    )
+    assert summary.downloaded == len(manifest(tmp_path / "clips")) == COUNT
+    assert [*(tmp_path / "other").iterdir()] == []
 
 
 @pytest.mark.parametrize("name", [None, lambda clip: f"{clip.title}.mp4"], ids=["usual", "own"])

@@ -214,6 +214,15 @@ async def test_others_are_watched_on_when_one_is_deleted(fake, session) -> None:
     assert any("is deleted" in note for note in caught.value.__notes__)
 
 
+async def test_error_names_every_clip_that_did_not_appear(session) -> None:
+    missing = ["N" * 22, "M" * 22]
+    with pytest.raises(ClipNotFoundError, match=missing[0]) as caught:
+        async for _ in session.watch_clips(missing, polling=evolve(QUICK, appears_within=0)):
+            pass
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"{missing[1]} did not appear")
+
+
 @pytest.mark.parametrize("code", [408, 425, 503])
 async def test_refusal_of_the_moment_does_not_end_a_watch(code: int, connect) -> None:
     async with FakeRhombus(0) as fake, connect(fake, retry=RetryPolicy(attempts=1)) as session:

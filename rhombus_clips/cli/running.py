@@ -84,5 +84,6 @@ class Warnings(logging.Handler):
 
 
 def _exit(code: int, error: Exception) -> NoReturn:
-    say(error)
+    for text in (error, *getattr(error, "__notes__", ())):
+        say(text)
     sys.exit(code)

@@ -49,6 +49,11 @@ class DownloadSummary:
     failures: list[DownloadFailure] = field(factory=list[DownloadFailure])
 
 
+def _absolute(folder: Path) -> Path:
+    """The folder that it is now: the process may move to another meanwhile."""
+    return folder.absolute()
+
+
 @define
 class Downloads:
     """Brings clips into a folder.
@@ -58,7 +63,7 @@ class Downloads:
     """
 
     download: Callable[[SavedClip, Path, Progress | None, bool], Awaitable[Downloaded]]
-    folder: Path
+    folder: Path = field(converter=_absolute)
     name: Callable[[SavedClip], str]
     progress: ClipProgress | None
     on_end: OnEnd | None
