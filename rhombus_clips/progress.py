@@ -81,10 +81,9 @@ async def watch_clips(
             failure.add_note(f"{uuid} did not appear: {error}")
         raise failure
     if looks.lost:
-        _, *others = looks.lost
-        first, *_ = looks.lost.values()
-        for uuid in others:
-            first.add_note(f"{uuid} did not appear: {looks.lost[uuid]}")
+        (_, first), *others = looks.lost.items()
+        for uuid, error in others:
+            first.add_note(f"{uuid} did not appear: {error}")
         raise first
 
 

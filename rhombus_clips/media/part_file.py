@@ -20,7 +20,7 @@ from rhombus_clips.protocol.media import strong_etag
 try:
     import fcntl
 except ImportError:  # On Windows an open file cannot be renamed over, which protects as well.
-    fcntl = None  # type: ignore[assignment, unused-ignore]
+    fcntl = None  # type: ignore[assignment, unused-ignore]  # it is a module elsewhere
 
 PART, NOTE = ".part", ".part.json"
 _CHUNK = 1024 * 1024

@@ -41,11 +41,11 @@ class _Batch:
 class Storing:
     """Hashes and writes pieces in two threads, in order; those that come soon after are a batch.
 
-    So the first of them is on the disk at once and the others soon, a fast network is not held up
-    by many small writes nor by the hash, and a slow disk holds up the network before there is much
-    in memory. The pieces are copied into a few buffers that are filled again and again: to keep
-    the pieces themselves would make the process take memory from the system and give it back all
-    the time, which costs more than the copy.
+    So the first of them is on the disk at once and the others with one that comes a little later,
+    or at the end; a fast network is not held up by many small writes nor by the hash, and a slow
+    disk holds up the network before there is much in memory. The pieces are copied into a few
+    buffers that are filled again and again: to keep the pieces themselves would make the process
+    take memory from the system and give it back all the time, which costs more than the copy.
     """
 
     def __init__(self, part: PartFile) -> None:
@@ -58,7 +58,7 @@ class Storing:
         self._next_batch_at = -math.inf
 
     async def add(self, piece: Piece, etag: str | None) -> None:
-        """Hash and write *piece*, of a file with that entity tag, now or a little later."""
+        """Hash and write *piece*, of a file with that entity tag, now or with one that follows."""
         if piece.start == 0:
             await self.finish()
         self._etag = etag
