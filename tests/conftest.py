@@ -1,10 +1,6 @@
 """What the tests share: a fake service, and a session that waits for nothing."""
 
 import asyncio
-import functools
-import json
-import os
-import pathlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -14,6 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from rhombus_clips import ClipSession, RetryPolicy
 from rhombus_clips.testing import FakeRhombus
+from tests.service_document import load_facts
 
 # Real sockets make examples slow now and then; the number of examples is what bounds them.
 settings.register_profile(
@@ -78,13 +75,5 @@ def connect() -> Callable[..., ClipSession]:
 
 @pytest.fixture
 def document() -> Any:
-    """The service's own OpenAPI document, where the environment names it."""
-    path = os.environ.get("RHOMBUS_OPENAPI")
-    if path is None:
-        pytest.skip("RHOMBUS_OPENAPI does not name the service's OpenAPI document")
-    return _read(path)
-
-
-@functools.cache
-def _read(path: str) -> Any:
-    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    """The facts of the service's OpenAPI document, in the document's own form."""
+    return load_facts()["document"]

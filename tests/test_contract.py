@@ -1,4 +1,4 @@
-"""The models against the service's OpenAPI document, field by field and enum by enum."""
+"""The models against the facts of the service's document, field by field and enum by enum."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -71,6 +71,8 @@ ENUMS: dict[str, type[models.OpenEnum]] = {
     "ActivityEnum": models.Activity,
     "FootageSeekPointColorEnum": models.FootageSeekPointColor,
 }
+# Members that the document has dropped. They stay: older records contain them.
+DROPPED: dict[str, list[str]] = {"ActivityEnum": ["REID_HUMAN"]}
 ONE, OTHER = "A" * 22, "B" * 22
 SETTINGS = models.ClipAccessSettings(
     visibility=models.ClipVisibility.PRIVATE, allowed_roles=[ONE], allowed_users=[OTHER]
@@ -187,7 +189,11 @@ def test_model_has_the_fields_of_its_schema(schema: str, document: dict[str, Any
 
 @pytest.mark.parametrize("schema", ENUMS)
 def test_enum_has_the_members_of_its_schema(schema: str, document: dict[str, Any]) -> None:
-    assert [*ENUMS[schema]] == document["components"]["schemas"][schema]["enum"]
+    """All of its members in its order, and besides them only those that it has dropped."""
+    dropped = DROPPED.get(schema, [])
+    documented = document["components"]["schemas"][schema]["enum"]
+    assert set(dropped) <= set(ENUMS[schema]) - set(documented)
+    assert [member for member in ENUMS[schema] if member not in dropped] == documented
 
 
 def test_every_path_of_the_document_has_a_row_and_calls(document: dict[str, Any]) -> None:
