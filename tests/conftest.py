@@ -12,11 +12,18 @@ from rhombus_clips import ClipSession, RetryPolicy
 from rhombus_clips.testing import FakeRhombus
 from tests.service_document import load_facts
 
-# Real sockets make examples slow now and then; the number of examples is what bounds them.
-settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
-settings.load_profile("tests")
+# Sockets make single examples slow now and then: their number bounds a test, not their time. The
+# default is quick; ``--hypothesis-profile=deep`` takes eight times as many (see tests/examples.py).
+_PROFILES = {"quick": 25, "deep": 200}
+for _name, _examples in _PROFILES.items():
+    settings.register_profile(
+        _name,
+        max_examples=_examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        derandomize=True,
+    )
+settings.load_profile("quick")
 
 IMPATIENT = RetryPolicy(attempts=5, base=0.001, cap=0.002)
 

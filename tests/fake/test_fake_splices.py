@@ -1,6 +1,7 @@
 """FakeRhombus: splices progress, finish, fail, and become clips."""
 
-import time
+import itertools
+import sys
 from typing import Any
 
 import pytest
@@ -172,10 +173,25 @@ async def test_render_can_be_changed_and_deleted_at_every_stage(fake, clock, wai
     assert uuid not in await chosen_by(fake)
 
 
-def test_thousand_clips_are_there_in_no_time() -> None:
-    began = time.perf_counter()
-    FakeRhombus(1000)
-    assert time.perf_counter() - began < 0.5
+def test_making_many_clips_takes_time_in_proportion_to_their_number() -> None:
+    """Ten times as many clips take about ten times as many function calls, not a hundred times."""
+    assert _calls_to_make(5000) < 12 * _calls_to_make(500)
+
+
+def _calls_to_make(clips: int) -> int:
+    calls = itertools.count()
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        if event in {"call", "c_call"}:
+            next(calls)
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        FakeRhombus(clips)
+    finally:
+        sys.setprofile(before)
+    return next(calls)
 
 
 def test_made_clips_have_the_sizes_of_a_test() -> None:
