@@ -1,0 +1,39 @@
+"""Host names: which ones a resolver and aiohttp can take at all."""
+
+import encodings.idna  # noqa: F401  # The first name to be encoded would import it, on the loop.
+import ipaddress
+import re
+
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_LONGEST_NAME = 253
+
+
+def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that *host* is, without brackets; None for a name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def host_mistake(host: str) -> str | None:
+    """What is wrong with *host*, an IP address without brackets or a name; None if nothing is."""
+    if ip_address(host) is not None:
+        return None
+    if ":" in host:
+        return "is not an IPv6 address"
+    if len(host) > _LONGEST_NAME + 1:
+        return f"is longer than the {_LONGEST_NAME} letters of a host name"
+    try:
+        name = host.encode("idna").decode("ascii").removesuffix(".")
+    except UnicodeError:
+        return "is not a host name: each part between two dots has 1 to 63 letters"
+    labels = name.split(".")
+    if not all(_LABEL.fullmatch(label) for label in labels):
+        return "is not a host name: it consists of letters, digits, hyphens and dots"
+    if len(name) > _LONGEST_NAME:
+        return f"is longer than {_LONGEST_NAME} letters in its ASCII form"
+    if _NUMBER.fullmatch(labels[-1]):
+        return "is not an IPv4 address: write it as four numbers from 0 to 255"
+    return None
