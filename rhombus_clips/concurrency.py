@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
-import anyio._backends._asyncio  # Its first wait would import it, on the loop.
 
 T = TypeVar("T")
 

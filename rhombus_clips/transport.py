@@ -1,10 +1,11 @@
 """aiohttp: one attempt of one request, over a client session that is owned or borrowed."""
 
 import asyncio
-import concurrent.futures.thread  # noqa: F401  # The first name lookup would import it, on the loop.
+import importlib
 import math
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
+from contextlib import suppress
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
 
@@ -26,6 +27,12 @@ from rhombus_clips.protocol.hosts import host_mistake
 from rhombus_clips.protocol.http_dates import ServiceClock
 from rhombus_clips.protocol.proxies import proxy_for
 from rhombus_clips.protocol.retry import Timeout
+
+# What anyio, a name lookup and the encoding of a name import when they first run, which is on the
+# event loop of a backend and takes tens of milliseconds there.
+for _module in ("anyio._backends._asyncio", "concurrent.futures.thread", "encodings.idna"):
+    with suppress(ImportError):
+        importlib.import_module(_module)
 
 # Below the idle limit of common servers and balancers, so that a request seldom meets a
 # connection that is being closed: aiohttp resends only idempotent verbs, and ours are all POST.

@@ -1,6 +1,5 @@
 """Host names: which ones a resolver and aiohttp can take at all."""
 
-import encodings.idna  # noqa: F401  # The first name to be encoded would import it, on the loop.
 import ipaddress
 import re
 
