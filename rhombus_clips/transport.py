@@ -11,6 +11,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import StreamWriter
+from aiohttp.http_exceptions import DecompressSizeError
 
 from rhombus_clips.errors import (
     ConfigurationError,
@@ -58,10 +60,13 @@ def checked_base_url(url: str, name: str = "base_url") -> SplitResult:
     except (AttributeError, TypeError, ValueError):
         base, host, port = SplitResult("", "", "", "", ""), None, None
     if base.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
-        raise ConfigurationError(f"{name} must be a URL like https://host, not {url!r}")
-    mistake = "has no port 0" if port == 0 else host_mistake(host)
+        given = "what was given" if "@" in str(url) else repr(url)  # It may hold a password.
+        raise ConfigurationError(f"{name} must be a URL like https://host, not {given}")
+    mistake = host_mistake(f"[{host}]" if base.netloc.startswith("[") else host)
     if mistake is not None:
-        raise ConfigurationError(f"{name} is {url!r}, but {host} {mistake}")
+        raise ConfigurationError(f"{name} is wrong: the host {host} {mistake}")
+    if port == 0:
+        raise ConfigurationError(f"{name} is wrong: a port is a number from 1 to 65535")
     if "@" in base.netloc or base.query or base.fragment:
         raise ConfigurationError(f"{name} must have no user, query or fragment")
     if not is_confidential(base):
@@ -122,9 +127,12 @@ class RequestBody(aiohttp.BytesPayload):
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Write the body, unless the connection closed since it was taken from the pool."""
-        transport = getattr(writer, "transport", None)
-        self.was_sent = transport is None or not transport.is_closing()
+        self.was_sent = not (isinstance(writer, StreamWriter) and _is_closing(writer.transport))
         await super().write_with_length(writer, content_length)
+
+
+def _is_closing(transport: asyncio.Transport | None) -> bool:
+    return transport is None or transport.is_closing()
 
 
 class Transport:
@@ -343,6 +351,12 @@ def transport_error(
             return DeadlineExceededError(f"no whole answer within the {total:.1f} s left")
         case _ if not was_sent or isinstance(error, _NEVER_SENT):
             return _connect_error(error)
+        case aiohttp.ClientPayloadError(__cause__=DecompressSizeError()):
+            return DecodeError(
+                "the body is compressed so much that aiohttp does not inflate it",
+                expected="a body that compression makes some times shorter",
+                value_excerpt="a compressed body",
+            )
         case aiohttp.ClientPayloadError():
             return DisconnectedError("the body was cut off or garbled")
         case aiohttp.ClientResponseError():

@@ -17,10 +17,10 @@ def ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 
 def host_mistake(host: str) -> str | None:
-    """What is wrong with *host*, an IP address without brackets or a name; None if nothing is."""
-    if ip_address(host) is not None:
+    """What is wrong with *host*, an IP address or a name; None if nothing is."""
+    if ip_address(host.removeprefix("[").removesuffix("]")) is not None:
         return None
-    if ":" in host:
+    if ":" in host or "[" in host:
         return "is not an IPv6 address"
     if len(host) > _LONGEST_NAME + 1:
         return f"is longer than the {_LONGEST_NAME} letters of a host name"

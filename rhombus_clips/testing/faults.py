@@ -76,6 +76,18 @@ class Latency(Fault):
 
 
 @frozen
+class Held(Fault):
+    """The answer waits for an event, which a test sets."""
+
+    until: asyncio.Event = field(kw_only=False)
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Wait for the event, then answer."""
+        await self.until.wait()
+        return await answer()
+
+
+@frozen
 class Respond(Fault):
     """Another answer than the service's; nothing is carried out."""
 
@@ -86,6 +98,17 @@ class Respond(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer with the status, the body and the headers given."""
         return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+
+@frozen
+class Wire(Fault):
+    """Bytes of any kind in place of an HTTP response, then the end of the connection."""
+
+    data: bytes = field(kw_only=False)
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Write the bytes, then close the connection."""
+        return _hang_up(request, self.data)
 
 
 @frozen
