@@ -8,7 +8,7 @@ header to CGI programs as ``HTTP_PROXY``.
 
 import ipaddress
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.protocol.hosts import host_mistake, ip_address
@@ -61,7 +61,17 @@ def _checked(proxy: str, variable: str) -> str:
     mistake = host_mistake(host)
     if mistake is not None:
         raise ConfigurationError(f"{variable} is wrong: its host {mistake}")
-    return proxy
+    credentials, at, address = parts.netloc.rpartition("@")
+    user, colon, password = credentials.partition(":")
+    if b":" in unquote_to_bytes(user):
+        raise ConfigurationError(f"{variable} is wrong: the user of a proxy must have no colon")
+    netloc = _latin(user) + colon + _latin(password) + at + address
+    return parts._replace(netloc=netloc).geturl()
+
+
+def _latin(quoted: str) -> str:
+    """*quoted* so that aiohttp, which sends Latin-1, sends the very bytes that it stands for."""
+    return quote(unquote_to_bytes(quoted).decode("latin-1"), safe="")
 
 
 # --- no_proxy --------------------------------------------------------------------------------
