@@ -10,6 +10,7 @@ import json
 import random
 import socket
 import struct
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -179,6 +180,23 @@ class Corrupt(Fault):
             response.content = memoryview(bytes(body))
         elif isinstance(response, web.Response):
             response.body = bytes(body)
+        return response
+
+
+@frozen
+class Compressed(Fault):
+    """The answer as it is, compressed, whatever the request accepts."""
+
+    encoding: str = field(kw_only=False, default="gzip")
+    """``gzip`` or ``deflate``."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Compress the answer."""
+        response = await answer()
+        if isinstance(response, web.Response):
+            window = 15 + 16 if self.encoding == "gzip" else 15
+            response.body = zlib.compress(_body_of(response), wbits=window)
+            response.headers["Content-Encoding"] = self.encoding
         return response
 
 
