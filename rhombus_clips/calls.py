@@ -109,14 +109,16 @@ class Caller:
                 outcome = await self._after_failure(call, outcome)
             return await self._taking_turns(self._opened(outcome, decode, call.endpoint))
         except RhombusError as error:
-            # A service or a proxy may quote the key that it refuses.
+            # A service or a proxy may quote the key that it refuses: in what the error says, and
+            # in the variables of the frames that it went through.
             error.redact(self._secret)
-            error.endpoint = call.endpoint.path
-            error.attempts = call.attempts
-            error.maybe_applied = call.was_sent and may_have_been_applied(
-                error, safe=call.endpoint.safe
-            )
-            raise
+            outcome = error.with_traceback(None)
+        outcome.endpoint = call.endpoint.path
+        outcome.attempts = call.attempts
+        outcome.maybe_applied = call.was_sent and may_have_been_applied(
+            outcome, safe=call.endpoint.safe
+        )
+        raise outcome
 
     def _opened(
         self,
@@ -205,6 +207,7 @@ class _Call:
     async def attempt(self) -> Reply:
         """Send the request once and return the reply to it, whose status is a success."""
         self.was_admitted = self.was_sent = False
+        body = RequestBody(self.body)
         if not self.pacing.start_at_once():
             await self.pacing.admit(self.deadline)
         try:
@@ -214,7 +217,6 @@ class _Call:
             raise
         self.was_admitted = True
         self.attempts += 1
-        body = RequestBody(self.body)
         left = self.seconds_left()
         outcome: object = "cancelled"
         try:

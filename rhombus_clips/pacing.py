@@ -21,6 +21,8 @@ _SPREAD = 0.25
 # For so many seconds after a pause there is little use in more requests side by side.
 _OF_LATE = 3.0
 
+_NEVER = -math.inf
+
 
 class Pacing:
     """One per session: the rate budget belongs to a whole organization, so all calls share it.
@@ -37,7 +39,7 @@ class Pacing:
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
         self._closed = asyncio.Event()
-        self._paused_until = -math.inf
+        self._paused_until = _NEVER
 
     def begin_pause(self, seconds: float) -> None:
         """Let no request start for *seconds* from now; a longer pause that is on stays."""
@@ -59,7 +61,8 @@ class Pacing:
         return _now() < self._paused_until + _OF_LATE or self._seconds_to_wait() > 0
 
     def _is_paused(self) -> bool:
-        return self._paused_until > _now()
+        # Most sessions never pause, and need not read the clock for each call.
+        return self._paused_until != _NEVER and self._paused_until > _now()
 
     def start_at_once(self) -> bool:
         """Start a request if nothing holds it up, which is as good as being admitted."""

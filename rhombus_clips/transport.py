@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import math
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sized
 from contextlib import suppress
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -123,16 +123,17 @@ class RequestBody(aiohttp.BytesPayload):
         super().__init__(content, content_type="application/json")
         self.was_sent = False
 
-    async def write_with_length(
+    # It passes the coroutine on instead of being one, because each call goes through it.
+    def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Write the body, unless the connection closed since it was taken from the pool."""
-        self.was_sent = not (isinstance(writer, StreamWriter) and _is_closing(writer.transport))
-        await super().write_with_length(writer, content_length)
-
-
-def _is_closing(transport: asyncio.Transport | None) -> bool:
-    return transport is None or transport.is_closing()
+        if isinstance(writer, StreamWriter):
+            transport = writer.transport
+            self.was_sent = transport is not None and not transport.is_closing()
+        else:
+            self.was_sent = True
+        return super().write_with_length(writer, content_length)
 
 
 class Transport:
@@ -214,23 +215,25 @@ class Transport:
             )
             self.clock.note(response.headers.get("Date"), asyncio.get_running_loop().time())
             return Reply(response.status, await self._read(response), response.headers)
-        except RhombusError:
-            raise
+        except RhombusError as error:
+            failure = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001  # A resolver may raise anything.
-            # Raised below, outside of this block: aiohttp's exceptions hold the request's
-            # headers, and so the key; they must not leave, not even as a context.
+            # Raised below, outside of this block: aiohttp's exceptions and the variables of its
+            # frames hold the request's headers, and so the key. None of them may leave, not even
+            # as a context or in a traceback.
             failure = self._translated(error, seconds, was_sent=body.was_sent)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as cancellation:
             # aiohttp cancels those who wait for a connection when it is closed: nobody asked
             # for that cancellation, and it must not pass for one.
             task = asyncio.current_task()
             if not self._was_closed or task is None or task.cancelling():
-                raise
+                raise cancellation.with_traceback(None)  # noqa: B904  # without its frames
             failure = closed_under_way()
         finally:
             # A reply that was read to its end has released its connection by now.
             if response is not None:
                 response.close()
+                response = None  # Its repr shows what a service may have quoted.
         raise failure
 
     def _client_timeout(self, http: aiohttp.ClientSession, seconds: float) -> aiohttp.ClientTimeout:
@@ -347,6 +350,8 @@ def transport_error(
             return ConnectError(f"no connection within {connect:g} s")
         case aiohttp.SocketTimeoutError():
             return DisconnectedError(f"nothing came for {read:g} s")
+        case TimeoutError() if not was_sent:
+            return DeadlineExceededError("time ran out before the request was sent")
         case TimeoutError():
             return DeadlineExceededError(f"no whole answer within the {total:.1f} s left")
         case _ if not was_sent or isinstance(error, _NEVER_SENT):

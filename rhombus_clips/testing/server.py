@@ -212,7 +212,7 @@ class FakeRhombus(Organization):
             request.path,
             dict(request.headers),
             await request.read(),
-            time.monotonic(),
+            asyncio.get_running_loop().time(),
             request.method,
             dict(request.query),
         )
@@ -233,7 +233,7 @@ class FakeRhombus(Organization):
     # --- answering ---------------------------------------------------------------------------
 
     def _answer(self, request: ReceivedRequest, method: str) -> web.Response:
-        wait = self._bucket and self._bucket.take(time.monotonic())
+        wait = self._bucket and self._bucket.take(asyncio.get_running_loop().time())
         if wait:
             return web.Response(
                 status=429,
