@@ -4,10 +4,10 @@ import asyncio
 import importlib
 import math
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sized
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sized
 from contextlib import suppress
 from typing import Any, NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -15,7 +15,6 @@ from aiohttp.http import StreamWriter
 from aiohttp.http_exceptions import DecompressSizeError
 
 from rhombus_clips.errors import (
-    ConfigurationError,
     ConnectError,
     DeadlineExceededError,
     DecodeError,
@@ -23,12 +22,23 @@ from rhombus_clips.errors import (
     RhombusError,
     SessionClosedError,
 )
-from rhombus_clips.protocol.auth import is_confidential
 from rhombus_clips.protocol.envelope import Reply
-from rhombus_clips.protocol.hosts import host_mistake
+from rhombus_clips.protocol.hosts import checked_base_url
 from rhombus_clips.protocol.http_dates import ServiceClock
 from rhombus_clips.protocol.proxies import proxy_for
 from rhombus_clips.protocol.retry import Timeout
+
+__all__ = [
+    "RequestBody",
+    "Transport",
+    "checked_base_url",
+    "closed_under_way",
+    "connections_of",
+    "end_reading",
+    "proxy_of_environment",
+    "read_any",
+    "transport_error",
+]
 
 # What anyio, a name lookup and the encoding of a name import when they first run, which is on the
 # event loop of a backend and takes tens of milliseconds there.
@@ -47,36 +57,6 @@ _LONGEST_LINE = 8190
 
 # A first attempt gets the whole call's timeout, made once, though a moment of it is over.
 _SAME_SECONDS = 0.01
-
-
-def checked_base_url(url: str, name: str = "base_url") -> SplitResult:
-    """*url* as the base of all endpoints, without a slash at its end; *name* is what to call it.
-
-    Raises `ConfigurationError` unless it is ``https``, or ``http`` on the loopback.
-    """
-    try:
-        base = urlsplit(url)
-        host, port = base.hostname, base.port
-    except (AttributeError, TypeError, ValueError):
-        base, host, port = SplitResult("", "", "", "", ""), None, None
-    if base.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
-        given = "what was given" if "@" in str(url) else repr(url)  # It may hold a password.
-        raise ConfigurationError(f"{name} must be a URL like https://host, not {given}")
-    mistake = host_mistake(f"[{host}]" if base.netloc.startswith("[") else host)
-    if mistake is not None:
-        raise ConfigurationError(f"{name} is wrong: the host {host} {mistake}")
-    if port == 0:
-        raise ConfigurationError(f"{name} is wrong: a port is a number from 1 to 65535")
-    if "@" in base.netloc or base.query or base.fragment:
-        raise ConfigurationError(f"{name} must have no user, query or fragment")
-    if not is_confidential(base):
-        raise ConfigurationError(
-            f"{name} must be https: over http the API key would travel in clear to {host}"
-        )
-    path = base.path.rstrip("/")
-    if path.endswith("/api"):
-        raise ConfigurationError(f"{name} must leave off /api: the endpoints' paths begin with it")
-    return base._replace(path=path)
 
 
 def connections_of(http: aiohttp.ClientSession | None) -> float:
@@ -113,6 +93,14 @@ def _request_class(pause: Callable[[], Awaitable[None] | None]) -> type[aiohttp.
     return Request
 
 
+def _connector() -> aiohttp.TCPConnector:
+    try:
+        return aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS)
+    except Exception as error:  # noqa: BLE001  # A resolver that cannot start raises its own.
+        failure = ConnectError(f"cannot set up name resolution: {_in_words(error)}")
+    raise failure
+
+
 class RequestBody(aiohttp.BytesPayload):
     """The body of one attempt, which knows whether anything of the request went out.
 
@@ -123,17 +111,16 @@ class RequestBody(aiohttp.BytesPayload):
         super().__init__(content, content_type="application/json")
         self.was_sent = False
 
-    # It passes the coroutine on instead of being one, because each call goes through it.
-    def write_with_length(
+    async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> Coroutine[Any, Any, None]:
+    ) -> None:
         """Write the body, unless the connection closed since it was taken from the pool."""
         if isinstance(writer, StreamWriter):
             transport = writer.transport
             self.was_sent = transport is not None and not transport.is_closing()
         else:
             self.was_sent = True
-        return super().write_with_length(writer, content_length)
+        await super().write_with_length(writer, content_length)
 
 
 class Transport:
@@ -171,11 +158,9 @@ class Transport:
             raise SessionClosedError("the session is closed")
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
                 **proxy_of_environment(self._base),
+                connector=_connector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_request_class(self._pause),
             )
         return self._http

@@ -233,6 +233,23 @@ async def test_whatever_a_resolver_raises_the_change_was_not_sent(fake, connect,
     assert fake.requests == []
 
 
+async def test_resolver_that_cannot_start_is_an_error_of_ours(fake, connect, monkeypatch) -> None:
+    """c-ares needs file descriptors, of which a busy process may have none left."""
+
+    def fail(**_: object) -> None:
+        raise KeyError("no channel")
+
+    session = connect(fake)
+    with monkeypatch.context() as patch:
+        patch.setattr("aiohttp.connector.DefaultResolver", fail)
+        with pytest.raises(ConnectError, match="cannot set up name resolution") as caught:
+            await _change(session)
+    assert caught.value.__context__ is None
+    assert not caught.value.maybe_applied
+    assert (await _change(session)).saved_clips
+    await session.aclose()
+
+
 @pytest.mark.parametrize("borrowed", [False, True])
 async def test_time_to_connect_includes_name_resolution(fake, monkeypatch, borrowed) -> None:
     """And a change is tried again after it, because nothing was sent."""

@@ -1,7 +1,11 @@
-"""Host names: which ones a resolver and aiohttp can take at all."""
+"""Base URLs and host names: which ones a resolver and aiohttp can take at all."""
 
 import ipaddress
 import re
+from urllib.parse import SplitResult, urlsplit
+
+from rhombus_clips.errors import ConfigurationError
+from rhombus_clips.protocol.auth import is_confidential
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
@@ -36,3 +40,33 @@ def host_mistake(host: str) -> str | None:
     if _NUMBER.fullmatch(labels[-1]):
         return "is not an IPv4 address: write it as four numbers from 0 to 255"
     return None
+
+
+def checked_base_url(url: str, name: str = "base_url") -> SplitResult:
+    """*url* as the base of all endpoints, without a slash at its end; *name* is what to call it.
+
+    Raises `ConfigurationError` unless it is ``https``, or ``http`` on the loopback.
+    """
+    try:
+        base = urlsplit(url)
+        host, port = base.hostname, base.port
+    except (AttributeError, TypeError, ValueError):
+        base, host, port = SplitResult("", "", "", "", ""), None, None
+    if base.scheme not in {"http", "https"} or not host or not url.isprintable() or " " in url:
+        given = "what was given" if "@" in str(url) else repr(url)  # It may hold a password.
+        raise ConfigurationError(f"{name} must be a URL like https://host, not {given}")
+    mistake = host_mistake(f"[{host}]" if base.netloc.startswith("[") else host)
+    if mistake is not None:
+        raise ConfigurationError(f"{name} is wrong: the host {host} {mistake}")
+    if port == 0:
+        raise ConfigurationError(f"{name} is wrong: a port is a number from 1 to 65535")
+    if "@" in base.netloc or base.query or base.fragment:
+        raise ConfigurationError(f"{name} must have no user, query or fragment")
+    if not is_confidential(base):
+        raise ConfigurationError(
+            f"{name} must be https: over http the API key would travel in clear to {host}"
+        )
+    path = base.path.rstrip("/")
+    if path.endswith("/api"):
+        raise ConfigurationError(f"{name} must leave off /api: the endpoints' paths begin with it")
+    return base._replace(path=path)
