@@ -107,7 +107,7 @@ class Caller:
             if isinstance(outcome, RhombusError):
                 # A call that succeeds at once never comes here, and so pays nothing for retries.
                 outcome = await self._after_failure(call, outcome)
-            return await self._taking_turns(self._opened(outcome, decode, call.endpoint))
+            return await self._decoded(outcome, decode, call.endpoint)
         except RhombusError as error:
             # A service or a proxy may quote the key that it refuses: in what the error says, and
             # in the variables of the frames that it went through.
@@ -120,29 +120,35 @@ class Caller:
         )
         raise outcome
 
-    def _opened(
+    async def _decoded(
         self,
         reply: Reply,
         decode: Callable[[Document], Generator[None, None, ResultT]],
         endpoint: Endpoint[Any],
-    ) -> Generator[None, None, ResultT]:
-        """What *decode* makes of an answer that is no failure."""
-        document = Document.of(reply.body)
-        warning = warning_of(open_envelope(document.tree))
-        if warning is not None:
-            logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
-        return (yield from decode(document))
-
-    async def _taking_turns(self, steps: Generator[None, None, ResultT]) -> ResultT:
+    ) -> ResultT:
+        """What *decode* makes of a reply, a step in each turn of the loop that has room for it."""
+        steps: Generator[None, None, ResultT] | None = None
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()
             try:
                 with self._turns:
+                    if steps is None:
+                        steps = decode(self._opened(reply, endpoint))
                     next(steps)
             except StopIteration as end:
                 result: ResultT = end.value
                 return result
+
+    def _opened(self, reply: Reply, endpoint: Endpoint[Any]) -> Document:
+        """The document that a reply carries, unless its envelope says that the call failed."""
+        document = Document.of(reply.body)
+        tree = document.tree
+        if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
+            warning = warning_of(open_envelope(document.tree))
+            if warning is not None:
+                logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
+        return document
 
     async def _after_failure(self, call: "_Call", failure: RhombusError) -> Reply:
         """The reply of a later attempt. Raises the failure after which none may follow."""
