@@ -306,7 +306,7 @@ async def test_time_to_connect_leaves_out_the_wait_for_a_connection_of_the_calle
         await asyncio.wait({call}, timeout=0.1)
         assert not call.done()
         release.set()
-        (await holding).release()
+        await (await holding).read()  # Its connection is free from now on.
         assert (await call).saved_clips
 
 
