@@ -1,9 +1,9 @@
 """One call of an endpoint: attempts and pauses until it is answered, refused or out of time."""
 
+import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from attrs import define, field
 
@@ -31,11 +31,8 @@ from rhombus_clips.protocol.retry import (
     may_have_been_applied,
     may_retry,
 )
-from rhombus_clips.transport import Transport
+from rhombus_clips.transport import RequestBody, Transport
 from rhombus_clips.turns import DecodingTurns
-
-if TYPE_CHECKING:
-    from tenacity import AsyncRetrying, RetryCallState
 
 logger = logging.getLogger("rhombus_clips")
 
@@ -70,6 +67,14 @@ class Caller:
         """Whether more calls at once would only be refused, or wait."""
         return self._pacing.is_short
 
+    def service_time_ms(self) -> int | None:
+        """The service's clock now, in epoch milliseconds, to the second.
+
+        It is the ``Date`` of the most recent response plus the time since. None before any
+        response with a readable ``Date``. Call it on the event loop.
+        """
+        return self._transport.clock.epoch_ms(asyncio.get_running_loop().time())
+
     async def aclose(self) -> None:
         """End the calls that wait, and close the connections."""
         self._pacing.close()
@@ -95,89 +100,89 @@ class Caller:
             codec.encode_request(parameters),
             self._transport,
             self._pacing,
-            deadline=time.monotonic() + self._timeout.total,
+            deadline=asyncio.get_running_loop().time() + self._timeout.total,
         )
         try:
-            reply = await call.attempt_or_failure()
-            if isinstance(reply, RhombusError):
+            outcome = await call.attempt_or_failure()
+            if isinstance(outcome, RhombusError):
                 # A call that succeeds at once never comes here, and so pays nothing for retries.
-                reply = await self._after_failure(call, reply)
-            return await self._taking_turns(self._opened(reply, decode, call.endpoint))
+                outcome = await self._after_failure(call, outcome)
+            return await self._decoded(outcome, decode, call.endpoint)
         except RhombusError as error:
-            safe = call.endpoint.safe
-            # A service or a proxy may quote the key that it refuses.
+            # A service or a proxy may quote the key that it refuses: in what the error says, and
+            # in the variables of the frames that it went through.
             error.redact(self._secret)
-            error.endpoint = call.endpoint.path
-            error.attempts = call.attempts
-            error.maybe_applied = call.was_admitted and may_have_been_applied(error, safe=safe)
-            raise
+            outcome = error.with_traceback(None)
+        outcome.endpoint = call.endpoint.path
+        outcome.attempts = call.attempts
+        outcome.maybe_applied = call.was_sent and may_have_been_applied(
+            outcome, safe=call.endpoint.safe
+        )
+        raise outcome
 
-    def _opened(
+    async def _decoded(
         self,
         reply: Reply,
         decode: Callable[[Document], Generator[None, None, ResultT]],
         endpoint: Endpoint[Any],
-    ) -> Generator[None, None, ResultT]:
-        """What *decode* makes of an answer that is no failure."""
-        document = Document.of(reply.body)
-        warning = warning_of(open_envelope(document.tree))
-        if warning is not None:
-            logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
-        return (yield from decode(document))
-
-    async def _taking_turns(self, steps: Generator[None, None, ResultT]) -> ResultT:
+    ) -> ResultT:
+        """What *decode* makes of a reply, a step in each turn of the loop that has room for it."""
+        steps: Generator[None, None, ResultT] | None = None
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()
             try:
                 with self._turns:
+                    if steps is None:
+                        steps = decode(self._opened(reply, endpoint))
                     next(steps)
             except StopIteration as end:
                 result: ResultT = end.value
                 return result
 
+    def _opened(self, reply: Reply, endpoint: Endpoint[Any]) -> Document:
+        """The document that a reply carries, unless its envelope says that the call failed."""
+        document = Document.of(reply.body)
+        tree = document.tree
+        if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
+            warning = warning_of(open_envelope(document.tree))
+            if warning is not None:
+                logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
+        return document
+
     async def _after_failure(self, call: "_Call", failure: RhombusError) -> Reply:
-        """The answer of more attempts, or of the endpoint that took over."""
-        endpoint = call.endpoint
-        attempts = self._retry.attempts
-        try:
-            return await self._retrying(call, attempts)(call.attempts_after(failure))
-        except StatusError as error:
-            if endpoint.successor is None or error.status not in _GONE:
-                raise
-        call.endpoint = endpoint.successor
-        left = max(1, attempts - call.attempts)
-        reply: Reply = await self._retrying(call, left)(call.attempt)
-        logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
-        self._taken_over[endpoint.path] = call.endpoint
-        return reply
+        """The reply of a later attempt. Raises the failure after which none may follow."""
+        endpoint, attempts = call.endpoint, self._retry.attempts
+        while True:
+            successor = call.endpoint.successor
+            if successor is not None and _is_gone(failure):
+                call.endpoint = successor
+                attempts = max(attempts, call.attempts + 1)
+            else:
+                await self._wait_after(failure, call, attempts)
+            outcome = await call.attempt_or_failure()
+            if isinstance(outcome, Reply):
+                break
+            failure = outcome
+        if call.endpoint is not endpoint:
+            logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
+            self._taken_over[endpoint.path] = call.endpoint
+        return outcome
 
-    def _retrying(self, call: "_Call", attempts: int) -> "AsyncRetrying":
-        # Most programs start and end without one, and importing it takes as long as cattrs.
-        import tenacity  # noqa: PLC0415
-
-        base, cap = self._retry.base, self._retry.cap
-        backoff = tenacity.wait_random_exponential(multiplier=base, max=cap)
-
-        def wait(state: "RetryCallState") -> float:
-            # What changes something is sent again only where it was certainly not carried out.
-            call.was_admitted = False
-            seconds = backoff(state)
-            error = state.outcome and state.outcome.exception()
-            if isinstance(error, RateLimitedError):
-                # One pause for all tasks: the budget is the organization's, not the call's.
-                self._pacing.begin_pause(max(error.retry_after or 0.0, seconds))
-                return self._pacing.delay()
-            return seconds
-
-        return tenacity.AsyncRetrying(
-            retry=tenacity.retry_if_exception(call.may_go_on),
-            wait=wait,
-            stop=tenacity.stop_after_attempt(attempts)
-            | tenacity.stop_before_delay(call.seconds_left()),
-            sleep=self._pacing.sleep,
-            reraise=True,
-        )
+    async def _wait_after(self, failure: RhombusError, call: "_Call", attempts: int) -> None:
+        """Wait until the next attempt may begin; raise *failure* if there must be none."""
+        if not call.may_go_on(failure):
+            raise failure
+        # A change comes here only if the service certainly did not carry it out.
+        call.was_sent = False
+        wait = self._retry.backoff(call.attempts)
+        if isinstance(failure, RateLimitedError):
+            # One pause for all tasks: the budget is the organization's, not the call's.
+            self._pacing.begin_pause(max(failure.retry_after or 0.0, wait))
+            wait = self._pacing.delay()
+        if call.attempts >= attempts or wait >= call.seconds_left():
+            raise failure
+        await self._pacing.sleep(wait)
 
 
 @define
@@ -187,49 +192,54 @@ class _Call:
     transport: Transport
     pacing: Pacing
     deadline: float
+    """On the clock of the event loop, as all times here."""
     attempts: int = field(default=0, init=False)
     was_admitted: bool = field(default=False, init=False)
     """Whether the last attempt went to the network, and did not only wait for its turn."""
+    was_sent: bool = field(default=False, init=False)
+    """Whether the service may have received the request of the last attempt."""
     _server_errors: int = field(default=0, init=False)
 
     def seconds_left(self) -> float:
-        return self.deadline - time.monotonic()
+        return self.deadline - asyncio.get_running_loop().time()
 
-    def may_go_on(self, error: BaseException) -> bool:
+    def may_go_on(self, failure: RhombusError) -> bool:
         # What the session's own pacing refused was not refused by the service, and must not
         # count as one more 429: it would make the pause longer with every call that meets it.
-        return (
-            self.was_admitted
-            and isinstance(error, RhombusError)
-            and may_retry(error, safe=self.endpoint.safe, server_errors=self._server_errors)
+        return self.was_admitted and may_retry(
+            failure, safe=self.endpoint.safe, server_errors=self._server_errors
         )
 
     async def attempt(self) -> Reply:
         """Send the request once and return the reply to it, whose status is a success."""
-        self.was_admitted = False
+        self.was_admitted = self.was_sent = False
+        body = RequestBody(self.body)
         if not self.pacing.start_at_once():
             await self.pacing.admit(self.deadline)
-        self.transport.open()  # A closed session refuses here, when nothing was sent yet.
+        try:
+            self.transport.open()  # A closed session refuses here, when nothing was sent yet.
+        except RhombusError:
+            self.pacing.finished()
+            raise
         self.was_admitted = True
         self.attempts += 1
-        started = time.monotonic()
+        left = self.seconds_left()
         outcome: object = "cancelled"
         try:
-            reply = await self.transport.post(
-                self.endpoint.path, self.body, seconds=self.seconds_left()
-            )
+            reply = await self.transport.post(self.endpoint.path, body, seconds=left)
             outcome = reply.status
         except RhombusError as error:
             outcome = type(error).__name__
             raise
         finally:
+            self.was_sent = body.was_sent
             self.pacing.finished()
             if logger.isEnabledFor(logging.DEBUG):
                 logger.debug(
                     "%s: %s in %.0f ms, attempt %d",
                     self.endpoint.path,
                     outcome,
-                    (time.monotonic() - started) * 1000,
+                    (left - self.seconds_left()) * 1000,
                     self.attempts,
                 )
         if not is_success(reply):
@@ -244,13 +254,6 @@ class _Call:
         except RhombusError as error:
             return error
 
-    def attempts_after(self, first_failure: RhombusError) -> Callable[[], Awaitable[Reply]]:
-        """What the retry loop runs: the failure that was there already, then attempts."""
-        failures = [first_failure]
 
-        async def attempt() -> Reply:
-            if failures:
-                raise failures.pop()
-            return await self.attempt()
-
-        return attempt
+def _is_gone(failure: RhombusError) -> bool:
+    return isinstance(failure, StatusError) and failure.status in _GONE

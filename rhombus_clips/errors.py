@@ -6,7 +6,7 @@
     ├─ ConfigurationError (ValueError)
     ├─ SessionClosedError
     ├─ TransportError
-    │  ├─ ConnectError
+    │  ├─ ConnectError                .is_lasting
     │  ├─ DisconnectedError
     │  └─ DeadlineExceededError (TimeoutError)
     ├─ StatusError                    .status .message .body_excerpt
@@ -136,6 +136,14 @@ class TransportError(RhombusError):
 
 class ConnectError(TransportError):
     """The request was not sent: name lookup, connection, TLS or proxy failed."""
+
+    is_lasting: bool
+    """True when another attempt would fail in the same way: the host's certificate is invalid, or
+    the proxy refuses the credentials. Such a call is not sent again."""
+
+    def __init__(self, message: str, *, is_lasting: bool = False, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.is_lasting = is_lasting
 
 
 class DisconnectedError(TransportError):

@@ -10,9 +10,6 @@ import asyncio
 import math
 import random
 from collections.abc import Awaitable
-from time import monotonic
-
-import anyio
 
 from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, SessionClosedError
 from rhombus_clips.protocol.rate import TokenBucket
@@ -24,9 +21,15 @@ _SPREAD = 0.25
 # For so many seconds after a pause there is little use in more requests side by side.
 _OF_LATE = 3.0
 
+_NEVER = -math.inf
+
 
 class Pacing:
-    """One per session: the rate budget belongs to a whole organization, so all calls share it."""
+    """One per session: the rate budget belongs to a whole organization, so all calls share it.
+
+    It measures every wait with the clock of the event loop, which ends the waits too. A clock of
+    its own could stand still meanwhile, as those of the `time` module do in a frozen test.
+    """
 
     def __init__(self, rate: RateLimit | None, *, connections: float) -> None:
         self._bucket = None if rate is None else TokenBucket(rate)
@@ -36,29 +39,30 @@ class Pacing:
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
         self._closed = asyncio.Event()
-        self._paused_until = -math.inf
+        self._paused_until = _NEVER
 
     def begin_pause(self, seconds: float) -> None:
         """Let no request start for *seconds* from now; a longer pause that is on stays."""
         if not self._is_paused():
             self._at_once = max(1.0, min(self._at_once, self._in_flight + 1) / 2)
-        self._paused_until = max(self._paused_until, monotonic() + seconds)
+        self._paused_until = max(self._paused_until, _now() + seconds)
 
     def delay(self) -> float:
         """How long to wait before a request may start, in seconds; 0 when no pause is on.
 
         Two callers get different answers, so that they do not start again in one instant.
         """
-        left = self._paused_until - monotonic()
+        left = self._paused_until - _now()
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
 
     @property
     def is_short(self) -> bool:
         """Whether the service refused something of late, or a request would have to wait."""
-        return monotonic() < self._paused_until + _OF_LATE or self._seconds_to_wait() > 0
+        return _now() < self._paused_until + _OF_LATE or self._seconds_to_wait() > 0
 
     def _is_paused(self) -> bool:
-        return self._paused_until > monotonic()
+        # Most sessions never pause, and need not read the clock for each call.
+        return self._paused_until != _NEVER and self._paused_until > _now()
 
     def start_at_once(self) -> bool:
         """Start a request if nothing holds it up, which is as good as being admitted."""
@@ -68,20 +72,17 @@ class Pacing:
         return True
 
     async def admit(self, deadline: float) -> None:
-        """Wait until a request may start, at most until *deadline* on `time.monotonic`.
+        """Wait until a request may start, at most until *deadline* on the event loop's clock.
 
         Whoever was admitted has to call `finished` when the request was answered or failed.
         Raises `RateLimitedError` at once when the pause lasts beyond the deadline, and
         `DeadlineExceededError` when the connections or the client-side rate leave no room.
         """
         await self._wait_out_pause(deadline)
-        if not self.start_at_once():
-            with anyio.move_on_after(deadline - monotonic()) as scope:
-                await self._take_turn()
-            if scope.cancelled_caught:
-                raise DeadlineExceededError(
-                    "all connections were busy, or the client-side rate left no room"
-                )
+        if not self.start_at_once() and not await _in_time(self._take_turn(), deadline):
+            raise DeadlineExceededError(
+                "all connections were busy, or the client-side rate left no room"
+            )
         try:
             await self._wait_out_pause(deadline)
         except BaseException:  # A cancellation too must not keep the token.
@@ -98,8 +99,7 @@ class Pacing:
 
     async def sleep(self, seconds: float) -> None:
         """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
-        with anyio.move_on_after(seconds):
-            await self._closed.wait()
+        await _in_time(self._closed.wait(), _now() + seconds)
         self._refuse_if_closed()
 
     def _refuse_if_closed(self) -> None:
@@ -117,14 +117,14 @@ class Pacing:
         if self._at_once < self._connections and not self._is_paused():
             self._at_once = min(self._connections, self._at_once + 1 / self._at_once)
         if self._bucket is not None:
-            self._bucket.finish(monotonic())
+            self._bucket.finish(_now())
         self._answered.set()
 
     def _seconds_to_wait(self) -> float:
         """How long until a request may start; infinite until one in flight is answered."""
         if self._in_flight + 1 > self._at_once:
             return math.inf
-        return self._bucket.seconds_to_wait(monotonic()) if self._bucket else 0.0
+        return self._bucket.seconds_to_wait(_now()) if self._bucket else 0.0
 
     def _start(self) -> None:
         self._in_flight += 1
@@ -144,7 +144,7 @@ class Pacing:
 
     async def _wait_out_pause(self, deadline: float) -> None:
         while delay := self.delay():
-            left = deadline - monotonic()
+            left = deadline - _now()
             if delay > left:
                 raise RateLimitedError(
                     f"the session pauses for another {delay:.1f} s because the service asked for"
@@ -153,5 +153,22 @@ class Pacing:
                     retry_after=delay,
                 )
             await self.sleep(delay)
-        if monotonic() >= deadline:
+        if _now() >= deadline:
             raise DeadlineExceededError("no time was left to send the request")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _in_time(work: Awaitable[object], deadline: float) -> bool:
+    """Await *work* until *deadline* at most; whether it ended by then."""
+    timeout = asyncio.timeout_at(deadline)
+    try:
+        async with timeout:
+            await work
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        return False
+    return True

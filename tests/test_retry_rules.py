@@ -1,7 +1,7 @@
 """What may be sent again, how long to wait, and what a Retry-After says."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
@@ -23,6 +23,7 @@ from rhombus_clips import (
     StatusError,
     Timeout,
 )
+from rhombus_clips.protocol.envelope import Reply, status_error
 from rhombus_clips.protocol.retry import may_have_been_applied, may_retry, parse_retry_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -30,6 +31,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TABLE: list[tuple[RhombusError, bool, bool, bool]] = [
     # error, retried when safe, retried when unsafe, may have been applied when unsafe
     (ConnectError("x"), True, True, False),
+    (ConnectError("x", is_lasting=True), False, False, False),
     (RateLimitedError("x", status=429), True, True, False),
     (DisconnectedError("x"), True, False, True),
     (ServerError("x", status=502), True, False, True),
@@ -80,10 +82,58 @@ def test_second_500_is_not_tried_again() -> None:
         ("Thu, 01 Jan 2025 00:00:00 GMT", 0.0),
         ("Fri, 01 Jan 2027 00:00:00 GMT", 300.0),
         ("Fri, 99 Jan 2027 00:00:00 GMT", None),
+        ("Wed, 21 Oct 99999999999 07:28:00 GMT", None),
+        ("Wed, 21 Oct 10000 07:28:00 GMT", None),
+        ("Thu, 01 Jan 2026 00:00:30 -9999", None),
+        ("1e400", 300.0),
+        ("-1e400", 0.0),
+        ("-nan", None),
+        ("١٢", None),
+        ("1_0", None),
+        ("12\udcff", None),
     ],
 )
 def test_retry_after_is_read_and_bounded(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header, NOW) == seconds
+
+
+def test_retry_after_is_counted_from_the_date_of_its_own_response() -> None:
+    """Whatever the local clock says: it may be years off."""
+    headers = {"Date": "Thu, 01 Jan 2009 00:00:00 GMT"}
+    for header, seconds in [
+        ("Thu, 01 Jan 2009 00:00:30 GMT", 30.0),
+        ("Wed, 31 Dec 2008 23:59:00 GMT", 0.0),
+        ("7", 7.0),
+    ]:
+        error = status_error(Reply(429, b"", {**headers, "Retry-After": header}))
+        assert isinstance(error, RateLimitedError)
+        assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize("date", [None, "", "nonsense", "Wed, 21 Oct 99999999999 07:28:00 GMT"])
+def test_retry_after_without_a_readable_date_is_counted_from_the_local_clock(
+    date: str | None,
+) -> None:
+    headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)}
+    if date is not None:
+        headers["Date"] = date
+    error = status_error(Reply(429, b"", headers))
+    assert isinstance(error, RateLimitedError)
+    assert error.retry_after == 300.0
+
+
+def test_backoff_is_random_up_to_a_bound_that_doubles_until_the_cap(monkeypatch) -> None:
+    monkeypatch.setattr("rhombus_clips.protocol.retry.random.uniform", lambda low, high: high - low)
+    policy = RetryPolicy(base=1.0, cap=60.0)
+    assert [policy.backoff(failures) for failures in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert policy.backoff(10**9) == 60
+    assert RetryPolicy(base=1e10, cap=60.0).backoff(2000) == 60
+
+
+def test_backoff_has_full_jitter() -> None:
+    waits = [RetryPolicy().backoff(3) for _ in range(200)]
+    assert 0 <= min(waits) < 1
+    assert 3 < max(waits) <= 4
 
 
 @given(st.text())

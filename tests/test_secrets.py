@@ -1,12 +1,15 @@
 """The key stays home: under every fault it is in nothing that a caller can print or store."""
 
+import asyncio
 import json
 import logging
 import pickle
 import time
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
+import aiohttp
 import pytest
 from attrs import evolve
 
@@ -77,6 +80,85 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         yield error
         yield from _chain(error.__cause__)
         error = error.__context__
+
+
+ECHOES = [
+    faults.json_answer(403, {"message": f"Invalid api key {KEY}"}),
+    faults.json_answer(200, {"error": True, "errorMsg": KEY}),
+    faults.json_answer(200, {"savedClips": [{"uuid": KEY, "title": 5}]}),
+    faults.Respond(200, KEY.encode(), headers={"x-echo": KEY}),
+    faults.Respond(302, headers={"Location": f"https://elsewhere.example/{KEY}"}),
+]
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, *ECHOES], ids=lambda fault: type(fault).__name__)
+async def test_key_is_in_no_variable_of_the_frames_of_an_error(fault) -> None:
+    """Reporters of errors show the variables of each frame, those of other libraries included."""
+    async with FakeRhombus(3, api_key=KEY) as fake:
+        fake.faults = [evolve(fault, times=None)]
+        async with _session(fake) as session:
+            with pytest.raises(RhombusError) as caught:
+                await session.get_saved_clips()
+    shown = _with_variables(caught.value)
+    assert KEY not in shown
+    assert "decoded_by" in shown
+
+
+@pytest.mark.parametrize("seconds", ["0.001", "60"])
+async def test_key_is_in_no_variable_of_the_frames_of_a_cancellation(seconds) -> None:
+    """Whether it waited for the answer or, after a refusal, for its next attempt."""
+    fault = faults.Silence(5) if seconds == "0.001" else faults.Respond(429)
+    async with FakeRhombus(3, api_key=KEY) as fake:
+        fake.faults = [evolve(fault, times=None)]
+        async with ClipSession(KEY, base_url=fake.url, retry=RetryPolicy(base=60.0)) as session:
+            call = asyncio.ensure_future(session.get_saved_clips())
+            await fake.wait_for_requests(1)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await call
+            assert fake.requests
+    assert KEY not in _with_variables(caught.value)
+
+
+async def test_key_is_in_no_variable_when_the_session_closes_within_a_pause(monkeypatch) -> None:
+    """The call has its connection by then, and waits inside of the HTTP library."""
+    async with FakeRhombus(3, api_key=KEY) as fake:
+        session = _session(fake)
+        connect = aiohttp.TCPConnector._create_connection
+        connected = asyncio.Event()
+
+        async def pausing_connect(*arguments: Any) -> Any:
+            connection = await connect(*arguments)
+            session._call._pacing.begin_pause(60)
+            connected.set()
+            return connection
+
+        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", pausing_connect)
+        call = asyncio.ensure_future(session.get_saved_clips())
+        await connected.wait()
+        await session.aclose()
+        with pytest.raises(RhombusError) as caught:
+            await call
+        assert fake.requests == []
+    assert KEY not in _with_variables(caught.value)
+
+
+def _session(fake: FakeRhombus) -> ClipSession:
+    return ClipSession(
+        KEY,
+        base_url=fake.url,
+        retry=RetryPolicy(attempts=2, base=0.001, cap=0.001),
+        timeout=Timeout(total=0.3),
+        max_response_bytes=100_000,
+    )
+
+
+def _with_variables(error: BaseException) -> str:
+    """The traceback of *error* below the test itself, whose variables are its own."""
+    assert error.__traceback__ is not None
+    error.__traceback__ = error.__traceback__.tb_next
+    shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+    return "".join(shown.format())
 
 
 @pytest.mark.parametrize("status", [200, 400, 302])

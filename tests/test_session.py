@@ -236,6 +236,24 @@ async def test_user_agent_names_the_library_behind_the_caller(fake) -> None:
         {"base_url": ""},
         {"base_url": None},
         {"base_url": "https://[::1"},
+        {"base_url": "https://a..b"},
+        {"base_url": "https://.a"},
+        {"base_url": f"https://{'a' * 64}.example"},
+        {"base_url": f"https://{'ü' * 60}.example"},
+        {"base_url": f"https://{'abc.' * 64}example"},
+        {"base_url": "https://ho<st>"},
+        {"base_url": "https://host\\path"},
+        {"base_url": "https://host%41"},
+        {"base_url": "https://256.1.1.1"},
+        {"base_url": "https://2130706433"},
+        {"base_url": "https://[v1.x]"},
+        {"base_url": "https://[::g]"},
+        {"base_url": "https://host:0"},
+        {"base_url": "https://host:65536"},
+        {"base_url": "https://host:-1"},
+        {"base_url": "https://host:٤٤٣"},
+        {"base_url": "https://host/\ud800"},
+        {"media_url": "https://a..b"},
     ],
 )
 def test_settings_that_cannot_work_are_refused_without_showing_the_key(settings) -> None:
@@ -245,6 +263,13 @@ def test_settings_that_cannot_work_are_refused_without_showing_the_key(settings)
     assert KEY not in repr(caught.value)
 
 
+@pytest.mark.parametrize("host", ["host:99999", "256.1.1.1", "a..b", "host"])
+def test_password_in_a_base_url_is_refused_without_showing_it(host) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        ClipSession(KEY, base_url=f"https://user:hunter2@{host}")
+    assert "hunter2" not in repr(caught.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -252,6 +277,10 @@ def test_settings_that_cannot_work_are_refused_without_showing_the_key(settings)
         "http://localhost:8080",
         "http://[::1]:80",
         "https://proxy.example/rhombus/",
+        "https://my_host.example.",
+        "https://münchen.example",
+        "https://[fe80::1%25eth0]:8443",
+        f"https://{'a' * 63}.example",
     ],
 )
 def test_session_is_made_without_a_running_loop(url) -> None:

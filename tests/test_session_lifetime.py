@@ -222,7 +222,7 @@ async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
     assert b"KKKK" not in heard[0]
 
 
-@pytest.mark.parametrize("proxy", ["http://[::1", "http://host:abc", "ftp://host", "host:3128"])
+@pytest.mark.parametrize("proxy", ["http://[::1", "http://host:abc", "ftp://host", "https://host"])
 async def test_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(
     monkeypatch, proxy
 ) -> None:

@@ -58,7 +58,8 @@ def excerpt(value: object, length: int = _EXCERPT_LENGTH) -> str:
         text = value[: 4 * length]
     else:
         text = _beginning_as_json(value, length)
-    text = " ".join(text.split())
+    # No terminal and no log file can encode a lone surrogate.
+    text = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= length else text[: length - 1] + "…"
 
 

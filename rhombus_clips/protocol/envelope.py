@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rhombus_clips.errors import (
     ApiError,
@@ -17,6 +17,7 @@ from rhombus_clips.errors import (
     ServerError,
     StatusError,
 )
+from rhombus_clips.protocol.http_dates import parse_http_date
 from rhombus_clips.protocol.retry import parse_retry_after
 
 # The fields in which the service and what stands before it say what is wrong, best first. In an
@@ -47,8 +48,8 @@ class Reply:
     """What came back over HTTP, read whole."""
 
     status: int
-    body: bytes
-    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default=_NO_HEADERS, repr=False)
     """They are found whatever the case of their names."""
 
 
@@ -64,7 +65,7 @@ def status_error(reply: Reply) -> StatusError:
     message = _message_of(reply.body) or " ".join(body_excerpt.split())
     text = f"HTTP {status}"
     if 300 <= status < 400:
-        target = reply.headers.get("Location", "nowhere")[:200]
+        target = _printable(reply.headers.get("Location", "nowhere")[:200])
         text += f" redirects to {target}, which is not followed because the API key would travel"
         text += " along; check base_url"
     elif message:
@@ -73,7 +74,8 @@ def status_error(reply: Reply) -> StatusError:
         text += f" ({_ADVICE[status]})"
     details: dict[str, Any] = {"status": status, "message": message, "body_excerpt": body_excerpt}
     if status == 429:
-        retry_after = parse_retry_after(reply.headers.get("Retry-After"))
+        moment = parse_http_date(reply.headers.get("Date"))
+        retry_after = parse_retry_after(reply.headers.get("Retry-After"), moment)
         return RateLimitedError(text, retry_after=retry_after, **details)
     kind = ServerError if status >= 500 else _STATUS_ERRORS.get(status, StatusError)
     return kind(text, **details)
@@ -136,4 +138,9 @@ def _text(value: object) -> str | None:
     """*value* as one bounded line, if it is a string that says anything."""
     if not isinstance(value, str):
         return None
-    return " ".join(value.split())[:_EXCERPT_LENGTH] or None
+    return _printable(" ".join(value.split())[:_EXCERPT_LENGTH]) or None
+
+
+def _printable(text: str) -> str:
+    """*text* with its lone surrogates escaped, which no terminal and no log file can encode."""
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -5,8 +5,8 @@ verb. Nothing that changes something is resent once it may have been received.
 """
 
 import math
+import random
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from attrs import Attribute, field, frozen
 
@@ -21,6 +21,7 @@ from rhombus_clips.errors import (
     SessionClosedError,
 )
 from rhombus_clips.protocol.arguments import is_seconds, whole_number
+from rhombus_clips.protocol.http_dates import parse_http_date
 
 # What is said of the moment, and not of what was asked for.
 PASSING_REFUSALS = frozenset({408, 421, 425})
@@ -31,6 +32,9 @@ _PASSING_STATUSES = frozenset({502, 503, 504})
 # The documented waits are 1 s and 60 s. A longer wish is cut, so that one odd header cannot
 # hold up a session for a year; the deadline of a call cuts it shorter still.
 _LONGEST_RETRY_AFTER = 300.0
+
+# A float holds no more doublings, and every cap is reached before.
+_MOST_DOUBLINGS = 1000
 
 
 def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:
@@ -52,6 +56,11 @@ class RetryPolicy:
     cap: float = field(default=60.0, validator=is_seconds)
     """The longest wait of all, in seconds."""
 
+    def backoff(self, failures: int) -> float:
+        """A random wait after so many *failures* of one call, 1 or more, in seconds."""
+        longest = self.base * 2 ** min(failures - 1, _MOST_DOUBLINGS)
+        return random.uniform(0, min(self.cap, longest))
+
 
 @frozen
 class Timeout:
@@ -60,7 +69,10 @@ class Timeout:
     total: float = field(default=120.0, validator=is_seconds)
     """All attempts and the waits between them, together."""
     connect: float = field(default=10.0, validator=is_seconds)
-    """Opening one connection; waiting for a free one counts towards `total` only."""
+    """Opening one connection: name resolution, proxy and TLS handshake included.
+
+    Waiting for a free connection counts towards `total` only.
+    """
     read: float = field(default=30.0, validator=is_seconds)
     """The longest silence while an answer is awaited or read."""
 
@@ -87,8 +99,10 @@ def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
     more try.
     """
     match error:
-        case ConnectError() | RateLimitedError():
-            return True  # The request was not sent, or was refused before it ran.
+        case ConnectError(is_lasting=is_lasting):
+            return not is_lasting
+        case RateLimitedError():
+            return True  # The service refused the request before it ran.
         case DisconnectedError():
             return safe
         case ServerError(status=500):
@@ -113,25 +127,27 @@ def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
 def parse_retry_after(header: str | None, now: datetime | None = None) -> float | None:
     """Seconds to wait, from a ``Retry-After`` header: a number or an HTTP date.
 
-    None when it is absent or says neither. Never below 0 nor above 300 s. *now* is the present
-    moment unless given.
+    None when it is absent or says neither. Never below 0 nor above 300 s. *now* is the moment of
+    the response by the service's own clock, from its ``Date`` header; the local clock may be
+    minutes off, and stands in only where there is no such date.
     """
     if header is None:
         return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        seconds = _seconds_until(header, now or datetime.now(UTC))
-    if math.isnan(seconds):
-        return None
+    seconds = _number(header)
+    if seconds is None:
+        moment = parse_http_date(header)
+        if moment is None:
+            return None
+        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
 
 
-def _seconds_until(http_date: str, now: datetime) -> float:
+def _number(text: str) -> float | None:
+    # float() also takes digits of other scripts and underscores, which are no number in a header.
+    if not text.isascii() or "_" in text:
+        return None
     try:
-        moment = parsedate_to_datetime(http_date)
+        number = float(text)
     except ValueError:
-        return math.nan
-    if moment.tzinfo is None:  # "-0000" is how a date says that it knows no zone.
-        moment = moment.replace(tzinfo=now.tzinfo)
-    return (moment - now).total_seconds()
+        return None
+    return None if math.isnan(number) else number

@@ -10,6 +10,7 @@ import json
 import random
 import socket
 import struct
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
@@ -76,6 +77,18 @@ class Latency(Fault):
 
 
 @frozen
+class Held(Fault):
+    """The answer waits for an event, which a test sets."""
+
+    until: asyncio.Event = field(kw_only=False)
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Wait for the event, then answer."""
+        await self.until.wait()
+        return await answer()
+
+
+@frozen
 class Respond(Fault):
     """Another answer than the service's; nothing is carried out."""
 
@@ -86,6 +99,17 @@ class Respond(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer with the status, the body and the headers given."""
         return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+
+@frozen
+class Wire(Fault):
+    """Bytes of any kind in place of an HTTP response, then the end of the connection."""
+
+    data: bytes = field(kw_only=False)
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Write the bytes, then close the connection."""
+        return _hang_up(request, self.data)
 
 
 @frozen
@@ -156,6 +180,23 @@ class Corrupt(Fault):
             response.content = memoryview(bytes(body))
         elif isinstance(response, web.Response):
             response.body = bytes(body)
+        return response
+
+
+@frozen
+class Compressed(Fault):
+    """The answer as it is, compressed, whatever the request accepts."""
+
+    encoding: str = field(kw_only=False, default="gzip")
+    """``gzip`` or ``deflate``."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Compress the answer."""
+        response = await answer()
+        if isinstance(response, web.Response):
+            window = 15 + 16 if self.encoding == "gzip" else 15
+            response.body = zlib.compress(_body_of(response), wbits=window)
+            response.headers["Content-Encoding"] = self.encoding
         return response
 
 

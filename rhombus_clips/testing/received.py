@@ -15,7 +15,7 @@ class ReceivedRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     received_at: float
-    """When, on `time.monotonic`."""
+    """When, on the clock of the event loop."""
     method: str = "POST"
     query: Mapping[str, str] = field(factory=dict[str, str], repr=False)
 

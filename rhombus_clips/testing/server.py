@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack
+from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, cast
@@ -69,7 +70,8 @@ class FakeRhombus(Organization):
     :param port: The port to serve the API on; 0 takes a free one.
     :param media_port: The port to serve media on; 0 takes a free one.
     :param now: The clock of renders and of what is created, in epoch seconds; tests may move
-        their own.
+        their own. The ``Date`` of a response shows it too.
+    :param clock_skew: How far the ``Date`` of responses is ahead of *now*, in seconds.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class FakeRhombus(Organization):
         port: int = 0,
         media_port: int = 0,
         now: Callable[[], float] = time.time,
+        clock_skew: float = 0.0,
     ) -> None:
         super().__init__(
             clips,
@@ -121,6 +124,7 @@ class FakeRhombus(Organization):
         self.org_uuid = org_uuid
         self.gone = frozenset(gone)
         self.warning_msg = warning_msg
+        self.clock_skew = clock_skew
         self.faults: list[Fault] = []
         """What befalls requests to the API, in turn."""
         self.requests: list[ReceivedRequest] = []
@@ -208,7 +212,7 @@ class FakeRhombus(Organization):
             request.path,
             dict(request.headers),
             await request.read(),
-            time.monotonic(),
+            asyncio.get_running_loop().time(),
             request.method,
             dict(request.query),
         )
@@ -220,12 +224,16 @@ class FakeRhombus(Organization):
             return answer(received)
 
         fault = next_fault(faults, request.path)
-        return await (fault.befall(request, answering) if fault else answering())
+        response = await (fault.befall(request, answering) if fault else answering())
+        if not response.prepared:
+            date = formatdate(self.now() + self.clock_skew, usegmt=True)
+            response.headers.setdefault("Date", date)
+        return response
 
     # --- answering ---------------------------------------------------------------------------
 
     def _answer(self, request: ReceivedRequest, method: str) -> web.Response:
-        wait = self._bucket and self._bucket.take(time.monotonic())
+        wait = self._bucket and self._bucket.take(asyncio.get_running_loop().time())
         if wait:
             return web.Response(
                 status=429,

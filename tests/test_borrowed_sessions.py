@@ -1,0 +1,98 @@
+"""A client session that the caller lends: calls work with any settings, and none is changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
+
+from rhombus_clips import (
+    BadRequestError,
+    ClipSession,
+    ConnectError,
+    RetryPolicy,
+)
+from rhombus_clips.testing import FakeRhombus, faults
+from tests.conftest import IMPATIENT
+
+
+async def _passing_on(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+    return await handler(request)
+
+
+def _refusing(_value: object) -> str:
+    raise AssertionError("a body of ours is bytes, which nothing else serializes")
+
+
+SETTINGS: list[Mapping[str, Any]] = [
+    {"auto_decompress": False},
+    {"raise_for_status": True},
+    {"json_serialize": _refusing},
+    {"cookies": {"crumb": "1"}},
+    {"cookie_jar": "a new one that takes cookies of addresses"},
+    {"base_url": "https://elsewhere.example/api/"},
+    {"timeout": aiohttp.ClientTimeout(total=1e-9, sock_read=1e-9)},
+    {"requote_redirect_url": False},
+    {"read_bufsize": 1},
+    {"version": aiohttp.HttpVersion10},
+    {"skip_auto_headers": ["User-Agent", "Content-Type", "Accept", "Accept-Encoding"]},
+    {"max_line_size": 5, "max_field_size": 5},
+    {"headers": {"Content-Type": "text/plain", "Accept": "text/html", "User-Agent": "x"}},
+    {"headers": {"x-auth-apikey": "another", "x-auth-scheme": "another"}},
+    {"headers": {"Accept-Encoding": "identity"}},
+    {"middlewares": [_passing_on]},
+    {"trust_env": True},
+    {"trace_configs": [aiohttp.TraceConfig()]},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: next(iter(settings)))
+async def test_session_with_any_settings_can_be_lent(fake, settings) -> None:
+    """Compressed responses, refusals and retries are as on a session of our own."""
+    if "cookie_jar" in settings:
+        settings = {"cookie_jar": aiohttp.CookieJar(unsafe=True)}
+    async with (
+        aiohttp.ClientSession(**settings) as http,
+        ClipSession(fake.api_key, base_url=fake.url, http=http, retry=IMPATIENT) as session,
+    ):
+        before = dict(http.headers)
+        fake.faults = [faults.Ok(), faults.Compressed(), faults.UNAVAILABLE]
+        for _ in range(3):
+            assert len((await session.get_saved_clips(max_page_size=20)).saved_clips) == 20
+        fake.faults = [faults.BAD_STRUCTURE]
+        with pytest.raises(BadRequestError, match="expected object structure"):
+            await session.get_saved_clips()
+        assert dict(http.headers) == before
+        assert not http.closed
+    assert len(fake.requests) == 5
+    for request in fake.requests:
+        assert request.header("x-auth-apikey") == fake.api_key
+        assert request.header("Content-Type") == "application/json"
+
+
+async def test_failure_in_a_middleware_of_a_lent_session_is_an_error_of_ours(fake) -> None:
+    async def fail(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        raise KeyError("odd")
+
+    async with (
+        aiohttp.ClientSession(middlewares=[fail]) as http,
+        ClipSession(
+            fake.api_key, base_url=fake.url, http=http, retry=RetryPolicy(attempts=1)
+        ) as session,
+    ):
+        with pytest.raises(ConnectError, match="KeyError: 'odd'"):
+            await session.get_saved_clips()
+    assert fake.requests == []
+
+
+async def test_compressed_response_is_bounded_by_what_it_inflates_to(connect) -> None:
+    async with (
+        FakeRhombus(100) as fake,
+        aiohttp.ClientSession(auto_decompress=False) as http,
+        connect(fake, http=http, max_response_bytes=10_000) as session,
+    ):
+        fake.faults = [faults.Compressed()]
+        with pytest.raises(Exception, match="larger than max_response_bytes"):
+            await session.get_saved_clips(max_page_size=100)
+    assert len(fake.requests) == 1
