@@ -8,13 +8,13 @@ from attrs import frozen
 
 from rhombus_clips import codec
 from rhombus_clips.calls import Caller
-from rhombus_clips.errors import ApiError, DecodeError, PagingError, StatusError
+from rhombus_clips.errors import ApiError, DecodeError, PagingError, RhombusError, StatusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Batch, PagerStats
 from rhombus_clips.protocol.clock import Clock, TimeRange
 from rhombus_clips.protocol.cursor import CursorWalk
 from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
-from rhombus_clips.protocol.listed import Ask, Fresh, Listed, refused
+from rhombus_clips.protocol.listed import Ask, Fresh, Listed, checked_cursor, refused
 from rhombus_clips.protocol.shards import Order
 
 OnDecodeError = Callable[[Any, DecodeError], None]
@@ -110,7 +110,7 @@ class SavedClipWalk:
             self._step = self._steps.send(answer)
         except StopIteration:
             self._step = None
-        except PagingError:
+        except RhombusError:
             self._steps = self._cursors.steps()
             self._step = None
             raise
@@ -139,13 +139,15 @@ class SavedClipWalk:
             if self._walking.on_decode_error is None:
                 raise
         else:
-            return Listed(page.saved_clips, page.last_evaluated_timestamp_ms, _Origin(page))
+            cursor = checked_cursor(page.last_evaluated_timestamp_ms)
+            return Listed(page.saved_clips, cursor, _Origin(page))
         page, items = yield from codec.items_one_by_one(
             document, SavedClipPage, "saved_clips", SavedClip
         )
         bad = {id(item.model): item for item in items if item.error is not None}
         clips = [item.model for item in items]
-        return Listed(clips, page.last_evaluated_timestamp_ms, _Origin(page, bad))
+        cursor = checked_cursor(page.last_evaluated_timestamp_ms)
+        return Listed(clips, cursor, _Origin(page, bad))
 
     def _batch_of(self, fresh: Fresh[SavedClip]) -> ClipBatch:
         listed: Listed[SavedClip] = fresh.listed
