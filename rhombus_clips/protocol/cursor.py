@@ -179,7 +179,7 @@ class CursorWalk(Generic[ItemT]):
 
     def _page_that_tells_direction(self, boundary: int) -> Asking[ItemT]:
         """Ask on both sides of the cursor, unless the side that the page suggests proves it."""
-        first = self._hint or NEWEST_FIRST
+        first = fuller = self._hint or NEWEST_FIRST
         sides: dict[int, Listed[ItemT]] = {}
         for look in range(1 + _LOOKS_AT_AN_END):
             size = LARGEST_PAGE_SIZE if look else self._size
@@ -228,7 +228,7 @@ class CursorWalk(Generic[ItemT]):
 
     def _page_that_moves(self, listed: Listed[ItemT], boundary: int, asked: int) -> Asking[ItemT]:
         """*listed* if it goes on, else the larger page that does, else None: the end."""
-        direction = self.direction
+        direction, longest = self.direction, listed
         for _ in range(_LOOKS_AT_AN_END):
             longest = yield from self._larger_page(listed, boundary, asked)
             if self._goes_on(longest, boundary, direction):
