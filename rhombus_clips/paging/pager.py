@@ -43,6 +43,8 @@ class PagerStats:
     """Items that came again and were dropped."""
     undecodable: int = 0
     """Items that did not decode and went to ``on_decode_error``."""
+    windows: int = 0
+    """Windows that were walked side by side; 0 where the listing was not sharded."""
 
 
 @define

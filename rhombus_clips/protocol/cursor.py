@@ -166,8 +166,12 @@ class CursorWalk(Generic[ItemT]):
         return (yield from self._overlapping_page(self.cursor, self.direction))
 
     def _overlapping_page(self, boundary: int, direction: int) -> Asking[ItemT]:
+        listed = yield Ask(_asked(boundary, direction), self._size)
+        return (yield from self._verified(listed, boundary, direction))
+
+    def _verified(self, listed: Listed[ItemT], boundary: int, direction: int) -> Asking[ItemT]:
+        """The page that follows *boundary*, given what the overlap lists."""
         asked = _asked(boundary, direction)
-        listed = yield Ask(asked, self._size)
         is_dead = not listed.items and (listed.is_last or listed.cursor == asked)
         if self._boundary_was_listed and is_dead:
             # The boundary's clip must come back, unless it was deleted: then nothing else comes.
@@ -193,8 +197,7 @@ class CursorWalk(Generic[ItemT]):
                 return (yield from self._next_page())
             if len(told) == 1:
                 self.direction = told[0]
-                asked = _asked(boundary, self.direction)
-                return (yield from self._page_that_moves(sides[told[0]], boundary, asked))
+                return (yield from self._verified(sides[told[0]], boundary, told[0]))
             # So little is left that the sides do not differ in what they tell. The right one lists
             # whatever the wrong one does, and the boundary's own millisecond too.
             fuller = max(sides, key=lambda side: (self._news(sides[side]), len(sides[side].items)))
