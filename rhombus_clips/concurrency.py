@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import anyio
@@ -85,3 +86,86 @@ async def each(items: Iterable[T]) -> AsyncGenerator[T, None]:
     """*items*, for what takes an async iterator."""
     for item in items:
         yield item
+
+
+class Waiting:
+    """What one iteration waits for, so that another task can end it.
+
+    A generator that one task awaits cannot be closed by another: `aclose` raises `RuntimeError`,
+    in the place of whatever the other was about to raise.
+    """
+
+    def __init__(self) -> None:
+        self.has_ended = False
+        """Whether the iteration is to end, and to wait for nothing more."""
+        self._scope: anyio.CancelScope | None = None
+        self._idle: asyncio.Future[None] | None = None
+
+    async def for_(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Await *work*; None when the iteration is to end."""
+        if self.has_ended:
+            return None
+        try:
+            with anyio.CancelScope() as self._scope:
+                return await work()
+            return None
+        finally:
+            self._scope = None
+            if self._idle is not None and not self._idle.done():
+                self._idle.set_result(None)
+
+    async def close(self, generator: AsyncGenerator[Any, None]) -> None:
+        """Close *generator*, which waits by this. Its task has stopped waiting afterwards."""
+        self.has_ended = True
+        if self._scope is not None:
+            if self._idle is None:
+                self._idle = asyncio.get_running_loop().create_future()
+            self._scope.cancel()
+            await settled(self._idle)
+        await generator.aclose()
+
+
+class Iteration(AsyncGenerator[T, None]):
+    """An async generator that any task may close at any time.
+
+    A task that awaits its next item gets `StopAsyncIteration` then, as it would afterwards.
+
+    :param generate: Makes the generator. It waits by the `Waiting` that it is given, and for
+        nothing once that has ended.
+    """
+
+    def __init__(self, generate: Callable[[Waiting], AsyncGenerator[T, None]]) -> None:
+        self.waiting = Waiting()
+        self.generator = generate(self.waiting)
+
+    # No coroutines of their own: these are on the way of every item.
+
+    def __anext__(self) -> Coroutine[Any, Any, T]:
+        return self.generator.__anext__()
+
+    def asend(self, value: None) -> Coroutine[Any, Any, T]:
+        """As of any async generator."""
+        return self.generator.asend(value)
+
+    def athrow(self, *error: Any) -> Coroutine[Any, Any, T]:
+        """As of any async generator."""
+        return self.generator.athrow(*error)
+
+    async def aclose(self) -> None:
+        """End it, also while another task awaits it."""
+        await self.waiting.close(self.generator)
+
+
+def closable(generator: AsyncGenerator[T, None]) -> Iteration[T]:
+    """*generator*, none of whose items is None, as an `Iteration`.
+
+    It costs a cancel scope for each item, which is much for many items and nothing for few.
+    """
+    return Iteration(partial(relayed, items=generator))
+
+
+async def relayed(waiting: Waiting, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """*items*, until there are no more or *waiting* has ended."""
+    async with aclosing(items):
+        while (item := await waiting.for_(partial(anext, items, None))) is not None:
+            yield item

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import anyio
 
-from rhombus_clips.concurrency import each, side_by_side
+from rhombus_clips.concurrency import closable, each, side_by_side
 from rhombus_clips.errors import (
     ApiError,
     ClipFailedError,
@@ -32,8 +32,14 @@ _SMALLEST_PAGE, _LARGEST_PAGE = 50, 200
 _MOST_ROUNDS_APART = 8
 
 
-async def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[ClipWithProgress, None]:
+def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[ClipWithProgress, None]:
     """See `ClipSession.watch_clip`."""
+    return closable(_changes_of(watched, get_clip))
+
+
+async def _changes_of(
+    watched: Watched, get_clip: GetClip
+) -> AsyncGenerator[ClipWithProgress, None]:
     wait = 0.0
     while True:
         changed = await _look(watched, get_clip)
@@ -48,10 +54,16 @@ async def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[Clip
         await anyio.sleep(wait)
 
 
-async def watch_clips(
+def watch_clips(
     watched: Iterable[Watched], get_clip: GetClip, list_clips: ListClips, polling: Polling
 ) -> AsyncGenerator[ClipWithProgress, None]:
     """See `ClipSession.watch_clips`."""
+    return closable(_changes_of_all(watched, get_clip, list_clips, polling))
+
+
+async def _changes_of_all(
+    watched: Iterable[Watched], get_clip: GetClip, list_clips: ListClips, polling: Polling
+) -> AsyncGenerator[ClipWithProgress, None]:
     looks = _Looks(get_clip, list_clips)
     going_on = {watch.uuid: watch for watch in watched}
     failed: list[ClipWithProgress] = []

@@ -3,6 +3,7 @@
 from typing import Any
 
 from rhombus_clips import ClipSession
+from rhombus_clips.paging import PagerStats
 
 
 def clips_at(times: list[int], *, created: bool = True) -> list[dict[str, Any]]:
@@ -16,6 +17,21 @@ def clips_at(times: list[int], *, created: bool = True) -> list[dict[str, Any]]:
     ]
 
 
+def created_after(clips: list[dict[str, Any]], *lags: int) -> list[dict[str, Any]]:
+    """*clips*, created so many milliseconds after they were recorded: the *lags* in turn."""
+    for number, clip in enumerate(clips):
+        clip["createdAtMs"] = clip["timestampMs"] + lags[number % len(lags)]
+    return clips
+
+
 async def sharded_uuids(session: ClipSession, shards: int = 8, **range_: Any) -> list[Any]:
-    async with session.saved_clips(**range_).sharded(shards) as clips:
-        return [clip.uuid async for clip in clips]
+    return (await sharded_listing(session, shards, **range_))[0]
+
+
+async def sharded_listing(
+    session: ClipSession, shards: int = 8, **range_: Any
+) -> tuple[list[Any], PagerStats]:
+    """The uuids of a sharded listing, and what its pager has counted."""
+    pager = session.saved_clips(**range_)
+    async with pager.sharded(shards) as clips:
+        return [clip.uuid async for clip in clips], pager.stats

@@ -6,7 +6,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 
-from rhombus_clips import CursorCycleError, CursorStalledError, PagingError
+from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
 from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
 from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
 from rhombus_clips.testing.listing import LastPage, Listing, in_order
@@ -318,6 +318,15 @@ def test_twins_without_uuid_are_handed_out_both() -> None:
     assert len(_answered(_walk(), [Listed([twin, twin], None)])) == 2
 
 
-def test_zero_and_negative_cursors_end_the_listing() -> None:
-    for cursor in (0, -1, None):
+def test_only_null_and_zero_end_the_listing() -> None:
+    for cursor in (0, None):
         assert len(_answered(_walk(), [_page(0, 1, cursor=cursor)])) == 2
+
+
+@pytest.mark.parametrize("cursor", [-1, -(2**63), 2**63 - 1, 2**63])
+def test_cursor_that_is_no_time_is_no_end(cursor: int) -> None:
+    """It raises, with its place, before anything of its page is handed out."""
+    with pytest.raises(DecodeError) as caught:
+        _answered(_walk(), [_page(0, 1, cursor=cursor)])
+    assert caught.value.path == "$.lastEvaluatedTimestampMs"
+    assert str(cursor) in str(caught.value)

@@ -14,6 +14,7 @@ from rhombus_clips import (
     BadRequestError,
     ClipSession,
     CursorStalledError,
+    DecodeError,
     PagingError,
     RetryPolicy,
     ServerError,
@@ -335,3 +336,25 @@ async def test_overlap_may_be_turned_off(connect) -> None:
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         assert len(await session.saved_clips(page_size=10).collect(100)) == 30
         assert len(await session.saved_clips(page_size=10, overlap_ms=0).collect(100)) < 30
+
+
+@pytest.mark.parametrize("cursor", [-1, -(2**63), 2**63 - 1, 2**70, True, "1000"])
+@pytest.mark.parametrize("on_decode_error", [None, lambda _raw, _error: None])
+async def test_cursor_that_is_no_time_raises_and_loses_nothing(
+    connect, cursor, on_decode_error
+) -> None:
+    """It is taken neither for the end nor for a position; the pager can go on."""
+    async with FakeRhombus(250) as fake, connect(fake) as session:
+        page = {"savedClips": [{"uuid": "odd"}], "lastEvaluatedTimestampMs": cursor}
+        fake.faults = [faults.Ok(), faults.json_answer(200, page)]
+        pager = session.saved_clips(page_size=25, on_decode_error=on_decode_error)
+        seen = []
+        with pytest.raises(DecodeError) as caught:
+            async for clip in pager:
+                seen.append(clip.uuid)
+        assert caught.value.path == "$.lastEvaluatedTimestampMs"
+        assert caught.value.endpoint == SAVED_CLIPS
+        assert caught.value.cursor == pager.cursor
+        assert len(seen) == 25
+        seen += [clip.uuid async for clip in pager]
+        assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)

@@ -1,14 +1,16 @@
 """Windows side by side, through sockets: the same clips, each once."""
 
 import asyncio
+import itertools
 import logging
+import random
 import time
 from collections import Counter
 from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from rhombus_clips import (
@@ -16,13 +18,13 @@ from rhombus_clips import (
     PagingError,
     RateLimit,
     RetryPolicy,
-    RhombusError,
     ServerError,
 )
 from rhombus_clips.pacing import Pacing
+from rhombus_clips.protocol.clock import CLIP_TIMES
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.listing import Entry
-from tests.sharding import clips_at, sharded_uuids
+from tests.sharding import clips_at, created_after, sharded_listing, sharded_uuids
 
 LISTINGS = [
     Listing(newest_first=newest, inclusive=inclusive, last_page=last, largest_page=largest)
@@ -42,22 +44,42 @@ async def test_sharded_lists_every_clip_once_however_the_service_lists(connect, 
             assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
 
 
+LAGS: dict[str, tuple[int, ...] | None] = {
+    "apart": None,
+    "parallel": (5000,),
+    "parallel, close": (10,),
+    "with jitter": (50, 47, 53, 51),
+    "with more jitter than lag": (0, 3, 0, 1, 2),
+    "equal": (0,),
+    "nearly all equal": (0,) * 59 + (70,),
+}
+
+
 @settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],  # Each example takes sockets; shrinking takes minutes.
 )
 @given(
-    times=st.lists(st.integers(1000, 1400), max_size=80),
+    seed=st.integers(0, 2**32),
+    count=st.integers(100, 220),
+    spread=st.sampled_from([300, 1500, 6000]),
+    lags=st.sampled_from(sorted(LAGS)),
     newest_first=st.booleans(),
     inclusive=st.booleans(),
-    is_time=st.booleans(),
+    is_time=st.sampled_from([True, True, True, False]),
     clock=st.sampled_from(["timestamp_ms", "created_at_ms"]),
+    by=st.sampled_from(["timestamp_ms", "created_at_ms"]),
     last=st.sampled_from(LastPage),
-    shards=st.integers(1, 9),
-    bounds=st.tuples(st.integers(900, 1300), st.integers(1100, 1500)),
+    shards=st.integers(2, 9),
+    bounds=st.tuples(st.integers(-100, 100), st.integers(-100, 100)),
 )
 def test_sharded_lists_what_the_pager_lists(
-    connect, times, newest_first, inclusive, is_time, clock, last, shards, bounds
-) -> None:
+    connect, seed, count, spread, lags, newest_first, inclusive, is_time, clock, by, last, shards,
+    bounds,
+) -> None:  # fmt: skip
+    """And it does shard, wherever the cursor is known to be the time of the range."""
     listing = Listing(
         newest_first=newest_first,
         inclusive=inclusive,
@@ -65,19 +87,71 @@ def test_sharded_lists_what_the_pager_lists(
         clock=clock,
         last_page=last,
     )
+    chance = random.Random(seed)
+    clips = clips_at([1000 + chance.randrange(spread) for _ in range(count)])
+    if (lag := LAGS[lags]) is not None:
+        created_after(clips, *lag)
+    times = sorted(clip[{"timestamp_ms": "timestampMs"}.get(by, "createdAtMs")] for clip in clips)
+    since, until = max(0, times[0] + bounds[0]), times[-1] + bounds[1]
 
     async def compare() -> None:
-        async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
-            since, until = bounds
-            plain = session.saved_clips(since=since, until=until, page_size=7)
-            try:
-                expected = Counter([clip.uuid async for clip in plain])
-            except RhombusError:
-                return
-            found = await sharded_uuids(session, shards, since=since, until=until, page_size=7)
+        async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
+            range_: dict[str, Any] = {"since": since, "until": until, "by": by, "page_size": 7}
+            plain = session.saved_clips(**range_)
+            expected = Counter([clip.uuid async for clip in plain])
+            found, stats = await sharded_listing(session, shards, **range_)
             assert Counter(found) == expected
+            if not is_time:
+                assert stats.windows == 0
+            elif clock == by:
+                assert stats.windows >= shards
+            elif not lags.endswith("equal"):
+                assert stats.windows == 0
 
     asyncio.run(compare())
+
+
+@pytest.mark.parametrize("by", ["timestamp_ms", "created_at_ms"])
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize(("lag", "jitter"), [(5.0, 0.0), (5.0, 0.4), (3600.0, 0.0), (0.0, 0.0)])
+async def test_creation_times_that_run_parallel_are_no_reason_for_one_walk(
+    connect, by, newest_first, lag, jitter
+) -> None:
+    """As of cameras that save every alert; whichever of the times the cursor is."""
+    listing = Listing(clock=by, newest_first=newest_first)
+    async with (
+        FakeRhombus(400, listing=listing, created_after=lag, created_jitter=jitter) as fake,
+        connect(fake) as session,
+    ):
+        found, stats = await sharded_listing(session, since=1, by=by, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+        assert stats.windows >= 8
+        if lag:
+            scouted = [request for request in fake.requests if request.json["maxPageSize"] == 20]
+            assert len(scouted) <= 3
+
+
+async def test_clips_whose_times_differ_are_found_where_nearly_all_are_equal(connect) -> None:
+    """Whichever of the two the cursor is, in or out of the range, and across its windows."""
+    for clock, by in itertools.product(CLIP_TIMES, repeat=2):
+        clips = created_after(clips_at([*range(10_000, 14_000, 10)]), 0)
+        for number, lag in ((100, 3000), (150, -1500), (200, 1), (250, -50_000), (300, 50_000)):
+            clips[number]["createdAtMs"] += lag
+        for newest_first in (True, False):
+            listing = Listing(clock=clock, newest_first=newest_first)
+            async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
+                range_: dict[str, Any] = {"since": 10_500, "until": 13_500, "by": by}
+                expected = Counter([clip.uuid async for clip in session.saved_clips(**range_)])
+                found, stats = await sharded_listing(session, page_size=10, **range_)
+                assert Counter(found) == expected
+                assert stats.windows >= 8
+
+
+async def test_windows_are_counted_only_where_there_are_any(connect) -> None:
+    async with FakeRhombus(200) as fake, connect(fake) as session:
+        pager = session.saved_clips(since=1)
+        await pager.collect(1)
+        assert pager.stats.windows == 0
 
 
 async def test_where_the_cursor_is_another_time_one_walk_lists_all(connect, caplog) -> None:

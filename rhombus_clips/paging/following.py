@@ -10,6 +10,7 @@ import anyio
 from attrs import evolve
 
 from rhombus_clips import codec
+from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.claim import Resumable
@@ -47,7 +48,10 @@ class SavedClipFollower(Resumable[SavedClip]):
         """
         return self._appearing.cursor
 
-    async def _iterated(self) -> AsyncGenerator[SavedClip, None]:
+    def _iterated(self, waiting: Waiting) -> AsyncGenerator[SavedClip, None]:
+        return relayed(waiting, self._all_new_clips())
+
+    async def _all_new_clips(self) -> AsyncGenerator[SavedClip, None]:
         while True:
             async with aclosing(self._new_clips()) as clips:
                 async for clip in clips:

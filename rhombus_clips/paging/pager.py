@@ -11,12 +11,13 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from itertools import islice
 from typing import Generic, TypeVar
 
 from attrs import define
 
-from rhombus_clips.concurrency import alongside
+from rhombus_clips.concurrency import Waiting, alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import Answer
 from rhombus_clips.paging.claim import Resumable
@@ -42,6 +43,8 @@ class PagerStats:
     """Items that came again and were dropped."""
     undecodable: int = 0
     """Items that did not decode and went to ``on_decode_error``."""
+    windows: int = 0
+    """Windows that were walked side by side; 0 where the listing was not sharded."""
 
 
 @define
@@ -83,12 +86,12 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         """
         return self._cursor
 
-    def _iterated(self) -> AsyncGenerator[ItemT, None]:
-        return self._items()
+    def _iterated(self, waiting: Waiting) -> AsyncGenerator[ItemT, None]:
+        return self._items(waiting)
 
     def pages(self) -> AsyncGenerator[PageT, None]:
         """The listing page by page, each with just those of its items that are new."""
-        return self._claimed(self._pages())
+        return self._claimed(self._pages)
 
     async def collect(self, limit: int) -> list[ItemT]:
         """Return the next items as a list.
@@ -98,15 +101,22 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
         :param limit: The most items to return; there is no default, so that nobody asks for a
             whole organization by accident.
+        :raises RuntimeError: when another task calls `aclose` meanwhile.
         :raises RhombusError: as iterating does.
         """
         whole_number(limit, "limit", least=0)
         items: list[ItemT] = []
         before = self._cursor
         try:
-            async with aclosing(self._claimed(self._pages(limit))) as pages:
+            iteration = self._claimed(partial(self._pages, limit=limit))
+            async with aclosing(iteration) as pages:
                 async for page in pages:
                     items.extend(self._items_of(page))
+                if iteration.waiting.has_ended:
+                    raise RuntimeError(  # noqa: TRY301  # its items are taken back as for any error
+                        "the pager was closed while collect() waited for a page; collect again to"
+                        " get the items"
+                    )
         except BaseException as error:
             self._take_back(items, before)
             if isinstance(error, RhombusError):
@@ -121,7 +131,8 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         ``async with pager.prefetched() as items: async for item in items: ...``. The items and
         their order are those of the pager itself, and exceptions come where they would come there.
         Leaving the block early ends the fetching; pages that were fetched by then, at most *ahead*,
-        are kept, and iterating the pager goes on with them.
+        are kept, and iterating the pager goes on with them. A task that still awaits an item at the
+        end of the block gets `StopAsyncIteration`.
 
         :param ahead: How many pages to keep ready, 1 by default. As each page names the next,
             more than one helps only a caller whose speed varies.
@@ -130,7 +141,8 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         """
         whole_number(ahead, "ahead", least=1)
         prefetch = Prefetch(ahead, fetch=self._fetch_another, ready=self._batches_ready)
-        async with alongside(prefetch.run), aclosing(self._claimed(self._items(prefetch))) as items:
+        iterate = partial(self._items, prefetch=prefetch)
+        async with alongside(prefetch.run), aclosing(self._claimed(iterate)) as items:
             yield items
 
     @abstractmethod
@@ -145,14 +157,18 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
     def _items_of(self, page: PageT) -> list[ItemT]:
         """The list of *page*."""
 
-    async def _items(self, prefetch: Prefetch | None = None) -> AsyncGenerator[ItemT, None]:
-        while (batch := await self._next_batch(prefetch)) is not None:
+    async def _items(
+        self, waiting: Waiting, prefetch: Prefetch | None = None
+    ) -> AsyncGenerator[ItemT, None]:
+        while (batch := await self._next_batch(waiting, prefetch)) is not None:
             for item in self._handing_out(batch):
                 yield item
 
-    async def _pages(self, limit: int | None = None) -> AsyncGenerator[PageT, None]:
+    async def _pages(
+        self, waiting: Waiting, limit: int | None = None
+    ) -> AsyncGenerator[PageT, None]:
         left = limit
-        while left != 0 and (batch := await self._next_batch()) is not None:
+        while left != 0 and (batch := await self._next_batch(waiting)) is not None:
             items = list(islice(self._handing_out(batch), left))
             left = None if left is None else left - len(items)
             yield self._with_items(batch.page, items)
@@ -175,17 +191,17 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
             self.stats.items -= len(items)
 
     async def _next_batch(
-        self, prefetch: Prefetch | None = None
+        self, waiting: Waiting, prefetch: Prefetch | None = None
     ) -> Batch[ItemT, PageT, CursorT] | None:
         if self.stats.items == self._limit:
             return None
         if not self._batches and not self._is_exhausted:
             try:
-                await (prefetch.wait() if prefetch else self._fetch_another())
+                await waiting.for_(prefetch.wait if prefetch else self._fetch_another)
             except RhombusError as error:
                 error.cursor = self._cursor
                 raise
-        if not self._batches:
+        if waiting.has_ended or not self._batches:
             return None
         batch = self._batches[0]
         batch.is_begun = True

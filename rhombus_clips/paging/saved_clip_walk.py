@@ -2,19 +2,20 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Hashable, Mapping
+from functools import partial
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rhombus_clips import codec
 from rhombus_clips.calls import Caller
-from rhombus_clips.errors import ApiError, DecodeError, PagingError, StatusError
+from rhombus_clips.errors import ApiError, DecodeError, PagingError, RhombusError, StatusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Batch, PagerStats
-from rhombus_clips.protocol.clock import Clock, TimeRange
+from rhombus_clips.protocol.clock import Clock, TimeRange, has_equal_times
 from rhombus_clips.protocol.cursor import CursorWalk
 from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
-from rhombus_clips.protocol.listed import Ask, Fresh, Listed, refused
+from rhombus_clips.protocol.listed import Ask, Fresh, Listed, checked_cursor, refused
 from rhombus_clips.protocol.shards import Order
 
 OnDecodeError = Callable[[Any, DecodeError], None]
@@ -36,6 +37,30 @@ class Walking:
     """What `on_decode_error` has had already, where several walks may meet one item."""
 
 
+@frozen
+class EitherClock:
+    """What walks side by side share of a listing whose clock cannot be told.
+
+    A clip with two equal times lies in the window of that time, whichever the cursor is. Of a clip
+    with two different times it is not known in whose window it lies: the first walk that meets it
+    hands it out. Only these are remembered, and they are few where the clock cannot be told.
+    """
+
+    whole: TimeRange
+    """The range of all windows together."""
+    _met: set[Hashable] = field(factory=set[Hashable])
+
+    def has(self, clip: SavedClip, window: TimeRange) -> bool:
+        """Whether a walk through *window* hands out *clip*."""
+        if clip not in self.whole:
+            return False
+        if has_equal_times(clip):
+            return clip in window
+        name, known = _identity(clip), len(self._met)
+        self._met.add(name)
+        return len(self._met) > known
+
+
 class SavedClipWalk:
     """A walk through the clips of a time range, page by page.
 
@@ -43,6 +68,7 @@ class SavedClipWalk:
     :param times: The range; it may be narrowed on the way.
     :param cursor: Where to begin; None for the beginning of the listing.
     :param order: How the service lists, when that is known; else the walk finds out.
+    :param either_clock: Where *order* leaves the clock open: what the walks share.
     """
 
     def __init__(
@@ -52,10 +78,13 @@ class SavedClipWalk:
         times: TimeRange,
         cursor: int | None = None,
         order: Order | None = None,
+        either_clock: EitherClock | None = None,
     ) -> None:
         self.times = times
         self._walking = walking
         self._order = order
+        self._either_clock = either_clock
+        self._unobserved: list[Listed[SavedClip]] = []
         self._clock = Clock()
         self._cursors: CursorWalk[SavedClip] = CursorWalk(
             page_size=walking.page_size,
@@ -81,11 +110,21 @@ class SavedClipWalk:
 
     @property
     def order(self) -> Order | None:
-        """How the service lists, once its answers have told."""
+        """How the service lists, once its answers have told, or are not likely to tell more."""
         clock, direction = self._clock.proven, self._cursors.direction
-        if clock is None or direction is None or self._cursors.is_verbatim:
+        if direction is None or self._cursors.is_verbatim:
             return None
-        return Order(clock, direction)
+        if clock is not None:
+            return Order(clock, direction)
+        return self.order_but_for_the_clock if self._clock.all_are_equal else None
+
+    @property
+    def order_but_for_the_clock(self) -> Order | None:
+        """How the service lists, where the cursor equals both times of each clip at it."""
+        direction = self._cursors.direction
+        if direction is None or self._cursors.is_verbatim or not self._clock.may_be_either:
+            return None
+        return Order(self.times.by, direction, may_be_other_clock=True)
 
     async def next_batch(self) -> ClipBatch | None:
         """The next page with clips of the range; None at the end. After an error it goes on."""
@@ -110,7 +149,7 @@ class SavedClipWalk:
             self._step = self._steps.send(answer)
         except StopIteration:
             self._step = None
-        except PagingError:
+        except RhombusError:
             self._steps = self._cursors.steps()
             self._step = None
             raise
@@ -120,7 +159,7 @@ class SavedClipWalk:
         self._walking.stats.requests += 1
         try:
             return await self._walking.caller.decoded_by(
-                self._decoded,
+                partial(self._decoded, ask.page_timestamp_ms),
                 GET_SAVED_CLIPS,
                 {
                     "max_page_size": ask.max_page_size,
@@ -132,42 +171,50 @@ class SavedClipWalk:
                 raise
         return refused(ask)
 
-    def _decoded(self, document: codec.Document) -> Generator[None, None, Listed[SavedClip]]:
+    def _decoded(
+        self, asked: int | None, document: codec.Document
+    ) -> Generator[None, None, Listed[SavedClip]]:
         try:
             page = yield from codec.structure(document, SavedClipPage)
         except DecodeError:
             if self._walking.on_decode_error is None:
                 raise
         else:
-            return Listed(page.saved_clips, page.last_evaluated_timestamp_ms, _Origin(page))
+            cursor = checked_cursor(page.last_evaluated_timestamp_ms)
+            return Listed(page.saved_clips, cursor, _Origin(page, asked))
         page, items = yield from codec.items_one_by_one(
             document, SavedClipPage, "saved_clips", SavedClip
         )
         bad = {id(item.model): item for item in items if item.error is not None}
         clips = [item.model for item in items]
-        return Listed(clips, page.last_evaluated_timestamp_ms, _Origin(page, bad))
+        cursor = checked_cursor(page.last_evaluated_timestamp_ms)
+        return Listed(clips, cursor, _Origin(page, asked, bad))
 
     def _batch_of(self, fresh: Fresh[SavedClip]) -> ClipBatch:
         listed: Listed[SavedClip] = fresh.listed
         origin: _Origin = listed.origin
+        either, times = self._either_clock, self.times
         clips: deque[SavedClip] = deque()
         for clip in fresh.items:
             bad = origin.bad.get(id(clip))
             if bad is None:
-                if clip in self.times:
+                if clip in times if either is None else either.has(clip, times):
                     clips.append(clip)
-            elif getattr(clip, self.times.by) is None or clip in self.times:
+            elif getattr(clip, times.by) is None or clip in (either.whole if either else times):
                 self._report(bad)
         self._walking.stats.duplicates += len(listed.items) - len(fresh.items)
         self.is_at_end = listed.is_last
+        self._unobserved.append(listed)
         if self._cursors.direction is not None:
             self._look_for_end(listed, self._cursors.direction)
         return Batch(clips, origin.page, fresh.cursor)
 
     def _look_for_end(self, listed: Listed[SavedClip], direction: int) -> None:
-        self._clock.observe(listed, direction)
+        for page in self._unobserved:
+            self._clock.observe(page, direction, page.origin.asked)
+        self._unobserved.clear()
         clock = self._clock.learned if self._order is None else self._order.clock
-        if self._order is not None and self._clock.rules_out(self._order.clock):
+        if self._order is not None and all(map(self._clock.rules_out, self._order.clocks)):
             self.is_misled = True
             raise PagingError(
                 f"the service began to list by another time than {clock}, so that windows of it"
@@ -195,6 +242,8 @@ class _Origin:
     """The page that clips came on, and those of them that did not decode, by identity."""
 
     page: SavedClipPage
+    asked: int | None
+    """The cursor that the page was asked with."""
     bad: Mapping[int, codec.DecodedItem[SavedClip]] = {}
 
 

@@ -1,17 +1,18 @@
 """The pager of the saved clips, over their timestamp cursor."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
 
 from attrs import evolve
 
 from rhombus_clips.calls import Caller
-from rhombus_clips.concurrency import alongside
+from rhombus_clips.concurrency import Iteration, Waiting, alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.paging.claim import AnyT
 from rhombus_clips.paging.pager import Pager
 from rhombus_clips.paging.saved_clip_walk import ClipBatch, OnDecodeError, SavedClipWalk, Walking
 from rhombus_clips.paging.sharded import ShardedClips
@@ -82,15 +83,17 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
             raise ValueError("sharded() divides the range of since and until, not a cursor")
         now = to_epoch_ms(datetime.now(UTC))
         with closing(ShardedClips(self._walking, self._times, shards, now=now)) as listing:
-            items = self._claimed(self._sharded_items(listing))
+            items = self._claimed(partial(self._sharded_items, listing=listing))
             self._was_sharded = True
             async with alongside(listing.run), aclosing(items):
                 yield items
 
-    async def _sharded_items(self, listing: ShardedClips) -> AsyncGenerator[SavedClip, None]:
+    async def _sharded_items(
+        self, waiting: Waiting, listing: ShardedClips
+    ) -> AsyncGenerator[SavedClip, None]:
         while self.stats.items != self._limit:
             try:
-                part = await listing.next_part()
+                part = await waiting.for_(listing.next_part)
             except RhombusError as error:
                 if listing.is_misled:
                     self._cursor = None
@@ -106,10 +109,12 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
                 yield clip
             self._cursor = listing.handed_out(part)
 
-    def _claimed(self, iteration: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    def _claimed(
+        self, generate: Callable[[Waiting], AsyncGenerator[AnyT, None]]
+    ) -> Iteration[AnyT]:
         if self._was_sharded:
             raise RuntimeError("this pager was sharded: go on with a new one, from its cursor")
-        return super()._claimed(iteration)
+        return super()._claimed(generate)
 
     async def _fetch(self) -> ClipBatch | None:
         try:

@@ -17,10 +17,15 @@ from rhombus_clips.concurrency import each, side_by_side
 from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.pager import PagerStats
-from rhombus_clips.paging.saved_clip_walk import ClipBatch, SavedClipWalk, Walking
-from rhombus_clips.protocol.clock import TimeRange
+from rhombus_clips.paging.saved_clip_walk import (
+    ClipBatch,
+    EitherClock,
+    SavedClipWalk,
+    Walking,
+)
+from rhombus_clips.protocol.clock import TimeRange, has_equal_times
 from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
-from rhombus_clips.protocol.listed import NEWEST_FIRST
+from rhombus_clips.protocol.listed import NEWEST_FIRST, times_of
 from rhombus_clips.protocol.shards import Order, Shard, divide, probe_of, steal
 
 logger = logging.getLogger("rhombus_clips")
@@ -44,7 +49,8 @@ class _Window:
     is_walked: bool = False
 
     def __attrs_post_init__(self) -> None:
-        self.handed_out_to = self.shard.beginning
+        # None is the beginning of the listing, whatever lies before the window.
+        self.handed_out_to = self.walk.position
 
     @property
     def is_open(self) -> bool:
@@ -84,6 +90,7 @@ class ShardedClips:
         self._shards = shards
         self._windows: list[_Window] = []
         self._order: Order | None = None
+        self._either_clock: EitherClock | None = None
         self._failure: Exception | None = None
         self.is_misled = False
         """Whether the windows went by a time that the listing turned out not to go by."""
@@ -121,8 +128,12 @@ class ShardedClips:
         self._windows = [window for window in self._windows if window.is_open]
         is_newest_first = self._order.direction == NEWEST_FIRST
         first, last = (max, self._start) if is_newest_first else (min, self._end)
-        open_at = [window.handed_out_to for window in self._windows]
-        return first((at for at in open_at if at is not None), default=last)
+        open_at: list[int] = []
+        for window in self._windows:
+            if window.handed_out_to is None:
+                return None
+            open_at.append(window.handed_out_to)
+        return first(open_at, default=last)
 
     # --- the walks' side ---------------------------------------------------------------------
 
@@ -159,6 +170,7 @@ class ShardedClips:
         """Walk all windows, on the condition that *scout* finds the same order; returns that."""
         found: Order | None = order
         self._order = order
+        self._either_clock = EitherClock(self._times) if order.may_be_other_clock else None
         shards = divide(self._start, self._end, self._shards, order.direction)
         self._windows = [self._window(shard, order) for shard in shards]
         self._settled = anyio.Event()
@@ -169,6 +181,7 @@ class ShardedClips:
             if scout is not None:
                 found = await scout()
             if found == order:
+                self._walking.stats.windows = len(self._windows)
                 self._settled.set()
             else:
                 walks.cancel_scope.cancel()
@@ -196,7 +209,7 @@ class ShardedClips:
             try:
                 first = await walk.next_batch()
                 if first is not None and await self._goes_by_time(first, alongside=go_on):
-                    found[0] = walk.order
+                    found[0] = walk.order or walk.order_but_for_the_clock
             finally:
                 self._walking.stats.requests += stats.requests
 
@@ -207,10 +220,15 @@ class ShardedClips:
         self, first: ClipBatch, *, alongside: Callable[[], Awaitable[None]]
     ) -> bool:
         """Whether the service takes a time at which no clip lies for a cursor, too."""
-        times = [time for clip in first.items if (time := self._time_of(clip)) is not None]
+        # A clip with two equal times is listed at that time, whichever the cursor is.
+        clips = list(filter(has_equal_times, first.items))
+        if len(clips) < 2:
+            clips = list(first.items)
+        times = [time for clip in clips if (time := self._time_of(clip)) is not None]
         if not times:
             return False
-        moment, expected = probe_of(times)
+        taken = {time for clip in first.items for time in times_of(clip) if time is not None}
+        moment, expected = probe_of(times, taken)
         found: list[int | None] = []
 
         async def probe() -> None:
@@ -282,6 +300,7 @@ class ShardedClips:
                     for window in walked:
                         window.walk.times = self._times_of(window.shard)
                     self._windows.append(self._window(stolen, self._order))
+                    self._walking.stats.windows += 1
                     return self._windows[-1]
             await self._changed.wait()
         return None
@@ -293,9 +312,16 @@ class ShardedClips:
     def _window(self, shard: Shard, order: Order) -> _Window:
         times = self._times_of(shard)
         cursor = shard.beginning
-        is_open = times.until is None if order.direction == NEWEST_FIRST else cursor <= 0
+        if order.direction == NEWEST_FIRST:
+            is_open = times.until is None
+        else:
+            is_open = times.since is None or cursor <= 0
         walk = SavedClipWalk(
-            self._walking, times=times, cursor=None if is_open else cursor, order=order
+            self._walking,
+            times=times,
+            cursor=None if is_open else cursor,
+            order=order,
+            either_clock=self._either_clock,
         )
         return _Window(shard, walk)
 
@@ -304,7 +330,10 @@ class ShardedClips:
         return time
 
     def _times_of(self, shard: Shard) -> TimeRange:
-        is_last = shard.end == self._end
-        return evolve(
-            self._times, since=shard.start, until=self._times.until if is_last else shard.end
-        )
+        since: int | None = shard.start
+        until = self._times.until if shard.end == self._end else shard.end
+        if self._either_clock is not None:
+            # Clips that lie in the range by one time may be listed outside of it by the other.
+            since = None if shard.start == self._start else since
+            until = None if shard.end == self._end else until
+        return evolve(self._times, since=since, until=until)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from rhombus_clips.protocol.listed import NEWEST_FIRST, Listed, Timed
+from rhombus_clips.protocol.listed import NEWEST_FIRST, Listed, Timed, times_of
 
 ClipTime = Literal["timestamp_ms", "created_at_ms"]
 CLIP_TIMES: tuple[ClipTime, ...] = ("timestamp_ms", "created_at_ms")
@@ -19,30 +19,66 @@ class Clock:
 
     def __init__(self) -> None:
         self._possible: set[ClipTime] = set(CLIP_TIMES)
+        # Page ends that are this time of the last clip and not the other; and those of them where
+        # that clip has the other time, too.
         self._matches: Counter[ClipTime] = Counter()
+        self._proofs: Counter[ClipTime] = Counter()
+        self._ends_at_both = 0
+        self._all_are_equal = True
 
-    def observe(self, listed: Listed[Any], direction: int) -> None:
-        """Rule out each time that does not run in *direction* and up to the page's cursor."""
+    def observe(self, listed: Listed[Any], direction: int, asked: int | None = None) -> None:
+        """Rule out each time that does not run in *direction*, from *asked* to the page's cursor.
+
+        :param asked: The cursor that the page was asked with; None for the first page.
+        """
         for name in CLIP_TIMES:
             times = [time for item in listed.items if (time := getattr(item, name)) is not None]
-            if listed.cursor and times and times[-1] == listed.cursor:
-                self._matches[name] += 1
+            if asked is not None:
+                times.insert(0, asked)
             if listed.cursor:
                 times.append(listed.cursor)
             if times != sorted(times, reverse=direction == NEWEST_FIRST):
                 self._possible.discard(name)
+        if self._all_are_equal:
+            self._all_are_equal = all(map(has_equal_times, listed.items))
+        if listed.cursor and listed.items:
+            self._observe_end(listed.items[-1], listed.cursor)
+
+    def _observe_end(self, last: Timed, cursor: int) -> None:
+        equal = [name for name in CLIP_TIMES if getattr(last, name) == cursor]
+        if len(equal) == 1:
+            self._matches[equal[0]] += 1
+            self._proofs[equal[0]] += None not in times_of(last)
+        self._ends_at_both += len(equal) > 1
 
     def rules_out(self, name: ClipTime) -> bool:
-        """Whether the cursor cannot be that time."""
-        return name not in self._possible
+        """Whether the cursor cannot be that time.
+
+        It does not run as the cursor does, or two pages end at the other time and none at this one.
+        That a clip lacks the time proves nothing: the service may then go by the other.
+        """
+        if name not in self._possible:
+            return True
+        others = [other for other in CLIP_TIMES if other != name]
+        return not self._matches[name] and any(self._proofs[other] >= 2 for other in others)
 
     @property
     def proven(self) -> ClipTime | None:
-        """As `learned`, and some page has contradicted the other time: its absence is no proof."""
+        """As `learned`, and the pages rule out the other time."""
         learned = self.learned
         return (
             learned if all(name == learned or self.rules_out(name) for name in CLIP_TIMES) else None
         )
+
+    @property
+    def may_be_either(self) -> bool:
+        """Whether two pages end at both times of a clip, and none at only one of them."""
+        return self._ends_at_both >= 2 and not self._matches
+
+    @property
+    def all_are_equal(self) -> bool:
+        """Whether every clip has two equal times, so that more pages are not likely to tell."""
+        return self._all_are_equal
 
     @property
     def learned(self) -> ClipTime | None:
@@ -57,6 +93,11 @@ class Clock:
             if self._matches[name] >= enough and not any(self._matches[o] for o in others):
                 return name
         return None
+
+
+def has_equal_times(item: Timed) -> bool:
+    """Whether the two times of *item* are one."""
+    return item.timestamp_ms is not None and item.timestamp_ms == item.created_at_ms
 
 
 def _known_time(_instance: object, _attribute: object, value: str) -> None:

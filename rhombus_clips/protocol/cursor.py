@@ -5,7 +5,8 @@ gives (``savedClips``, ``lastEvaluatedTimestampMs``), and leaves open in which o
 which of their times the cursor is, whether it is inclusive, and how the end is marked. The walk
 settles what it can from the answers and is right whichever way the rest falls:
 
-- Only the cursor ends a listing. An empty page with a cursor that moved goes on.
+- Only the cursor ends a listing: null, absent or 0. An empty page with a cursor that moved goes
+  on, and a cursor that is no time raises.
 - Clips that share the boundary's millisecond can lie on both sides of it, so each page is asked
   from one millisecond before the last cursor (`overlap`), and what came already is dropped.
 - For that the direction must be known. A page suggests it; the overlap proves it, because the
@@ -13,7 +14,10 @@ settles what it can from the answers and is right whichever way the rest falls:
 - Where nothing comes back but the bare cursor does bring clips, the service does not read the
   cursor as a time, and from then on gets it back as it came (`verbatim`).
 - A page that brings nothing new and does not move the cursor is asked again larger. What still
-  does not move is the end if nothing lies beyond, and a `CursorStalledError` if something does.
+  does not move is the end, or hides clips that share its millisecond. A page from the beginning
+  tells which: if it lacks clips that are there, the service cuts its pages. Clips that are created
+  or deleted meanwhile look the same for a moment, so the walk looks up to three times before it
+  raises `CursorStalledError`.
 
 `CursorWalk.steps` is a generator without I/O: it yields what to ask and what is fresh.
 """
@@ -30,6 +34,7 @@ from rhombus_clips.protocol.listed import (
     Fresh,
     ItemT,
     Listed,
+    checked_cursor,
     distance,
     suggested_direction,
     times_of,
@@ -37,6 +42,9 @@ from rhombus_clips.protocol.listed import (
 
 LARGEST_PAGE_SIZE = 10_000
 MOST_EMPTY_PAGES = 100
+
+# One change during a look at an end spoils that look, and perhaps the next.
+_LOOKS_AT_AN_END = 3
 
 Steps = Generator[Ask | Fresh[ItemT], Any, None]
 Asking = Generator[Ask, Listed[ItemT], Listed[ItemT] | None]
@@ -80,7 +88,8 @@ class CursorWalk(Generic[ItemT]):
     def steps(self) -> Steps[ItemT]:
         """Yield an `Ask` for each page to fetch and a `Fresh` for each page that was taken.
 
-        Raises `PagingError` when the walk cannot go on without losing or repeating something.
+        Raises `PagingError` when the walk cannot go on without losing or repeating something, and
+        `DecodeError` for a cursor that is no time.
         """
         listed = yield from self._next_page()
         while listed is not None:
@@ -92,7 +101,8 @@ class CursorWalk(Generic[ItemT]):
     # --- taking a page -----------------------------------------------------------------------
 
     def _take(self, listed: Listed[ItemT]) -> Fresh[ItemT]:
-        moved = listed.cursor is not None and not listed.is_last and self._move_to(listed.cursor)
+        cursor = checked_cursor(listed.cursor)
+        moved = cursor is not None and not listed.is_last and self._move_to(cursor)
         now: Counter[Hashable] = Counter()
         fresh: list[ItemT] = []
         for item in listed.items:
@@ -156,8 +166,12 @@ class CursorWalk(Generic[ItemT]):
         return (yield from self._overlapping_page(self.cursor, self.direction))
 
     def _overlapping_page(self, boundary: int, direction: int) -> Asking[ItemT]:
+        listed = yield Ask(_asked(boundary, direction), self._size)
+        return (yield from self._verified(listed, boundary, direction))
+
+    def _verified(self, listed: Listed[ItemT], boundary: int, direction: int) -> Asking[ItemT]:
+        """The page that follows *boundary*, given what the overlap lists."""
         asked = _asked(boundary, direction)
-        listed = yield Ask(asked, self._size)
         is_dead = not listed.items and (listed.is_last or listed.cursor == asked)
         if self._boundary_was_listed and is_dead:
             # The boundary's clip must come back, unless it was deleted: then nothing else comes.
@@ -169,9 +183,10 @@ class CursorWalk(Generic[ItemT]):
 
     def _page_that_tells_direction(self, boundary: int) -> Asking[ItemT]:
         """Ask on both sides of the cursor, unless the side that the page suggests proves it."""
-        first = self._hint or NEWEST_FIRST
+        first = fuller = self._hint or NEWEST_FIRST
         sides: dict[int, Listed[ItemT]] = {}
-        for size in (self._size, LARGEST_PAGE_SIZE):
+        for look in range(1 + _LOOKS_AT_AN_END):
+            size = LARGEST_PAGE_SIZE if look else self._size
             for side in (first, -first):
                 sides[side] = yield from self._probe(_asked(boundary, side), size)
                 if self._comes_back(sides[side]) and self._goes_on(sides[side], boundary, side):
@@ -182,11 +197,14 @@ class CursorWalk(Generic[ItemT]):
                 return (yield from self._next_page())
             if len(told) == 1:
                 self.direction = told[0]
-                asked = _asked(boundary, self.direction)
-                return (yield from self._page_that_moves(sides[told[0]], boundary, asked))
-        # So little is left that the sides do not differ in what they tell. The right one lists
-        # whatever the wrong one does, and the boundary's own millisecond too.
-        fuller = max(sides, key=lambda side: (self._news(sides[side]), len(sides[side].items)))
+                return (yield from self._verified(sides[told[0]], boundary, told[0]))
+            # So little is left that the sides do not differ in what they tell. The right one lists
+            # whatever the wrong one does, and the boundary's own millisecond too.
+            fuller = max(sides, key=lambda side: (self._news(sides[side]), len(sides[side].items)))
+            if look and self._has_all(sides[fuller], sides[-fuller]):
+                break
+        else:
+            raise _stalled(boundary, len(sides[fuller].items))
         if sides[fuller].items:
             self.direction = fuller
             asked = _asked(boundary, fuller)
@@ -213,34 +231,29 @@ class CursorWalk(Generic[ItemT]):
 
     def _page_that_moves(self, listed: Listed[ItemT], boundary: int, asked: int) -> Asking[ItemT]:
         """*listed* if it goes on, else the larger page that does, else None: the end."""
-        direction = self.direction
-        if self._goes_on(listed, boundary, direction):
-            return listed
-        longest = yield from self._larger_page(listed, boundary, asked)
-        if self._goes_on(longest, boundary, direction):
-            return longest
-        bare = longest if self.is_verbatim else (yield from self._probe(boundary))
-        brings_more = self._brings_more(bare, boundary, direction)
-        if brings_more and self._comes_back(bare):
-            return bare  # The cursor is inclusive: nothing of its millisecond stays behind.
-        length = len(longest.items)
-        if brings_more or (yield from self._more_lies_behind(boundary, length)):
-            # Unless a clip was made just now, it lies behind more ties than are listed at once.
-            again = yield Ask(asked, self._size)
-            if self._goes_on(again, boundary, direction):
-                return again
-            raise CursorStalledError(
-                f"more clips may share one millisecond, at {boundary}, than the service lists at"
-                f" once ({length}), and what lies behind them cannot be told; overlap_ms=0 reads"
-                " on from there but may lose some of them"
-            )
-        return None
+        direction, longest = self.direction, listed
+        for _ in range(_LOOKS_AT_AN_END):
+            longest = yield from self._larger_page(listed, boundary, asked)
+            if self._goes_on(longest, boundary, direction):
+                return longest
+            bare = longest if self.is_verbatim else (yield from self._probe(boundary))
+            brings_more = self._brings_more(bare, boundary, direction)
+            if brings_more and (self._comes_back(bare) or _lists_its_own_moment(longest, asked)):
+                return bare  # The cursor is inclusive: nothing of its millisecond is left out.
+            if not (brings_more or (yield from self._may_be_cut(longest, bare, boundary))):
+                return None
+            # A clip that was created or deleted between these requests looks like hidden ties,
+            # too. Only one look that nothing disturbs tells them apart.
+            listed = yield from self._probe(asked)
+        raise _stalled(boundary, len(longest.items))
 
     def _larger_page(self, listed: Listed[ItemT], boundary: int, asked: int) -> Probing[ItemT]:
         """Double the page while that lists more, then try the largest, until one goes on.
 
         Returns that one, or the longest page if none does.
         """
+        if self._goes_on(listed, boundary, self.direction):
+            return listed
         size = self._size
         while size < self._largest_size:
             size = min(2 * size, self._largest_size)
@@ -254,25 +267,30 @@ class CursorWalk(Generic[ItemT]):
                 size = max(size, self._largest_size // 2)
         return listed
 
-    def _more_lies_behind(self, boundary: int, length: int) -> Generator[Ask, Listed[ItemT], bool]:
-        """Whether anything may be left behind a boundary where the service lists *length* items.
+    def _may_be_cut(
+        self, longest: Listed[ItemT], bare: Listed[ItemT], boundary: int
+    ) -> Generator[Ask, Listed[ItemT], bool]:
+        """Whether more clips may share the boundary's millisecond than *longest*, or *bare* where
+        the cursor is inclusive, has room for.
 
-        When all that it ever listed fits into one such page, a page that is cut and the end look
-        alike, and it is taken for the end.
+        When all that the service lists fits into one such page, a page that is cut and the end
+        look alike, and it is taken for the end.
         """
         for side in (self.direction,) if self.direction else (NEWEST_FIRST, OLDEST_FIRST):
             beyond = yield from self._probe(boundary + side)
             if self._brings_more(beyond, boundary + side, side):
                 return True
-        most = self._longest_page
-        if 10 * length < 9 * most:
+        is_inclusive = self._comes_back(bare)
+        last = bare if is_inclusive else longest
+        most = max(self._longest_page, len(last.items))
+        if not _is_about_as_long(last, most):
             return False  # It has listed more at once, by more than a few hidden items.
         start = yield from self._probe(None, 10 * most + 10)
-        if len(start.items) > most:
+        if not _is_about_as_long(last, len(start.items)):
             return False
-        if self._was_resumed:
-            return self._news(start) > 0
-        return len(start.items) < self._handed_out
+        # An uncut page from the beginning has all that is there. Counts would not tell: clips are
+        # created and deleted during the walk.
+        return not (self._has_all(start, longest) and self._has_all(start, bare))
 
     def _probe(
         self, page_timestamp_ms: int | None, size: int = LARGEST_PAGE_SIZE
@@ -293,6 +311,10 @@ class CursorWalk(Generic[ItemT]):
         """How many of its items were not on the page before."""
         return (Counter(map(self._identity, listed.items)) - self._seen).total()
 
+    def _has_all(self, one: Listed[ItemT], other: Listed[ItemT]) -> bool:
+        """Whether *one* page has every item of the *other*."""
+        return Counter(map(self._identity, other.items)) <= Counter(map(self._identity, one.items))
+
     def _comes_back(self, listed: Listed[ItemT]) -> bool:
         """Whether an item of the page before is on it; one without uuid and times may be a twin."""
         return any(
@@ -312,6 +334,24 @@ class CursorWalk(Generic[ItemT]):
         if self.is_verbatim or direction is None:
             return listed.cursor != boundary
         return distance(listed, boundary, direction) > 0
+
+
+def _stalled(boundary: int, length: int) -> CursorStalledError:
+    return CursorStalledError(
+        f"more clips may share one millisecond, at {boundary}, than the service lists at once"
+        f" ({length}), and the clips that follow them cannot be told; overlap_ms=0 reads on from"
+        " there but may lose some of them"
+    )
+
+
+def _is_about_as_long(listed: Listed[Any], most: int) -> bool:
+    """Whether a page is as long as *most* but for a few hidden items."""
+    return 10 * len(listed.items) >= 9 * most
+
+
+def _lists_its_own_moment(listed: Listed[Any], asked: int) -> bool:
+    """Whether a page shows that the cursor is inclusive: it ends at the moment asked for."""
+    return bool(listed.items) and listed.cursor == asked
 
 
 def _asked(boundary: int, direction: int) -> int:

@@ -5,7 +5,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import frozen
 
+from rhombus_clips.errors import DecodeError
+
 NEWEST_FIRST, OLDEST_FIRST = -1, 1
+
+_CURSOR_PATH = "$.lastEvaluatedTimestampMs"
+
+# The service's times have 64 bits, and the walk asks from a millisecond past its cursor.
+_BEYOND_EVERY_TIME = 2**63 - 1
 
 
 class Timed(Protocol):
@@ -54,7 +61,7 @@ class Listed(Generic[ItemT]):
     @property
     def is_last(self) -> bool:
         """Whether the service says that no page follows."""
-        return self.cursor is None or self.cursor <= 0
+        return self.cursor is None or self.cursor == 0
 
 
 @frozen
@@ -65,6 +72,23 @@ class Fresh(Generic[ItemT]):
     listed: Listed[ItemT]
     cursor: int | None
     """Where to resume once they are all handed out."""
+
+
+def checked_cursor(cursor: int | None) -> int | None:
+    """*cursor*, if a page may have it. Raises `DecodeError` for a number that is no time.
+
+    Only null, absent and 0 end a listing: to take another number for the end would lose the rest.
+    """
+    if cursor is not None and not 0 <= cursor < _BEYOND_EVERY_TIME:
+        expected = "epoch milliseconds, or null or 0 at the end of the listing"
+        raise DecodeError(
+            f"{_CURSOR_PATH} should be {expected}, but is {cursor}: what follows this page cannot"
+            " be listed; iterate again to repeat the request",
+            path=_CURSOR_PATH,
+            expected=expected,
+            value_excerpt=str(cursor)[:80],
+        )
+    return cursor
 
 
 def refused(ask: Ask) -> Listed[Any]:

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from attrs import define, field, frozen
 
-from rhombus_clips.protocol.clock import ClipTime
+from rhombus_clips.protocol.clock import CLIP_TIMES, ClipTime
 from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
 
 
@@ -21,6 +21,13 @@ class Order:
     clock: ClipTime
     direction: int
     """`NEWEST_FIRST` or `OLDEST_FIRST`."""
+    may_be_other_clock: bool = False
+    """Whether the cursor may as well be the other time: so far all clips have two equal times."""
+
+    @property
+    def clocks(self) -> tuple[ClipTime, ...]:
+        """The times that the cursor may be."""
+        return CLIP_TIMES if self.may_be_other_clock else (self.clock,)
 
 
 @define(eq=False)
@@ -75,18 +82,23 @@ class Shard:
         return other
 
 
-def probe_of(times: Sequence[int]) -> tuple[int, int]:
+def probe_of(times: Sequence[int], others: Collection[int] = ()) -> tuple[int, int]:
     """A moment at which no clip lies, and the time of the clip that a listing goes on with there.
 
-    *times* are those of the clips of a listing's first page. A service whose cursor is no time
+    *times* are those of the clips of a listing's first page, *others* what else their cursors may
+    be. A service whose cursor is no time
     takes it for nothing, or for the beginning; so the moment lies within the page where there is
     room for it between two clips, and before all clips where there is none.
     """
     for before, behind in pairwise(times):
-        if abs(before - behind) >= 2:
-            return (before + behind) // 2, behind
+        middle = (before + behind) // 2
+        if abs(before - behind) >= 2 and middle not in others:
+            return middle, behind
     direction = OLDEST_FIRST if times[0] < times[-1] else NEWEST_FIRST
-    return max(0, times[0] - direction), times[0]
+    moment = times[0] - direction
+    while moment in others:
+        moment -= direction
+    return max(0, moment), times[0]
 
 
 def divide(start: int, end: int, shards: int, direction: int) -> list[Shard]:

@@ -37,8 +37,10 @@ def make_uuid(*parts: object) -> str:
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def make_clips(count: int, seed: int = 0) -> list[Wire]:
-    """*count* saved clips, newest first.
+def make_clips(
+    count: int, seed: int = 0, *, created_after: float | None = None, created_jitter: float = 0.0
+) -> list[Wire]:
+    """*count* saved clips, newest first; *created_after* and its jitter as for `FakeRhombus`.
 
     Now and then several cameras have one moment (a splice over many makes a clip each), a field
     is null or missing, a key or an enum member is one that no reference lists.
@@ -61,6 +63,11 @@ def make_clips(count: int, seed: int = 0) -> list[Wire]:
                     camera=camera,
                 )
             )
+    if created_after is not None:
+        chance = random.Random(f"creation {seed}")
+        for clip in clips:
+            seconds = created_after + chance.uniform(-created_jitter, created_jitter)
+            clip["createdAtMs"] = clip["timestampMs"] + round(1000 * seconds)
     return clips
 
 

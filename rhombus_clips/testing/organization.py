@@ -56,6 +56,8 @@ class Organization:
         clips: int | Iterable[Model | Wire],
         *,
         seed: int = 0,
+        created_after: float | None = None,
+        created_jitter: float = 0.0,
         shared_clip_groups: int | Iterable[Model | Wire] = 20,
         listing: Listing = Listing(),
         hidden: Collection[str] = (),
@@ -69,7 +71,11 @@ class Organization:
         max_splice_duration: int | None = 3600,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.clips = make_clips(clips, seed) if isinstance(clips, int) else _as_wire(clips)
+        self.clips = (
+            make_clips(clips, seed, created_after=created_after, created_jitter=created_jitter)
+            if isinstance(clips, int)
+            else _as_wire(clips)
+        )
         self.shared_clip_groups = (
             make_shared_clip_groups(self.clips, shared_clip_groups, seed)
             if isinstance(shared_clip_groups, int)

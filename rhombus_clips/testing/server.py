@@ -47,6 +47,10 @@ class FakeRhombus(Organization):
 
     :param clips: How many clips to make up, or the clips themselves, as models or JSON objects.
     :param seed: Another seed gives other clips; one seed always the same.
+    :param created_after: How many seconds after its footage begins each of the clips made up is
+        created, as by a camera that saves every alert: 5.0 makes the two times run parallel, 0.0
+        makes them equal. None, the default, is anything up to two days.
+    :param created_jitter: By how many seconds more or less, at most.
     :param shared_clip_groups: How many groups to make up, or the groups themselves.
     :param listing: How saved clips are listed.
     :param hidden: Uuids of clips that are evaluated but left out of pages, as a service does that
@@ -79,6 +83,8 @@ class FakeRhombus(Organization):
         clips: int | Iterable[Model | Wire] = 100,
         *,
         seed: int = 0,
+        created_after: float | None = None,
+        created_jitter: float = 0.0,
         shared_clip_groups: int | Iterable[Model | Wire] = 20,
         listing: Listing = Listing(),
         hidden: Collection[str] = (),
@@ -105,6 +111,8 @@ class FakeRhombus(Organization):
         super().__init__(
             clips,
             seed=seed,
+            created_after=created_after,
+            created_jitter=created_jitter,
             shared_clip_groups=shared_clip_groups,
             listing=listing,
             hidden=hidden,
