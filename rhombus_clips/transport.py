@@ -206,6 +206,7 @@ class Transport:
             # Raised below, outside of this block: aiohttp's exceptions and the variables of its
             # frames hold the request's headers, and so the key. None of them may leave, not even
             # as a context or in a traceback.
+            body.was_sent |= self._may_replace_bodies(http)
             failure = self._translated(error, seconds, was_sent=body.was_sent)
         except asyncio.CancelledError as cancellation:
             # aiohttp cancels those who wait for a connection when it is closed: nobody asked
@@ -240,6 +241,10 @@ class Transport:
             sock_read=self._timeout.read,
             ceil_threshold=math.inf,
         )
+
+    def _may_replace_bodies(self, http: aiohttp.ClientSession) -> bool:
+        # A middleware of a borrowed session may send another body than ours, which tells nothing.
+        return not self._owns_http and bool(getattr(http, "_middlewares", ()))
 
     @property
     def _was_closed(self) -> bool:

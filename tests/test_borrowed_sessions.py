@@ -10,8 +10,7 @@ from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 from rhombus_clips import (
     BadRequestError,
     ClipSession,
-    ConnectError,
-    RetryPolicy,
+    DisconnectedError,
 )
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.conftest import IMPATIENT
@@ -71,19 +70,24 @@ async def test_session_with_any_settings_can_be_lent(fake, settings) -> None:
         assert request.header("Content-Type") == "application/json"
 
 
-async def test_failure_in_a_middleware_of_a_lent_session_is_an_error_of_ours(fake) -> None:
-    async def fail(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+@pytest.mark.parametrize("replaces", [False, True])
+async def test_change_that_a_middleware_sent_may_have_been_applied(fake, replaces) -> None:
+    """It may send another body than ours, so that nobody knows whether it went out."""
+
+    async def send_and_fail(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+        if replaces:
+            await request.update_body(b"{}")
+        await handler(request)
         raise KeyError("odd")
 
     async with (
-        aiohttp.ClientSession(middlewares=[fail]) as http,
-        ClipSession(
-            fake.api_key, base_url=fake.url, http=http, retry=RetryPolicy(attempts=1)
-        ) as session,
+        aiohttp.ClientSession(middlewares=[send_and_fail]) as http,
+        ClipSession(fake.api_key, base_url=fake.url, http=http, retry=IMPATIENT) as session,
     ):
-        with pytest.raises(ConnectError, match="KeyError: 'odd'"):
-            await session.get_saved_clips()
-    assert fake.requests == []
+        with pytest.raises(DisconnectedError, match="KeyError") as caught:
+            await session.delete_saved_clip(fake.clips[0]["uuid"])
+    assert caught.value.maybe_applied
+    assert len(fake.requests) == 1
 
 
 async def test_compressed_response_is_bounded_by_what_it_inflates_to(connect) -> None:
