@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rhombus_clips.errors import (
     ApiError,
@@ -47,8 +47,9 @@ class Reply:
     """What came back over HTTP, read whole."""
 
     status: int
-    body: bytes
-    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = field(repr=False)
+    """It may quote the key, so no repr shows it."""
+    headers: Mapping[str, str] = field(default=_NO_HEADERS, repr=False)
     """They are found whatever the case of their names."""
 
 
