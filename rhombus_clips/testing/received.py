@@ -18,6 +18,8 @@ class ReceivedRequest:
     """When, on `time.monotonic`."""
     method: str = "POST"
     query: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    target: str = field(default="", repr=False)
+    """What the request line named, path and query, byte for byte."""
 
     @property
     def json(self) -> Any:

@@ -211,6 +211,7 @@ class FakeRhombus(Organization):
             time.monotonic(),
             request.method,
             dict(request.query),
+            request.raw_path,
         )
         requests.append(received)
         async with self._arrival:
