@@ -179,6 +179,9 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         return self._transport.is_closed
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_transport"):
+            # A traceback of `__init__` that shows local variables asks before there is one.
+            return "<ClipSession that was not made>"
         state = " closed" if self.is_closed else ""
         return (
             f"<ClipSession {self._base_url.hostname} {self._scheme} key …{self._key_ending}{state}>"
