@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import anyio
@@ -21,6 +21,7 @@ from rhombus_clips.errors import (
     SessionClosedError,
     StatusError,
     TransportError,
+    redacted,
 )
 from rhombus_clips.media.clients import Clients
 from rhombus_clips.media.pause import Pause
@@ -113,7 +114,7 @@ class MediaHost:
                 self._answers.add(response)
             answer = MediaAnswer(self, response, host_of(url), is_redirected=hops > 0)
             try:
-                target = redirect_target(url, answer.head)
+                target = self._target_of(url, answer.head)
             except RhombusError:
                 answer.close()
                 raise
@@ -122,6 +123,14 @@ class MediaHost:
             answer.close()
             url = target
         raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
+
+    def _target_of(self, url: str, head: Head) -> str | None:
+        """As `redirect_target`. Raises `DownloadError` also where the URL would tell the key."""
+        target = redirect_target(url, head)
+        written = unquote(target or "")
+        if redacted(written, self._credentials["x-auth-apikey"]) != written:
+            raise DownloadError("the media host redirects to a URL that has the API key in it")
+        return target
 
     @property
     def _http(self) -> aiohttp.ClientSession | None:

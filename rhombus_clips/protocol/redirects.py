@@ -78,7 +78,7 @@ def check_host(url: str) -> None:
         is_valid = _is_ipv6(name)
     else:
         labels = name.removesuffix(".").split(".")
-        is_valid = len(name) <= _LONGEST_HOST and all(map(_is_label, labels))
+        is_valid = len(name) <= _LONGEST_HOST and all(map(_LABEL.fullmatch, labels))
     if not is_valid:
         error = ConnectError(f"cannot connect: {name[:80]!r} is not a valid host name")
         error.may_pass = False
@@ -91,17 +91,6 @@ def _is_ipv6(name: str) -> bool:
         return IPv6Address(name).scope_id is None
     except ValueError:
         return False
-
-
-def _is_label(label: str) -> bool:
-    if not _LABEL.fullmatch(label):
-        return False
-    if label.startswith("xn--"):
-        try:
-            label.encode().decode("idna")
-        except UnicodeError:
-            return False
-    return True
 
 
 def _resolved(url: str, location: str) -> str:

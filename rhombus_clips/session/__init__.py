@@ -47,7 +47,8 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
     :param media_ssl: How to verify the media host, and no other: an `ssl.SSLContext` with the
         authority that vouches for it. By default the system's authorities do.
     :param http: An `aiohttp.ClientSession` to borrow: it is neither closed nor changed, and its
-        connector settles connections, proxies and TLS. By default the session makes its own.
+        connector settles connections, proxies and TLS. Redirects to other hosts than the media
+        host do not use it. By default the session makes its own.
     :param retry: How often and how patiently a failed call is sent again.
     :param timeout: How long a call may take.
     :param media_timeout: When to give up on a download that stalls; there is no limit to how long

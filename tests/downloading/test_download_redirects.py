@@ -55,7 +55,7 @@ async def test_signed_url_is_valid_however_it_is_written(
         "/",
         "/a/../b/./c//d",
         "/a%2fb%2Fc%7E%7e?x=%2b+%20%zz&;y=%41#fragment",
-        "/a;p=1;q?sig=a%2Fb%3d%3D",
+        "/a;p=1;q?sig=a%2Fb%3d%3D&scheme=api-token",
         "/a?x=?&y=/#",
         "/[]|\\^`{}\"<>'*?[]|\\^`{}\"<>'*",
         "?x=y",
@@ -159,8 +159,6 @@ async def test_location_of_bytes_beyond_ascii_is_an_error(fake, session, path) -
         ".a",
         "x" * 64,
         ".".join(["x" * 60] * 5),
-        "xn--a",
-        "xn--zzzz999",
         "a,b",
         "a%41",
         "[v1.a]",
@@ -178,6 +176,26 @@ async def test_host_name_that_cannot_exist_is_not_looked_up(name, fake, session,
     assert caught.value.attempts == 1
     async with aiohttp.ClientSession() as http:
         assert await outcome_of_media_url(fake, f"https://{name}", http) is not None
+
+
+@pytest.mark.parametrize("name", ["xn--a", "xn--zzzz999", "xn--strae-oqa", "nowhere.invalid"])
+async def test_host_name_that_nobody_knows_is_a_connection_that_failed(
+    name, fake, session, path
+) -> None:
+    """Also one that cannot be decoded; what can be depends on the version of the standard."""
+    fake.media_faults = [redirect(f"https://{name}/")] * 5
+    with pytest.raises(ConnectError) as caught:
+        await session.download_clip(await the_clip(session), path)
+    assert caught.value.attempts == 5
+
+
+@pytest.mark.parametrize("written", ["{}", "%46{}"])
+async def test_key_goes_along_in_no_location(written, fake, session, path) -> None:
+    key = written.format(fake.api_key[written != "{}" :])
+    fake.media_faults = [redirect(f"{fake.storage_url}/x?key={key}")]
+    with pytest.raises(DownloadError, match="API key in it"):
+        await session.download_clip(await the_clip(session), path)
+    assert len(fake.media_requests) == 1
 
 
 async def outcome_of_media_url(fake, url: str, http: aiohttp.ClientSession) -> RhombusError | None:
