@@ -22,6 +22,8 @@ from rhombus_clips.protocol.retry import RetryPolicy, parse_retry_after
 logger = logging.getLogger("rhombus_clips")
 
 _FRUITFUL = 64 * 1024
+# More doublings than any cap needs, and fewer than a float can bear.
+_MOST_DOUBLINGS = 64
 
 
 @frozen
@@ -153,7 +155,8 @@ class Fetching:
         answer = self._current
         is_redirected = answer is not None and answer.is_redirected
         passes = is_passing(error, is_redirected=is_redirected)
-        backoff = min(self.retry.cap, self.retry.base * 2 ** (self._failures - 1))
+        doublings = min(self._failures - 1, _MOST_DOUBLINGS)
+        backoff = min(self.retry.cap, self.retry.base * 2.0**doublings)
         wait = random.uniform(0, backoff)
         if isinstance(error, RateLimitedError):
             # For all downloads of the session: they share the budget that is spent.

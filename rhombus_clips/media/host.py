@@ -230,8 +230,8 @@ class MediaHost:
 def _verbatim(url: str) -> URL:
     """*url* such that aiohttp sends it byte for byte.
 
-    yarl drops an empty query even of a URL that counts as encoded, so that the whole request
-    target has to pass for its path.
+    yarl, whose URLs aiohttp takes, drops an empty query even of a URL that counts as encoded, so
+    that the whole request target has to pass for its path.
     """
     parts = urlsplit(url)
     return URL.build(

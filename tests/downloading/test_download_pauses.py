@@ -6,7 +6,14 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from attrs import evolve
 
-from rhombus_clips import ClipSession, RateLimitedError, RetryPolicy, SessionClosedError
+from rhombus_clips import (
+    ClipSession,
+    DisconnectedError,
+    RateLimitedError,
+    RetryPolicy,
+    SessionClosedError,
+)
+from rhombus_clips.protocol.media import clip_file
 from rhombus_clips.testing import Media, faults
 from tests.downloading.downloads import DATA, SOURCE, the_clip
 
@@ -119,3 +126,10 @@ async def test_closing_the_session_ends_a_pause(status, fake, session, path) -> 
     await session.aclose()
     for ended in await asyncio.gather(*downloads, return_exceptions=True):
         assert isinstance(ended, SessionClosedError)
+
+
+async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
+    async with connect(fake, retry=RetryPolicy(attempts=10**9, base=1.0, cap=3.0)) as session:
+        fetching = session._fetching(clip_file(await the_clip(session)))
+        fetching._failures = 5000
+        assert 0 <= fetching._wait_after(DisconnectedError("again")) <= 3
