@@ -5,6 +5,7 @@ import math
 import ssl
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from http.cookies import CookieError
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -37,6 +38,16 @@ from rhombus_clips.transport import (
 )
 
 T = TypeVar("T")
+
+# What aiohttp raises, and what the resolver and the cookie jar of a borrowed session let through.
+_FOREIGN = (
+    aiohttp.ClientError,
+    OSError,
+    RuntimeError,
+    UnicodeError,
+    OverflowError,
+    CookieError,
+)
 
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
@@ -197,7 +208,7 @@ class MediaHost:
         """Await *work* of aiohttp's, with errors of ours in place of its own."""
         try:
             return await work
-        except (aiohttp.ClientError, OSError, RuntimeError, UnicodeError) as error:
+        except _FOREIGN as error:
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.
             failure = closed_under_way() if self._was_closed else self._translated(error)
@@ -213,6 +224,8 @@ class MediaHost:
             case UnicodeError() | aiohttp.InvalidURL():
                 # That is how Python's own resolver says that it cannot look up such a name.
                 return ConnectError("cannot connect: the host name is not valid")
+            case OverflowError() | CookieError():
+                return DisconnectedError("the answer has a cookie that cannot be read")
             case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
                 failure = ConnectError(f"cannot connect: {error}")
                 failure.may_pass = False

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+from http.cookies import CookieError
 
 import aiohttp
 import pytest
@@ -264,6 +265,7 @@ RAW = {
     + b"Set-Cookie: a=b; Expires=Fri, 99 Foo 99999 99:99:99 GMT"
     + END,
     "a cookie of odd bytes": OK + b"Set-Cookie: \xff=\xfe;\x80; Domain=\xff; Path=\xff" + END,
+    "a cookie of control characters": OK + b"Set-Cookie: a=\x01\x7f; Path=/\x02" + END,
     "a cookie of no name": OK + b"Set-Cookie: =;;;=; Domain=..; Secure=" + END,
     "a cookie of odd text": OK + b'Set-Cookie: "\\377\\"; a[]{}=(",; Domain=[::1' + END,
     "a type of odd bytes": OK + b"Content-Type: \xff\xfe; charset=\xff" + END,
@@ -331,3 +333,24 @@ async def test_resolver_that_cannot_spell_a_name_raises_no_error_of_its_own(
             await session.download_clip(clip, path)
         summary = await session.download_clips([clip], path.parent)
         assert len(summary.failures) == 1
+
+
+async def test_cookie_that_the_jar_of_a_borrowed_session_cannot_keep_is_an_error_of_ours(
+    fake, connect, path
+) -> None:
+    """Jars raise for an age that no float can hold, or for a name that is none."""
+    raised = [OverflowError("int too large"), CookieError("illegal")]
+
+    class Jar(aiohttp.CookieJar):
+        def update_cookies_from_headers(self, headers, response_url) -> None:
+            raise raised[0]
+
+    async with aiohttp.ClientSession(cookie_jar=Jar()) as http, connect(fake) as session:
+        clip = await the_clip(session)
+        answer = faults.Respond(200, headers={"Set-Cookie": "a=b"}, times=None)
+        while raised:
+            fake.media_faults = [answer]
+            async with connect(fake, http=http) as lent:
+                with pytest.raises(DisconnectedError, match="cookie"):
+                    await lent.download_clip(clip, path)
+            raised.pop(0)
