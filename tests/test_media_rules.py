@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from rhombus_clips import DownloadError, IntegrityError, MediaTimeout
+from rhombus_clips import ConnectError, DownloadError, IntegrityError, MediaTimeout
 from rhombus_clips.protocol.media import (
     Fetch,
     Head,
@@ -295,6 +295,39 @@ def test_redirect_leads_to_https_or_from_the_loopback_to_itself(
     else:
         with pytest.raises(DownloadError):
             redirect_target(url, answer)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://[::1]:8443/a?b=%7E#c", "https://[::1]:8443/a?b=%7E"),
+        ("HTTPS://Storage.Example:443/%2F", "https://Storage.Example:443/%2F"),
+        ("//storage.example:8443?", "https://storage.example:8443?"),
+        ("https://storage.example./a/./b", "https://storage.example./a/./b"),
+        ("https://under_score.xn--strae-oqa/", "https://under_score.xn--strae-oqa/"),
+        ("#only", "https://media.example/x/y.mp4?z"),
+        ("", "https://media.example/x/y.mp4?z"),
+        ("?", "https://media.example/x/y.mp4?"),
+        ("a:b", None),
+        (".", "https://media.example/x/"),
+        ("https:a", None),
+        ("https://a@b", None),
+        ("https://\\", None),
+    ],
+)
+def test_location_is_resolved_and_otherwise_left_as_it_is(location: str, target) -> None:
+    answer = head(302, Location=location)
+    if target is None:
+        with pytest.raises((DownloadError, ConnectError)):
+            redirect_target("https://media.example/x/y.mp4?z", answer)
+    else:
+        assert redirect_target("https://media.example/x/y.mp4?z", answer) == target
+
+
+@pytest.mark.parametrize("status", [200, 300, 304, 305, 306, 404])
+def test_location_of_an_answer_that_is_no_redirect_says_nothing(status: int) -> None:
+    assert redirect_target("https://media.example/", head(status, Location="ftp://x")) is None
+    assert redirect_target("https://media.example/", head(302)) is None
 
 
 @pytest.mark.parametrize(

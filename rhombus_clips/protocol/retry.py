@@ -130,7 +130,7 @@ def parse_retry_after(header: str | None, now: datetime | None = None) -> float 
 def _seconds_until(http_date: str, now: datetime) -> float:
     try:
         moment = parsedate_to_datetime(http_date)
-    except ValueError:
+    except (ValueError, OverflowError):  # Of a year or a zone that no clock has.
         return math.nan
     if moment.tzinfo is None:  # "-0000" is how a date says that it knows no zone.
         moment = moment.replace(tzinfo=now.tzinfo)

@@ -274,6 +274,10 @@ RAW = {
     "a coding of odd bytes": OK + b"Content-Encoding: \xff" + END,
     "a location that is empty": b"HTTP/1.1 302 Found\r\nLocation:\r\nContent-Length: 0\r\n\r\n",
     "a wait without end": b"HTTP/1.1 404 No\r\nRetry-After: " + b"9" * 5000 + END,
+    "a wait until a date that no clock has": b"HTTP/1.1 429 No\r\nRetry-After: "
+    b"Fri, 31 Dec 99999999999 23:59:59 GMT" + END,
+    "a wait in a zone that no clock has": b"HTTP/1.1 503 No\r\nRetry-After: "
+    b"Mon, 01 Jan 2024 00:00:00 +999999999999999" + END,
     "a body of odd bytes": b"HTTP/1.1 403 No\r\nContent-Length: 5\r\n\r\n\xff\xfe\0\x80\xff",
     "a refusal of bad gzip": b"HTTP/1.1 403 No\r\nContent-Encoding: gzip" + END,
     "a refusal that is cut": b"HTTP/1.1 403 No\r\nContent-Length: 50\r\n\r\nno",
