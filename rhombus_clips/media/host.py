@@ -77,6 +77,7 @@ class MediaHost:
         timeout: MediaTimeout,
     ) -> None:
         self._base = None if base_url is None else checked_base_url(base_url, "media_url")
+        self._sent: str | None = None
         self._credentials = dict(credentials)
         self._user_agent = user_agent
         self._clients = Clients(http, tls)
@@ -111,19 +112,17 @@ class MediaHost:
         `DisconnectedError` when no answer began, and `DownloadError` for a redirect that is not
         to be followed.
         """
-        url = home = self._url_of(path)
-        has_left = False
+        home = self._base_as_sent()
+        url, is_home, has_left = home + path, True, False
         headers = {**headers, "User-Agent": self._user_agent}
         for hops in range(_MOST_REDIRECTS + 1):
             await self.pause.wait()
-            is_home = origin_of(url) == origin_of(home)
-            has_left = has_left or not is_home
             credentials = {} if hops else self._credentials
             http, settings = self._chosen(url, is_home=is_home, has_left=has_left)
             response = await self._begun(http, url, {**headers, **credentials}, settings)
             if http is self._http:
                 self._answers.add(response)
-            answer = MediaAnswer(self, response, host_of(url), is_redirected=hops > 0)
+            answer = MediaAnswer(self, response, url, is_redirected=hops > 0)
             try:
                 target = self._target_of(url, answer.head)
             except RhombusError:
@@ -132,14 +131,15 @@ class MediaHost:
             if target is None:
                 return answer
             answer.close()
-            url = target
+            url, is_home = target, origin_of(target) == origin_of(home)
+            has_left = has_left or not is_home
         raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
 
     def _target_of(self, url: str, head: Head) -> str | None:
         """As `redirect_target`. Raises `DownloadError` also where the URL would tell the key."""
         target = redirect_target(url, head)
-        written = unquote(target or "")
-        if redacted(written, self._credentials["x-auth-apikey"]) != written:
+        written = "" if target is None else unquote(target)
+        if written and redacted(written, self._credentials["x-auth-apikey"]) != written:
             raise DownloadError("the media host redirects to a URL that has the API key in it")
         return target
 
@@ -150,19 +150,21 @@ class MediaHost:
         """
         return self._clients.bare
 
-    def _url_of(self, path: str) -> str:
-        """The URL of *path* on the media host, in the spelling in which it is sent."""
+    def _base_as_sent(self) -> str:
+        """The URL of the media host, in the spelling in which it is sent."""
         if self._base is None:
             raise ConfigurationError(
                 "where the files of this base_url lie is not known: pass media_url, or set"
                 " RHOMBUS_MEDIA_URL where the session comes from the environment"
             )
-        url = self._base.geturl() + path
-        # A host name that cannot be written in ASCII is refused below.
-        with suppress(ValueError):
-            url = str(URL(url))
-        check_host(url)
-        return url
+        if self._sent is None:
+            url = self._base.geturl()
+            # A host name that cannot be written in ASCII is refused below.
+            with suppress(ValueError):
+                url = str(URL(url)).removesuffix("/")
+            check_host(url)
+            self._sent = url
+        return self._sent
 
     def _chosen(
         self, url: str, *, is_home: bool, has_left: bool
@@ -255,7 +257,7 @@ def _verbatim(url: str) -> URL:
 class MediaAnswer:
     """An answer that has begun: its head, and its body to be read.
 
-    :param place: The host and port that it comes from, for messages.
+    :param url: Where it comes from.
     :param is_redirected: Whether a redirect of the media host led there.
     """
 
@@ -263,13 +265,13 @@ class MediaAnswer:
         self,
         host: MediaHost,
         response: aiohttp.ClientResponse,
-        place: str,
+        url: str,
         *,
         is_redirected: bool,
     ) -> None:
         self._host = host
         self._response = response
-        self._place = place
+        self._url = url
         self.is_redirected = is_redirected
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
@@ -323,4 +325,4 @@ class MediaAnswer:
             body = await self._host.within(
                 stall, self._response.content.read(_ERROR_BODY), "the answer did not end"
             )
-        return media_error(self.head, body, self._place, is_redirected=self.is_redirected)
+        return media_error(self.head, body, host_of(self._url), is_redirected=self.is_redirected)
