@@ -86,7 +86,12 @@ class RhombusError(Exception):
         return text
 
     def redact(self, secret: str) -> None:
-        """Take *secret* out of all that the error says."""
+        """Take *secret* out of all that the error says, and of what a traceback shows of it.
+
+        The frames in which it was raised, and other errors in its chain, hold bodies and headers
+        in which *secret* may be. A traceback that shows local variables would print them.
+        """
+        self.__cause__ = self.__context__ = self.__traceback__ = None
         self.args = tuple(redacted(str(part), secret) for part in self.args)
         for name, value in vars(self).items():
             if isinstance(value, str):

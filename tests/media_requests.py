@@ -3,6 +3,7 @@
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.clips import make_uuid
@@ -39,7 +40,12 @@ class Answer:
 
 async def get(url: str, method: str = "GET", **settings: Any) -> Answer:
     settings.setdefault("allow_redirects", False)
-    async with aiohttp.ClientSession() as http, http.request(method, url, **settings) as response:
+    # As it is written: a signature covers every byte.
+    target = URL(url, encoded=True)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.request(method, target, **settings) as response,
+    ):
         return Answer(response, await response.read())
 
 

@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 from attrs import evolve
+from yarl import URL
 
 from rhombus_clips.testing import FakeRhombus, Length, Media, ReceivedRequest, faults
 from tests.media_requests import DATA, REGION, UUID, fetch, get, headers_of, make_clip, url_of
@@ -73,7 +74,14 @@ async def test_signed_url_takes_no_key_and_no_other_signature(fake) -> None:
     assert (await get(url, "HEAD")).status == 200
     assert (await get(url, headers=headers_of(fake))).status == 400
     assert (await get(url, headers={"X-Auth-Org": "client"})).status == 400
+    assert (await get(url, headers={"Authorization": "Basic eDp5"})).status == 400
     assert (await get(f"{url}x")).status == 403
+    requoted = str(URL(url))
+    assert requoted != url
+    assert (await get(requoted)).status == 403
+    for old, new in [("%2F", "/"), ("%7E", "~"), ("%3b", "%3B"), ("%20", "+"), ("&?", "&")]:
+        assert old in url
+        assert (await get(url.replace(old, new))).status == 403
     assert (await get(url.partition("?")[0])).status == 403
     assert (await get(f"{fake.storage_url}/elsewhere")).status == 404
 

@@ -3,7 +3,7 @@
 import pytest
 from multidict import CIMultiDict
 
-from rhombus_clips import DownloadError, IntegrityError, MediaTimeout
+from rhombus_clips import ConnectError, DownloadError, IntegrityError, MediaTimeout
 from rhombus_clips.protocol.media import (
     Fetch,
     Head,
@@ -73,7 +73,42 @@ def test_part_without_an_entity_tag_will_do_where_the_hash_is_known() -> None:
         fetch.take(part(40, ETag='"b"'))
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "Application/JSON"])
+@pytest.mark.parametrize("length", ["+5", "５", "", "5, 5", "9" * 400, "0x5", "-1", "1_0"])
+def test_length_that_is_no_number_is_none(length: str) -> None:
+    assert head(200, Content_Length=length).length is None
+
+
+@pytest.mark.parametrize("is_verified", [True, False])
+def test_empty_file_is_none_unless_that_is_not_to_be_verified(*, is_verified: bool) -> None:
+    fetch = Fetch(MediaFile(path="/x.mp4", is_verified=is_verified))
+    fetch.take(head(200, Content_Length="0"))
+    if is_verified:
+        with pytest.raises(IntegrityError, match="empty"):
+            fetch.check_whole(0, "")
+    else:
+        fetch.check_whole(0, "")
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "aws-chunked"])
+def test_coding_that_is_not_unpacked_is_refused_where_nothing_else_could_tell(coding: str) -> None:
+    answer = head(200, Content_Encoding=coding, Content_Length="99")
+    with pytest.raises(DownloadError, match="coding"):
+        Fetch(UNKNOWN).take(answer)
+    Fetch(FILE).take(answer)
+    Fetch(UNKNOWN).take(head(200, Content_Encoding="GZip"))
+    Fetch(UNKNOWN).take(head(200, Content_Encoding=" Identity "))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/html; charset=utf-8",
+        "Application/JSON",
+        "application/problem+json",
+        "application/xhtml+xml",
+        "TEXT/XML ;x=y",
+    ],
+)
 def test_page_of_the_host_is_no_file_of_a_clip(kind: str) -> None:
     with pytest.raises(DownloadError, match="no file of a clip"):
         Fetch(UNKNOWN).take(head(200, Content_Type=kind, Content_Length="9"))
@@ -98,9 +133,78 @@ def test_weak_entity_tag_is_none(etag: str) -> None:
     assert head(200, ETag=etag).etag is None
 
 
-def test_part_that_nobody_asked_for_is_an_error() -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        part(1),
+        head(206),
+        head(206, Content_Range="items 0-99/100"),
+        head(206, Content_Range="bytes 0-99"),
+        head(206, Content_Range="bytes 0-99/99"),
+        head(206, Content_Range="bytes 5-4/100"),
+        head(206, Content_Range="bytes */100"),
+        head(206, Content_Range=f"bytes 0-{'9' * 400}/*"),
+        head(206, Content_Range="bytes 0-９９/１００"),
+        part(0, Content_Length="99"),
+        part(0, Content_Encoding="gzip"),
+        part(0, Content_Type="Multipart/ByteRanges; boundary=x"),
+        head(200, Content_Range="bytes 40-99/100", Content_Length="60"),
+        head(200, Content_Range="bytes 0-59/100", Content_Length="60"),
+        head(200, Content_Range="bytes */100", Content_Length="100"),
+        head(200, Content_Type="multipart/byteranges", Content_Length="100"),
+    ],
+)
+def test_part_that_nobody_asked_for_is_an_error(answer: Head) -> None:
+    """And so is one that says so of a whole file, by a status or a header."""
+    with pytest.raises(DownloadError, match="nobody asked for"):
+        Fetch(FILE).take(answer)
+    fetch = Fetch(FILE, 40, '"a"')
+    if answer.headers.get("Content-Range") != "bytes 40-99/100":
+        with pytest.raises(StartOverError):
+            fetch.take(answer)
+        assert "Range" not in fetch.headers()
+
+
+@pytest.mark.parametrize("status", [200, 206])
+@pytest.mark.parametrize("file", [FILE, UNKNOWN])
+def test_part_that_is_the_whole_file_is_taken(file: MediaFile, status: int) -> None:
+    fetch = Fetch(file)
+    fetch.take(head(status, Content_Range="bytes 0-99/100", Content_Length="100"))
+    assert (fetch.total, fetch.was_resumed) == (100, False)
+    fetch.came(100)
+    assert not fetch.is_cut_off
+    assert not fetch.has_more_than(fetch.part_end)
+
+
+@pytest.mark.parametrize(("whole", "ends"), [("100", False), ("60", True), ("*", False)])
+def test_part_that_ends_before_the_file_is_followed_by_another(whole: str, *, ends: bool) -> None:
+    """A part of a file of unknown length is, too: only the host can say that it was the last."""
+    fetch = Fetch(UNKNOWN, 40, '"a"')
+    fetch.take(head(206, Content_Range=f"bytes 40-59/{whole}", ETag='"a"'))
+    fetch.came(19)
+    assert fetch.is_cut_off
+    fetch.came(1)
+    assert not fetch.is_cut_off
+    assert fetch.has_more_than(fetch.part_end) is not ends
+
+
+def test_first_part_is_not_taken_where_no_other_could_follow() -> None:
     with pytest.raises(DownloadError):
-        Fetch(FILE).take(part(0))
+        Fetch(UNKNOWN).take(head(206, Content_Range="bytes 0-59/100"))
+    Fetch(UNKNOWN).take(head(206, Content_Range="bytes 0-59/100", ETag='"a"'))
+
+
+def test_more_bytes_than_a_part_announced_are_not_taken() -> None:
+    fetch = Fetch(UNKNOWN, 40, '"a"', total=100)
+    fetch.take(part(40, ETag='"a"'))
+    fetch.came(60)
+    with pytest.raises(StartOverError):
+        fetch.came(1)
+    assert "Range" not in fetch.headers()
+    fetch = Fetch(UNKNOWN)
+    fetch.take(part(0, ETag='"a"'))
+    with pytest.raises(DownloadError):
+        fetch.came(101)
 
 
 @pytest.mark.parametrize(
@@ -191,6 +295,39 @@ def test_redirect_leads_to_https_or_from_the_loopback_to_itself(
     else:
         with pytest.raises(DownloadError):
             redirect_target(url, answer)
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://[::1]:8443/a?b=%7E#c", "https://[::1]:8443/a?b=%7E"),
+        ("HTTPS://Storage.Example:443/%2F", "https://Storage.Example:443/%2F"),
+        ("//storage.example:8443?", "https://storage.example:8443?"),
+        ("https://storage.example./a/./b", "https://storage.example./a/./b"),
+        ("https://under_score.xn--strae-oqa/", "https://under_score.xn--strae-oqa/"),
+        ("#only", "https://media.example/x/y.mp4?z"),
+        ("", "https://media.example/x/y.mp4?z"),
+        ("?", "https://media.example/x/y.mp4?"),
+        ("a:b", None),
+        (".", "https://media.example/x/"),
+        ("https:a", None),
+        ("https://a@b", None),
+        ("https://\\", None),
+    ],
+)
+def test_location_is_resolved_and_otherwise_left_as_it_is(location: str, target) -> None:
+    answer = head(302, Location=location)
+    if target is None:
+        with pytest.raises((DownloadError, ConnectError)):
+            redirect_target("https://media.example/x/y.mp4?z", answer)
+    else:
+        assert redirect_target("https://media.example/x/y.mp4?z", answer) == target
+
+
+@pytest.mark.parametrize("status", [200, 300, 304, 305, 306, 404])
+def test_location_of_an_answer_that_is_no_redirect_says_nothing(status: int) -> None:
+    assert redirect_target("https://media.example/", head(status, Location="ftp://x")) is None
+    assert redirect_target("https://media.example/", head(302)) is None
 
 
 @pytest.mark.parametrize(

@@ -1,29 +1,29 @@
 """The bytes of one file, over as many requests as it takes."""
 
+import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from time import monotonic
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from rhombus_clips.errors import (
     DisconnectedError,
     NotFoundError,
     RateLimitedError,
     RhombusError,
-    ServerError,
-    StatusError,
-    TransportError,
 )
 from rhombus_clips.media.host import MediaAnswer, MediaHost
 from rhombus_clips.protocol.media import Fetch, StartOverError, missing_advice
-from rhombus_clips.protocol.retry import PASSING_REFUSALS, RetryPolicy
+from rhombus_clips.protocol.refusals import is_passing
+from rhombus_clips.protocol.retry import RetryPolicy, parse_retry_after
 
 logger = logging.getLogger("rhombus_clips")
 
 _FRUITFUL = 64 * 1024
+# More doublings than any cap needs, and fewer than a float can bear.
+_MOST_DOUBLINGS = 64
 
 
 @frozen
@@ -31,7 +31,7 @@ class Piece:
     """Bytes of a file that follow one another, from `start` on; at 0 the file starts over."""
 
     start: int
-    data: bytes
+    data: bytes = field(repr=False)
 
     @property
     def end(self) -> int:
@@ -50,7 +50,7 @@ class Fetching:
     host: MediaHost
     fetch: Fetch
     retry: RetryPolicy
-    secret: str
+    secret: str = field(repr=False)
     requests: int = 0
     last_failure: RhombusError | None = None
     """What ended an answer last, and was followed by another request."""
@@ -65,16 +65,35 @@ class Fetching:
         """
         self._furthest = self.fetch.offset
         while True:
+            wait, failure = 0.0, None
             try:
                 async with aclosing(self._pieces_of_one_answer()) as pieces:
                     async for piece in pieces:
                         yield piece
-                return
+                if self._is_whole():
+                    return
             except StartOverError:
-                wait = 0.0
+                pass
             except RhombusError as error:
-                wait = self._wait_after(error)
-            await self.host.sleep(wait)
+                failure = error
+            # Outside of the block, so that no error of an answer is the context of a later one.
+            if failure is not None:
+                wait = self._wait_after(failure)
+            await self.host.pause.sleep(wait)
+
+    def _is_whole(self) -> bool:
+        """Whether an answer that ended as announced brought the end of the file.
+
+        Raises `DisconnectedError` when it brought so little that going on would take for ever.
+        """
+        fetch = self.fetch
+        if not fetch.has_more_than(fetch.part_end):
+            return True
+        least = _FRUITFUL if fetch.total is None else min(_FRUITFUL, fetch.total // 100)
+        if fetch.offset < self._furthest + least:
+            raise DisconnectedError("the media host sends very small parts of the file")
+        self._failures, self._furthest = 0, fetch.offset
+        return False
 
     async def _pieces_of_one_answer(self) -> AsyncGenerator[Piece, None]:
         fetch = self.fetch
@@ -84,31 +103,34 @@ class Fetching:
                 if fetch.is_behind_end(answer.head):
                     return
                 raise StartOverError
-            if fetch.refuses_range(answer.head):
+            if fetch.refuses_range(answer.head, is_redirected=answer.is_redirected):
                 fetch.start_over(trusts_ranges=False)
                 raise StartOverError
             if answer.head.status not in {200, 206}:
                 raise await answer.error()
             fetch.take(answer.head)
+            now = asyncio.get_running_loop().time
             pace = _Pace(self.host.timeout.stall, self.host.timeout.floor)
-            began = monotonic()
+            began = now()
             while data := await answer.read():
-                pace.came(len(data), monotonic() - began)
+                pace.came(len(data), now() - began)
                 piece = Piece(fetch.offset, data)
-                fetch.offset = piece.end
-                fetch.check_length()
+                fetch.came(len(data))
                 yield piece
-                # Behind the yield: what is counted as there has to be handed out.
+                # After the yield: what is counted as there has to be handed out.
                 pace.check()
-                began = monotonic()
+                began = now()
             if fetch.is_cut_off:
                 raise DisconnectedError("the connection closed before the end of the file")
         finally:
             answer.close()
 
     async def _answer(self) -> MediaAnswer:
+        await self.host.pause.wait()
         self.requests += 1
-        started = monotonic()
+        self._current = None
+        now = asyncio.get_running_loop().time
+        started = now()
         outcome: object = "cancelled"
         try:
             answer = await self.host.get(self.fetch.file.path, self.fetch.headers())
@@ -117,7 +139,7 @@ class Fetching:
             outcome = type(error).__name__
             raise
         finally:
-            milliseconds = (monotonic() - started) * 1000
+            milliseconds = (now() - started) * 1000
             logger.debug(
                 "%s: %s in %.0f ms, from byte %d, request %d",
                 self.fetch.file.path, outcome, milliseconds, self.fetch.offset, self.requests,
@@ -130,16 +152,21 @@ class Fetching:
             self._failures = 0
         self._furthest = max(self._furthest, self.fetch.offset)
         self._failures += 1
-        passes = isinstance(error, TransportError | ServerError | RateLimitedError) or (
-            isinstance(error, StatusError) and error.status in PASSING_REFUSALS
-        )
+        answer = self._current
+        is_redirected = answer is not None and answer.is_redirected
+        passes = is_passing(error, is_redirected=is_redirected)
+        doublings = min(self._failures - 1, _MOST_DOUBLINGS)
+        backoff = min(self.retry.cap, self.retry.base * 2.0**doublings)
+        wait = random.uniform(0, backoff)
+        if isinstance(error, RateLimitedError):
+            # For all downloads of the session: they share the budget that is spent.
+            self.host.pause.begin(max(error.retry_after or 0.0, wait))
         if not passes or self._failures >= self.retry.attempts:
             raise self.explained(error)
         self.last_failure = self.explained(error)
-        backoff = min(self.retry.cap, self.retry.base * 2 ** (self._failures - 1))
-        wait = random.uniform(0, backoff)
-        if isinstance(error, RateLimitedError):
-            wait = max(wait, error.retry_after or 0.0)
+        if answer is not None and answer.head.status == 503:
+            asked = parse_retry_after(answer.head.headers.get("Retry-After"))
+            wait = max(wait, asked or 0.0)
         return wait
 
     def close(self) -> None:

@@ -4,44 +4,65 @@ import asyncio
 import math
 import ssl
 from collections.abc import Awaitable, Mapping
-from typing import NoReturn, TypeVar
-from urllib.parse import urlsplit
+from contextlib import suppress
+from http.cookies import CookieError
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import anyio
+from yarl import URL
 
 from rhombus_clips.errors import (
     ConfigurationError,
+    ConnectError,
     DisconnectedError,
     DownloadError,
     RhombusError,
     SessionClosedError,
     StatusError,
+    TransportError,
+    redacted,
 )
-from rhombus_clips.protocol.envelope import Reply, status_error
+from rhombus_clips.media.clients import Clients
+from rhombus_clips.media.pause import Pause
 from rhombus_clips.protocol.media import Head, MediaTimeout, redirect_target
+from rhombus_clips.protocol.redirects import check_host, host_of, origin_of, request_target
+from rhombus_clips.protocol.refusals import media_error
 from rhombus_clips.transport import (
     checked_base_url,
     closed_under_way,
     end_reading,
-    proxy_of_environment,
     read_any,
     transport_error,
 )
 
 T = TypeVar("T")
 
+# What aiohttp raises, and what the resolver and the cookie jar of a borrowed session let through.
+_FOREIGN = (
+    aiohttp.ClientError,
+    OSError,
+    RuntimeError,
+    UnicodeError,
+    OverflowError,
+    CookieError,
+)
+
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
 _ERROR_BODY = 64 * 1024
+# A signed URL in a Location may be long. These hold whatever a borrowed session is set to.
+_LONGEST_LINE = 16 * 1024
 
 
 class MediaHost:
-    """Answers of the media host, which has a client session of its own.
+    """Answers of the media host, which has client sessions of its own.
 
     :param base_url: Where it is; None when that is not known, which any use of it will say.
     :param credentials: The headers that say who is asking; they go to this host only.
-    :param http: A client session to borrow.
+    :param user_agent: Sent to every host.
+    :param http: A client session to borrow, for requests to this host only.
     :param tls: How to verify this host, and no other; by the system's authorities when None.
     """
 
@@ -50,15 +71,17 @@ class MediaHost:
         base_url: str | None,
         credentials: Mapping[str, str],
         *,
+        user_agent: str,
         http: aiohttp.ClientSession | None,
         tls: ssl.SSLContext | None,
         timeout: MediaTimeout,
     ) -> None:
         self._base = None if base_url is None else checked_base_url(base_url, "media_url")
+        self._sent: str | None = None
         self._credentials = dict(credentials)
-        self._http = http
-        self._owns_http = http is None
-        self._tls = tls
+        self._user_agent = user_agent
+        self._clients = Clients(http, tls)
+        self._answers: set[aiohttp.ClientResponse] = set()
         self.timeout = timeout
         self._client_timeout = aiohttp.ClientTimeout(
             total=None,
@@ -66,28 +89,18 @@ class MediaHost:
             sock_read=timeout.stall,
             ceil_threshold=math.inf,
         )
-        self._answers: set[aiohttp.ClientResponse] = set()
-        self._closed = asyncio.Event()
+        self.pause = Pause()
 
     async def aclose(self) -> None:
-        """Close an owned client session; leave a borrowed one as it is."""
-        self._closed.set()
-        http, self._http = self._http, None
-        if self._owns_http and http is not None:
-            end_reading(self._answers)
-            await http.close()
+        """Close the client session of our own; leave a borrowed one as it is."""
+        self.pause.close()
+        end_reading(self._answers)
+        await self._clients.aclose()
 
     @property
     def is_closed(self) -> bool:
         """Whether `aclose` was called."""
-        return self._closed.is_set()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
-        with anyio.move_on_after(seconds):
-            await self._closed.wait()
-        if self.is_closed:
-            raise SessionClosedError("the session was closed while a download waited")
+        return self.pause.is_closed
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session does not pickle: it holds connections and the API key")
@@ -95,45 +108,89 @@ class MediaHost:
     async def get(self, path: str, headers: Mapping[str, str]) -> "MediaAnswer":
         """Ask for *path*, and follow redirects, to which no credential goes along.
 
-        Whoever gets the answer has to `close` it. Raises `ConnectError` when nothing was sent and
-        `DisconnectedError` when no answer began.
+        Whoever gets the answer has to `close` it. Raises `ConnectError` when nothing was sent,
+        `DisconnectedError` when no answer began, and `DownloadError` for a redirect that is not
+        to be followed.
         """
-        if self._base is None:
-            raise ConfigurationError(
-                "where the files of this base_url lie is not known: pass media_url, or set"
-                " RHOMBUS_MEDIA_URL where the session comes from the environment"
-            )
-        own_place = (self._base.scheme, self._base.netloc)
-        url = self._base.geturl() + path
-        credentials: Mapping[str, str] = self._credentials
-        for _ in range(_MOST_REDIRECTS + 1):
-            is_own = (urlsplit(url).scheme, urlsplit(url).netloc) == own_place
-            response = await self._begun(url, {**headers, **credentials}, is_own=is_own)
-            self._answers.add(response)
-            answer = MediaAnswer(self, response)
+        home = self._base_as_sent()
+        url, is_home, has_left = home + path, True, False
+        headers = {**headers, "User-Agent": self._user_agent}
+        for hops in range(_MOST_REDIRECTS + 1):
+            await self.pause.wait()
+            credentials = {} if hops else self._credentials
+            http, settings = self._chosen(url, is_home=is_home, has_left=has_left)
+            response = await self._begun(http, url, {**headers, **credentials}, settings)
+            if http is self._http:
+                self._answers.add(response)
+            answer = MediaAnswer(self, response, url, is_redirected=hops > 0)
             try:
-                target = redirect_target(url, answer.head)
-            except DownloadError:
+                target = self._target_of(url, answer.head)
+            except RhombusError:
                 answer.close()
                 raise
             if target is None:
                 return answer
             answer.close()
-            url, credentials = target, {}
+            url, is_home = target, origin_of(target) == origin_of(home)
+            has_left = has_left or not is_home
         raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
 
+    def _target_of(self, url: str, head: Head) -> str | None:
+        """As `redirect_target`. Raises `DownloadError` also where the URL would tell the key."""
+        target = redirect_target(url, head)
+        written = "" if target is None else unquote(target)
+        if written and redacted(written, self._credentials["x-auth-apikey"]) != written:
+            raise DownloadError("the media host redirects to a URL that has the API key in it")
+        return target
+
+    @property
+    def _http(self) -> aiohttp.ClientSession | None:
+        """The client session of our own: the answers on it end with it, those on a borrowed one
+        may go on.
+        """
+        return self._clients.bare
+
+    def _base_as_sent(self) -> str:
+        """The URL of the media host, in the spelling in which it is sent."""
+        if self._base is None:
+            raise ConfigurationError(
+                "where the files of this base_url lie is not known: pass media_url, or set"
+                " RHOMBUS_MEDIA_URL where the session comes from the environment"
+            )
+        if self._sent is None:
+            url = self._base.geturl()
+            # A host name that cannot be written in ASCII is refused below.
+            with suppress(ValueError):
+                url = str(URL(url)).removesuffix("/")
+            check_host(url)
+            self._sent = url
+        return self._sent
+
+    def _chosen(
+        self, url: str, *, is_home: bool, has_left: bool
+    ) -> tuple[aiohttp.ClientSession, dict[str, Any]]:
+        if self.is_closed:
+            raise SessionClosedError("the session is closed")
+        return self._clients.chosen(url, is_home=is_home, has_left=has_left)
+
     async def _begun(
-        self, url: str, headers: Mapping[str, str], *, is_own: bool
+        self,
+        http: aiohttp.ClientSession,
+        url: str,
+        headers: Mapping[str, str],
+        settings: dict[str, Any],
     ) -> aiohttp.ClientResponse:
-        http = self._open()
         request = http.get(
-            url,
+            _verbatim(url),
             headers=headers,
             timeout=self._client_timeout,
             allow_redirects=False,
             raise_for_status=False,
+            auto_decompress=True,
             read_bufsize=_READ_BUFFER,
-            ssl=self._tls if is_own and self._tls is not None else True,
+            max_line_size=_LONGEST_LINE,
+            max_field_size=_LONGEST_LINE,
+            **settings,
         )
         return await self.within(
             self.timeout.connect + self.timeout.stall, request, "no answer began"
@@ -142,17 +199,6 @@ class MediaHost:
     def forget(self, response: aiohttp.ClientResponse) -> None:
         """Note that nobody reads *response* any more."""
         self._answers.discard(response)
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self.is_closed:
-            raise SessionClosedError("the session is closed")
-        if self._http is None:
-            self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                **({} if self._base is None else proxy_of_environment(self._base.geturl())),
-            )
-        return self._http
 
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
         """As `guarded`, but raises `DisconnectedError` when it takes longer than *seconds*."""
@@ -164,7 +210,7 @@ class MediaHost:
         """Await *work* of aiohttp's, with errors of ours in place of its own."""
         try:
             return await work
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+        except _FOREIGN as error:
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.
             failure = closed_under_way() if self._was_closed else self._translated(error)
@@ -176,21 +222,53 @@ class MediaHost:
         raise failure
 
     def _translated(self, error: Exception) -> RhombusError:
-        return transport_error(
-            error, connect=self.timeout.connect, read=self.timeout.stall, total=math.inf
-        )
+        match error:
+            case UnicodeError() | aiohttp.InvalidURL():
+                # That is how Python's own resolver says that it cannot look up such a name.
+                return ConnectError("cannot connect: the host name is not valid", is_lasting=True)
+            case OverflowError() | CookieError():
+                return DisconnectedError("the answer has a cookie that cannot be read")
+            case _:
+                return transport_error(
+                    error, connect=self.timeout.connect, read=self.timeout.stall, total=math.inf
+                )
 
     @property
     def _was_closed(self) -> bool:
-        return self.is_closed or (self._http is not None and self._http.closed)
+        return self.is_closed or self._clients.is_any_closed
+
+
+def _verbatim(url: str) -> URL:
+    """*url* such that aiohttp sends it byte for byte.
+
+    yarl, whose URLs aiohttp takes, drops an empty query even of a URL that counts as encoded, so
+    that the whole request target has to pass for its path.
+    """
+    parts = urlsplit(url)
+    return URL.build(
+        scheme=parts.scheme, authority=parts.netloc, path=request_target(url), encoded=True
+    )
 
 
 class MediaAnswer:
-    """An answer that has begun: its head, and its body to be read."""
+    """An answer that has begun: its head, and its body to be read.
 
-    def __init__(self, host: MediaHost, response: aiohttp.ClientResponse) -> None:
+    :param url: Where it comes from.
+    :param is_redirected: Whether a redirect of the media host led there.
+    """
+
+    def __init__(
+        self,
+        host: MediaHost,
+        response: aiohttp.ClientResponse,
+        url: str,
+        *,
+        is_redirected: bool,
+    ) -> None:
         self._host = host
         self._response = response
+        self._url = url
+        self.is_redirected = is_redirected
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
         self._has_stalled = False
@@ -237,8 +315,10 @@ class MediaAnswer:
 
     async def error(self) -> StatusError:
         """The error for an answer whose status is not a success; it reads the body."""
-        stall = self._host.timeout.stall
-        body = await self._host.within(
-            stall, self._response.content.read(_ERROR_BODY), "the answer did not end"
-        )
-        return status_error(Reply(self.head.status, body, self.head.headers))
+        body, stall = b"", self._host.timeout.stall
+        # What the status says stays true when its explanation does not come whole.
+        with suppress(TransportError):
+            body = await self._host.within(
+                stall, self._response.content.read(_ERROR_BODY), "the answer did not end"
+            )
+        return media_error(self.head, body, host_of(self._url), is_redirected=self.is_redirected)

@@ -8,6 +8,18 @@ from rhombus_clips.errors import ConfigurationError
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+class Secret(str):
+    """A string whose repr does not show it, wherever it is: in a mapping of headers, in a frame.
+
+    A traceback that shows local variables, as many error trackers make one, calls `repr`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'[redacted]'"
+
+
 class AuthScheme(StrEnum):
     """The ``x-auth-scheme`` of a request.
 

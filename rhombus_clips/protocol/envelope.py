@@ -49,6 +49,7 @@ class Reply:
 
     status: int
     body: bytes = field(repr=False)
+    """It may quote the key, so no repr shows it."""
     headers: Mapping[str, str] = field(default=_NO_HEADERS, repr=False)
     """They are found whatever the case of their names."""
 

@@ -6,26 +6,40 @@ comes is checked, and where that cannot be, the file is fetched from its beginni
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from typing import NoReturn
 
 from attrs import define, field, frozen
 
 from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
 from rhombus_clips.protocol.arguments import is_seconds, is_seconds_or_zero
-from rhombus_clips.protocol.auth import is_confidential
+from rhombus_clips.protocol.media_head import Head, Part, strong_etag
+from rhombus_clips.protocol.redirects import followed
 from rhombus_clips.protocol.retry import PASSING_REFUSALS
+
+__all__ = [
+    "Fetch",
+    "Head",
+    "MediaFile",
+    "MediaTimeout",
+    "StartOverError",
+    "clip_file",
+    "missing_advice",
+    "redirect_target",
+    "strong_etag",
+    "thumbnail_file",
+]
 
 _UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _REGION = re.compile(r"[a-z0-9-]{1,32}")
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
-_STRONG_ETAG = re.compile(r'"[!#-~\x80-\xff]*"')
 # What a host says of the caller or of the moment, whatever part is asked for.
 _NOT_OF_RANGES = PASSING_REFUSALS | {401, 429, 502, 503, 504}
-# What no file of a clip is: a page that says what is wrong, or where to sign in.
-_NO_FILE = ("text/html", "application/json", "application/xml", "text/xml")
+# A page that says what is wrong, or where to sign in; no file of a clip has such a type.
+_PAGE = re.compile(r"text/html|.*[/+](?:json|xml)")
+# What aiohttp unpacks with nothing else installed.
+_UNPACKED_CODINGS = frozenset({"gzip", "deflate"})
+# How a host refuses a signed URL that has expired.
+EXPIRED = frozenset({401, 403, 404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -100,51 +114,6 @@ def _path(clip: SavedClip, ending: str, *locations: MetaDataLocation | None) -> 
 # --- which part to ask for, and what comes ---------------------------------------------------
 
 
-@frozen(kw_only=True)
-class Head:
-    """The beginning of an answer of the media host."""
-
-    status: int
-    headers: Mapping[str, str]
-    """By any case of their names."""
-
-    @property
-    def etag(self) -> str | None:
-        """The entity tag, if it is a strong one: a weak one may stand for other bytes."""
-        return strong_etag(self.headers.get("ETag"))
-
-    @property
-    def length(self) -> int | None:
-        """How many bytes of the file follow, as far as the answer says."""
-        length = self.headers.get("Content-Length", "")
-        return int(length) if length.isdecimal() and not self.is_encoded else None
-
-    @property
-    def is_encoded(self) -> bool:
-        """Whether the body is compressed, though that was not asked for."""
-        return self.headers.get("Content-Encoding", "identity").lower() != "identity"
-
-    @property
-    def marks_its_end(self) -> bool:
-        """Whether a body that was cut off can be told from a whole one."""
-        codings = self.headers.get("Transfer-Encoding", "").lower().split(",")
-        return "Content-Length" in self.headers or codings[-1].strip() == "chunked"
-
-    @property
-    def content_range(self) -> tuple[int | None, int | None]:
-        """The first byte and the whole length that ``Content-Range`` names."""
-        match = _CONTENT_RANGE.fullmatch(self.headers.get("Content-Range", "").strip())
-        if match is None:
-            return None, None
-        first, _, whole = match.groups()
-        return _number(first), _number(whole)
-
-
-def strong_etag(value: object) -> str | None:
-    """*value*, if it is a strong entity tag, which stands for the very same bytes."""
-    return value if isinstance(value, str) and _STRONG_ETAG.fullmatch(value) else None
-
-
 class StartOverError(Exception):
     """What was fetched so far is of no use: the file is to be fetched from its beginning."""
 
@@ -164,6 +133,9 @@ class Fetch:
     """Whether the answers would have told if something were missing at the end."""
     was_resumed: bool = field(default=False, init=False)
     """Whether what is there came by more than one answer."""
+    part_end: int | None = field(default=None, init=False)
+    """Where the answer that is being read ends; None when it brings the whole file."""
+    _asked_for_part: bool = field(default=False, init=False)
     _trusts_ranges: bool = field(default=True, init=False)
     _server_errors: int = field(default=0, init=False)
 
@@ -186,7 +158,7 @@ class Fetch:
     def start_over(self, *, trusts_ranges: bool = True) -> None:
         """Forget what is there; without trust in ranges the rest of it comes by one answer."""
         self.offset = 0
-        self.etag = self.total = None
+        self.etag = self.total = self.part_end = None
         self.marks_its_end = self.was_resumed = False
         self._trusts_ranges = self._trusts_ranges and trusts_ranges
 
@@ -195,45 +167,92 @@ class Fetch:
 
         Raises `StartOverError` when it is a part that does not go on from what is there.
         """
-        asked_for_part = "Range" in self.headers()
+        self._asked_for_part = "Range" in self.headers()
         self._refuse_page(head)
         self._server_errors = 0
-        if head.status == 206 and asked_for_part:
-            first, whole = head.content_range
-            changed = (
-                first != self.offset
-                or (None not in {whole, self.total} and whole != self.total)
-                or not self._is_of_same_file(head)
-            )
-            if changed:
-                self.start_over(trusts_ranges=False)
-                raise StartOverError
-            self.was_resumed = True
-            self.total = whole if self.total is None else self.total
-        elif head.status == 206:
-            raise DownloadError("the media host answered with a part that nobody asked for")
+        if head.status == 206:
+            self._take_part(head)
         else:
-            # Ranges of what is compressed on the way would be of other bytes than are there.
-            self.start_over(trusts_ranges=not head.is_encoded)
-            self.total = head.length
+            self._take_whole(head)
         self.etag = head.etag if self.etag is None else self.etag
         self.marks_its_end = head.marks_its_end
+        if self.has_more_than(self.part_end) and not self.can_resume:
+            self._refuse_part()
         self.check_length()
+
+    def _take_part(self, head: Head) -> None:
+        part = head.content_range
+        if part is None or not self._fits(head, part):
+            self._refuse_part()
+        if self._asked_for_part:
+            self.was_resumed = True
+        else:
+            # RFC 9110 allows no part here, but some hosts send the whole file as one.
+            self.start_over()
+        self.total = part.whole if self.total is None else self.total
+        self.part_end = part.end
+
+    def _fits(self, head: Head, part: Part) -> bool:
+        """Whether the part is what was asked for."""
+        return (
+            not head.is_encoded
+            and part.start == (self.offset if self._asked_for_part else 0)
+            and head.length in {None, part.end - part.start}
+            and (not self._asked_for_part or self._is_of_same_file(head, part))
+        )
+
+    def _take_whole(self, head: Head) -> None:
+        if head.kind == "multipart/byteranges" or "Content-Range" in head.headers:
+            part = head.content_range
+            is_whole = part is not None and part.start == 0 and part.end == part.whole
+            if part is None or not is_whole or head.length not in {None, part.end}:
+                self._refuse_part()
+        # Ranges of what is compressed on the way would be of other bytes than are there.
+        self.start_over(trusts_ranges=not head.is_encoded)
+        self.total = head.length
+
+    def _refuse_part(self) -> NoReturn:
+        """Raise `StartOverError`, or `DownloadError` where no part was asked for."""
+        if not self._asked_for_part:
+            raise DownloadError("the media host answered with a part that nobody asked for")
+        self.start_over(trusts_ranges=False)
+        raise StartOverError
 
     def _refuse_page(self, head: Head) -> None:
         """Raise `DownloadError` for a page in place of a file that nothing else describes."""
-        kind = head.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind in _NO_FILE and self.file.is_verified and not self.file.is_described:
-            raise DownloadError(f"the media host answered with {kind}, which is no file of a clip")
+        if not self.file.is_verified or self.file.is_described:
+            return
+        if _PAGE.fullmatch(head.kind):
+            raise DownloadError(
+                f"the media host answered with {head.kind}, which is no file of a clip"
+            )
+        if head.is_encoded and head.coding not in _UNPACKED_CODINGS:
+            raise DownloadError(
+                f"the media host answered with a body in the coding {head.coding[:40]!r}, which"
+                " was not asked for"
+            )
 
-    def _is_of_same_file(self, head: Head) -> bool:
-        """Whether a part has the entity tag of what is there.
+    def _is_of_same_file(self, head: Head, part: Part) -> bool:
+        """Whether a part has the length and the entity tag of what is there.
 
-        Some hosts name none with a part. That will do where the hash of the whole is known.
+        Some hosts name no tag with a part. That will do where the hash of the whole is known.
         """
+        if None not in {part.whole, self.total} and part.whole != self.total:
+            return False
         if head.etag is None and self.file.sha256_hex is not None:
             return True
         return self.etag is None or head.etag == self.etag
+
+    def came(self, byte_count: int) -> None:
+        """Note bytes that came.
+
+        Raises `IntegrityError` when they are more than the clip has, and as `take` when they are
+        more than the answer announced.
+        """
+        self.offset += byte_count
+        if self.part_end is not None and self.offset > self.part_end:
+            self._refuse_part()
+        self.check_length()
 
     def check_length(self) -> None:
         """Raise `IntegrityError` when there is, or is to come, another length than the clip's."""
@@ -247,15 +266,22 @@ class Fetch:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether an answer that has ended left something out."""
+        """Whether an answer that has ended left out something that it announced."""
+        if self.part_end is not None:
+            return self.offset < self.part_end
         whole = self.total
         if whole is None and not self.marks_its_end:
             whole = self.file.byte_count
         return whole is not None and self.offset < whole
 
+    def has_more_than(self, part_end: int | None) -> bool:
+        """Whether the file goes on, or may do so, after a part that ends at *part_end*."""
+        whole = self.file.byte_count if self.total is None else self.total
+        return part_end is not None and (whole is None or part_end < whole)
+
     def is_behind_end(self, head: Head) -> bool:
         """Whether a 416 says that nothing is missing; if not, the file is another by now."""
-        _, whole = head.content_range
+        whole = head.whole_length
         is_same = self.total in {None, whole} and not (
             head.etag is not None and self.etag is not None and head.etag != self.etag
         )
@@ -265,11 +291,14 @@ class Fetch:
         self.start_over(trusts_ranges=False)
         return False
 
-    def refuses_range(self, head: Head) -> bool:
+    def refuses_range(self, head: Head, *, is_redirected: bool = False) -> bool:
         """Whether the answer may be an error because a part was asked for, and no whole.
 
-        A 500 may be of the moment as well, until it comes once more.
+        A 500 may be of the moment as well, until it comes once more. A host that the media host
+        redirected to may refuse the signed URL.
         """
+        if is_redirected and head.status in EXPIRED:
+            return False
         is_refusal = head.status >= 400 and head.status not in _NOT_OF_RANGES
         if head.status == 500:
             self._server_errors += 1
@@ -283,6 +312,8 @@ class Fetch:
         """
         file = self.file
         self.check_length()
+        if byte_count == 0 and file.is_verified:
+            raise IntegrityError("the file is empty, which no video and no picture is")
         whole = file.byte_count if self.total is None else self.total
         if byte_count != self.offset or whole not in {None, byte_count}:
             raise IntegrityError(f"{byte_count} bytes came of {whole}")
@@ -299,22 +330,12 @@ def redirect_target(url: str, head: Head) -> str | None:
     """Where the answer from *url* leads; None when it leads nowhere else.
 
     Raises `DownloadError` for a target that is not ``https``; one on the loopback is followed from
-    there only.
+    there only. Raises `ConnectError` for a host name that cannot exist.
     """
     location = head.headers.get("Location")
     if head.status not in _REDIRECTS or location is None:
         return None
-    target = ""
-    try:
-        target = urljoin(url, location)
-        parts = urlsplit(target)
-        is_followed = parts.scheme == "https" or not url.startswith("https:")
-        is_followed = is_followed and is_confidential(parts) and bool(parts.hostname)
-    except ValueError:
-        is_followed = False
-    if not is_followed:
-        raise DownloadError("the media host redirects to what is not https, which is not followed")
-    return target
+    return followed(url, location)
 
 
 def missing_advice(file: MediaFile) -> str:
@@ -323,7 +344,3 @@ def missing_advice(file: MediaFile) -> str:
         return "the clip may have been deleted, or its record names another region"
     was = "of no status" if file.status is None else file.status
     return f"the clip was {was} when it was read, and has no file before it is COMPLETE"
-
-
-def _number(digits: Any) -> int | None:
-    return int(digits) if isinstance(digits, str) and digits.isdecimal() else None

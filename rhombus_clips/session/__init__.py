@@ -16,7 +16,7 @@ from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_o
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media import MediaHost
 from rhombus_clips.pacing import Pacing
-from rhombus_clips.protocol.auth import AuthScheme, auth_headers, header_value
+from rhombus_clips.protocol.auth import AuthScheme, Secret, auth_headers, header_value
 from rhombus_clips.protocol.media import MediaTimeout
 from rhombus_clips.protocol.retry import RateLimit, RetryPolicy, Timeout
 from rhombus_clips.session.downloads import ClipFiles
@@ -47,7 +47,8 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
     :param media_ssl: How to verify the media host, and no other: an `ssl.SSLContext` with the
         authority that vouches for it. By default the system's authorities do.
     :param http: An `aiohttp.ClientSession` to borrow: it is neither closed nor changed, and its
-        connector settles connections, proxies and TLS. By default the session makes its own.
+        connector settles connections, proxies and TLS. Redirects to other hosts than the media
+        host do not use it. By default the session makes its own.
     :param retry: How often and how patiently a failed call is sent again.
     :param timeout: How long a call may take.
     :param media_timeout: When to give up on a download that stalls; there is no limit to how long
@@ -76,6 +77,11 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         user_agent: str | None = None,
         max_response_bytes: int = 64 * 1024 * 1024,
     ) -> None:
+        if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+            given = type(api_key).__name__
+            del api_key  # So that no traceback that shows local variables has it.
+            raise ConfigurationError(f"api_key must be a string, not {given}")
+        api_key = Secret(api_key)
         try:
             self._scheme = AuthScheme(auth_scheme)
         except ValueError:
@@ -100,7 +106,8 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         agent = f"rhombus_clips/{__version__}"
         credentials = auth_headers(api_key, self._scheme, org_uuid)
         user_agents = [user_agent and header_value(user_agent, "user_agent"), agent]
-        headers = {**credentials, "User-Agent": " ".join(filter(None, user_agents))}
+        user_agent = " ".join(filter(None, user_agents))
+        headers = {**credentials, "User-Agent": user_agent}
         self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=connections_of(http))
         transport = Transport(
@@ -115,7 +122,14 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         self._transport = transport
         if media_url is None and self._base_url.geturl() == DEFAULT_BASE_URL:
             media_url = DEFAULT_MEDIA_URL
-        self._media = MediaHost(media_url, headers, http=http, tls=media_ssl, timeout=media_timeout)
+        self._media = MediaHost(
+            media_url,
+            credentials,
+            user_agent=user_agent,
+            http=http,
+            tls=media_ssl,
+            timeout=media_timeout,
+        )
         self._retry = retry
         self._secret = api_key
 
@@ -131,9 +145,10 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         :raises ConfigurationError: when there is no key, or a setting cannot work.
         """
         chosen: dict[str, Any] = {**settings_of_environment(), **settings}
+        del settings
         if "api_key" not in chosen:
             raise ConfigurationError("set RHOMBUS_API_KEY to an API key of your organization")
-        return cls(**chosen)
+        return cls(chosen.pop("api_key"), **chosen)
 
     # --- lifetime ----------------------------------------------------------------------------
 
@@ -165,6 +180,9 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         return self._transport.is_closed
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_transport"):
+            # A traceback of `__init__` that shows local variables asks before there is one.
+            return "<ClipSession that was not made>"
         state = " closed" if self.is_closed else ""
         return (
             f"<ClipSession {self._base_url.hostname} {self._scheme} key …{self._key_ending}{state}>"

@@ -218,6 +218,17 @@ class Drip(Fault):
 
 
 @frozen
+class Raw(Fault):
+    """These very bytes in place of an answer, valid or not, then the end of the connection."""
+
+    data: bytes = field(kw_only=False, default=b"")
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send the bytes."""
+        return _hang_up(request, self.data)
+
+
+@frozen
 class TruncatedChunks(Fault):
     """A chunked body that ends without its last chunk."""
 

@@ -18,6 +18,8 @@ class ReceivedRequest:
     """When, on the clock of the event loop."""
     method: str = "POST"
     query: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    target: str = field(default="", repr=False)
+    """What the request line named, path and query, byte for byte."""
 
     @property
     def json(self) -> Any:

@@ -223,6 +223,7 @@ class FakeRhombus(Organization):
             asyncio.get_running_loop().time(),
             request.method,
             dict(request.query),
+            request.raw_path,
         )
         requests.append(received)
         async with self._arrival:
