@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
@@ -69,6 +71,23 @@ class Caller:
     def budget_is_spent(self) -> bool:
         """Whether more calls at once would only be refused, or wait."""
         return self._pacing.is_short
+
+    def service_time_ms(self) -> int | None:
+        """What the service's clock says now, in epoch milliseconds.
+
+        By the ``Date`` of its most recent response, which is cut to a second, so that it may be a
+        second behind. None before any response, and for a service that sends no such header.
+        """
+        if self._transport.last_date is None:
+            return None
+        header, came_at = self._transport.last_date
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        return round(1000 * (date.timestamp() + time.monotonic() - came_at))
 
     async def aclose(self) -> None:
         """End the calls that wait, and close the connections."""
@@ -178,6 +197,12 @@ class Caller:
             sleep=self._pacing.sleep,
             reraise=True,
         )
+
+
+def service_or_local_time_ms(caller: Caller) -> int:
+    """What the service's clock says now; this machine's, where the service's is not known."""
+    service_time = caller.service_time_ms()
+    return time.time_ns() // 1_000_000 if service_time is None else service_time
 
 
 @define

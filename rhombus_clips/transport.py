@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import SplitResult, urlsplit
@@ -123,6 +124,8 @@ class Transport:
         self._http = http
         self._owns_http = http is None
         self._answers: set[aiohttp.ClientResponse] = set()
+        self.last_date: tuple[str, float] | None = None
+        """The last ``Date`` header, and when it came, on `time.monotonic`."""
         self.is_closed = False
 
     def open(self) -> aiohttp.ClientSession:
@@ -167,6 +170,8 @@ class Transport:
                 allow_redirects=False,
                 raise_for_status=False,
             ) as response:
+                if (date := response.headers.get("Date")) is not None:
+                    self.last_date = date, time.monotonic()
                 return Reply(response.status, await self._read(response), response.headers)
         except (aiohttp.ClientError, OSError, RuntimeError) as error:
             # Raised below, outside of this block: aiohttp's exceptions hold the request's

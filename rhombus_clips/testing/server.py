@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import AsyncExitStack
+from email.utils import formatdate
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self, cast
@@ -72,8 +73,10 @@ class FakeRhombus(Organization):
     :param warning_msg: A warning to put into every answer.
     :param port: The port to serve the API on; 0 takes a free one.
     :param media_port: The port to serve media on; 0 takes a free one.
-    :param now: The clock of renders and of what is created, in epoch seconds; tests may move
-        their own.
+    :param now: The clock of renders, of what is created and of the ``Date`` of responses, in epoch
+        seconds; tests may move their own.
+    :param clock_skew: By how many seconds the service's clock is ahead of *now*.
+    :param sends_date: Whether responses have a ``Date``.
     """
 
     def __init__(
@@ -104,6 +107,8 @@ class FakeRhombus(Organization):
         port: int = 0,
         media_port: int = 0,
         now: Callable[[], float] = time.time,
+        clock_skew: float = 0.0,
+        sends_date: bool = True,
     ) -> None:
         super().__init__(
             clips,
@@ -122,7 +127,9 @@ class FakeRhombus(Organization):
             clip_per_device=clip_per_device,
             max_splice_duration=max_splice_duration,
             now=now,
+            clock_skew=clock_skew,
         )
+        self.sends_date = sends_date
         self.media = media
         self.api_key = api_key
         self.auth_scheme = auth_scheme
@@ -139,9 +146,9 @@ class FakeRhombus(Organization):
         """The requests for media, redirected ones included, as they came."""
         self._arrival = asyncio.Condition()
         self._bucket = rate and TokenBucket(rate)
-        self._api_host = Host(self._serve_api, port)
-        self._media_host = Host(self._serve_media, media_port)
-        self._storage_host = Host(self._serve_storage)
+        self._api_host = Host(self._serve_api, port, lambda: self.sends_date)
+        self._media_host = Host(self._serve_media, media_port, lambda: self.sends_date)
+        self._storage_host = Host(self._serve_storage, sends_date=lambda: self.sends_date)
         self._lifetime = AsyncExitStack()
 
     # --- lifetime ----------------------------------------------------------------------------
@@ -228,7 +235,10 @@ class FakeRhombus(Organization):
             return answer(received)
 
         fault = next_fault(faults, request.path)
-        return await (fault.befall(request, answering) if fault else answering())
+        response = await (fault.befall(request, answering) if fault else answering())
+        if not response.prepared:
+            response.headers.setdefault("Date", formatdate(self.now(), usegmt=True))
+        return response
 
     # --- answering ---------------------------------------------------------------------------
 
