@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, TypeVar
 
@@ -183,6 +184,12 @@ class Caller:
         if call.attempts >= attempts or wait >= call.seconds_left():
             raise failure
         await self._pacing.sleep(wait)
+
+
+def service_or_local_time_ms(caller: Caller) -> int:
+    """What the service's clock says now; this machine's, where the service's is not known."""
+    service_time = caller.service_time_ms()
+    return time.time_ns() // 1_000_000 if service_time is None else service_time
 
 
 @define

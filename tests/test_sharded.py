@@ -177,6 +177,19 @@ async def test_sharded_keeps_its_limit_and_its_cursor_covers_the_rest(connect) -
                 assert found == {clip["uuid"] for clip in fake.clips}
 
 
+async def test_cursor_covers_clips_that_are_later_than_now(connect) -> None:
+    """The window of the newest is open; until its first page came, all of it is still to come."""
+    now = int(time.time() * 1000)
+    clips = clips_at([now + 1000 * number for number in range(-100, 100)])
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        for limit in (1, 9, 10, 30, 90):
+            pager = session.saved_clips(since=now - 100_000, page_size=9, limit=limit)
+            async with pager.sharded(5) as listed:
+                seen = {clip.uuid async for clip in listed}
+            rest = session.saved_clips(since=now - 100_000, page_size=9, cursor=pager.cursor)
+            assert len(seen | {clip.uuid async for clip in rest}) == 200
+
+
 async def test_error_of_one_walk_ends_all_and_arrives_bare(fake, session) -> None:
     for number in range(12):
         fake.faults = [faults.Ok() for _ in range(number)] + [faults.INTERNAL_ERROR] * 2

@@ -1,15 +1,16 @@
 """Following the saved clips: new ones as they appear, each once."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
-from time import time_ns
+from time import monotonic, time_ns
 from typing import Any
 
 import anyio
 from attrs import evolve
 
 from rhombus_clips import codec
+from rhombus_clips.calls import Caller, service_or_local_time_ms
 from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
@@ -17,6 +18,7 @@ from rhombus_clips.paging.claim import Resumable
 from rhombus_clips.paging.saved_clips import SavedClipPager
 from rhombus_clips.protocol.appearing import Appearing
 from rhombus_clips.protocol.clock import TimeRange
+from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
 
 
 class SavedClipFollower(Resumable[SavedClip]):
@@ -27,6 +29,7 @@ class SavedClipFollower(Resumable[SavedClip]):
 
     def __init__(
         self,
+        caller: Caller,
         list_: Callable[[TimeRange], SavedClipPager],
         appearing: Appearing,
         *,
@@ -34,8 +37,15 @@ class SavedClipFollower(Resumable[SavedClip]):
         interval: float,
     ) -> None:
         super().__init__("follower")
+        self._caller = caller
         self._list = list_
         self._appearing = appearing
+        if appearing.made is not None:
+            # Two moments of one clock: it does not matter how far off that is.
+            passed = max(0, time_ns() // 1_000_000 - appearing.made)
+            self._made_at = monotonic() - passed / 1000
+            if caller.service_time_ms() is not None:
+                self._begin()
         self._times = times
         self._interval = interval
 
@@ -60,9 +70,13 @@ class SavedClipFollower(Resumable[SavedClip]):
 
     async def _new_clips(self) -> AsyncGenerator[SavedClip, Any]:
         """What one listing has that was not handed out."""
-        begun = time_ns() // 1_000_000
-        listing = self._list(evolve(self._times, since=self._appearing.since))
+        begun = monotonic()
         try:
+            if self._appearing.made is not None:
+                if self._caller.service_time_ms() is None:
+                    await self._caller.decoded_by(_nothing, GET_SAVED_CLIPS, {"max_page_size": 1})
+                self._begin()
+            listing = self._list(evolve(self._times, since=self._appearing.since))
             async with aclosing(aiter(listing)) as clips:
                 async for clip in clips:
                     time = self._times.time_of(clip)
@@ -71,7 +85,20 @@ class SavedClipFollower(Resumable[SavedClip]):
         except RhombusError as error:
             error.cursor = self.cursor
             raise
-        self._appearing.listed_all(begun)
+        self._appearing.listed_all(self._service_time_at(begun))
+
+    def _begin(self) -> None:
+        """Begin at the moment at which the follower was made."""
+        self._appearing.begin(self._service_time_at(self._made_at))
+
+    def _service_time_at(self, moment: float) -> int:
+        """What the service's clock said at a moment of `time.monotonic`."""
+        return service_or_local_time_ms(self._caller) - round(1000 * (monotonic() - moment))
+
+
+def _nothing(_document: codec.Document) -> Generator[None, None, None]:
+    """Decode nothing: the answer is wanted for its headers."""
+    yield from ()
 
 
 def _name(clip: SavedClip) -> str:

@@ -2,16 +2,14 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager, closing
-from datetime import UTC, datetime
 from functools import partial
 
 from attrs import evolve
 
-from rhombus_clips.calls import Caller
+from rhombus_clips.calls import Caller, service_or_local_time_ms
 from rhombus_clips.concurrency import Iteration, Waiting, alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
-from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging.claim import AnyT
 from rhombus_clips.paging.pager import Pager
 from rhombus_clips.paging.saved_clip_walk import ClipBatch, OnDecodeError, SavedClipWalk, Walking
@@ -81,7 +79,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
             raise RuntimeError("sharded() lists from the beginning: make a new pager for it")
         if self._cursor is not None:
             raise ValueError("sharded() divides the range of since and until, not a cursor")
-        now = to_epoch_ms(datetime.now(UTC))
+        now = service_or_local_time_ms(self._walking.caller)
         with closing(ShardedClips(self._walking, self._times, shards, now=now)) as listing:
             items = self._claimed(partial(self._sharded_items, listing=listing))
             self._was_sharded = True

@@ -138,10 +138,13 @@ def refuse_longer(seconds: int, longest: int | None) -> None:
         raise ValueError(f"duration must be at most {most} s, not {seconds} s")
 
 
-def refuse_future(end_ms: int, *, now_ms: int) -> None:
-    """Raise `ValueError` for footage up to *end_ms* that is yet to come."""
+def refuse_future(end_ms: int, *, now_ms: int, tolerance_ms: int = 0) -> None:
+    """Raise `ValueError` for footage up to *end_ms* that is yet to come.
+
+    *tolerance_ms* is by how much the clock of *now_ms* may be behind.
+    """
     ahead = end_ms - now_ms
-    if ahead > 0:
+    if ahead > tolerance_ms:
         raise ValueError(
             f"the range ends {ahead / 1000:.1f} s from now: that footage does not exist yet"
         )

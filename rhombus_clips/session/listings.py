@@ -154,7 +154,10 @@ class ClipListings(Resource):
         meet every new clip.
 
         :param since: Begin with the clips at or after this: aware datetime or epoch milliseconds;
-            now, by this machine's clock, when neither this nor *cursor* is given.
+            when neither this nor *cursor* is given, those at or after the moment of this call, by
+            the service's clock, and earlier ones that appear late within the grace. That clock is
+            the ``Date`` of its responses, to the second; where none has come yet, a small request
+            asks for one. Without a ``Date``, this machine's clock counts.
         :param cursor: Where another follower stopped, its `cursor`, instead of *since*. The clips
             that it handed out do not come again, those that it missed by less than the grace do.
         :param by: Which time of a clip tells whether it is new: ``created_at_ms`` unless given. A
@@ -174,11 +177,13 @@ class ClipListings(Resource):
         if grace_ms < 0:
             raise ValueError(f"grace must not be negative, but is {grace!r}")
         seconds_of(interval, "interval", may_be_zero=True)
-        if cursor is None:
-            begin = to_epoch_ms(datetime.now(UTC) if since is None else since, "since")
-            appearing = Appearing(begin, grace_ms)
-        else:
+        if cursor is not None:
             appearing = Appearing.at(cursor, grace_ms)
+        elif since is not None:
+            appearing = Appearing(to_epoch_ms(since, "since"), grace_ms)
+        else:
+            now = to_epoch_ms(datetime.now(UTC))
+            appearing = Appearing(now, grace_ms, made=now)
 
         times = TimeRange(by=by, or_by="timestamp_ms")
         function_or_none(on_decode_error, "on_decode_error")
@@ -195,4 +200,4 @@ class ClipListings(Resource):
             )
 
         list_(times)
-        return SavedClipFollower(list_, appearing, times=times, interval=interval)
+        return SavedClipFollower(self._call, list_, appearing, times=times, interval=interval)

@@ -1,8 +1,9 @@
 """Shared clip groups: the pages by which clips are shown to others."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from rhombus_clips.calls import service_or_local_time_ms
 from rhombus_clips.codec import NULL
 from rhombus_clips.errors import ApiError
 from rhombus_clips.models import (
@@ -11,7 +12,7 @@ from rhombus_clips.models import (
     SharedClipGroupLink,
     SharedClipGroupWithDetails,
 )
-from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
+from rhombus_clips.models.moments import MILLISECOND
 from rhombus_clips.paging import SharedClipGroupPager
 from rhombus_clips.protocol.arguments import (
     UNSET,
@@ -91,7 +92,7 @@ class SharedClipGroups(Resource):
             raise ValueError(f"window must be at least a millisecond long, not {window!r}")
         if length is not None and start is None:
             raise ValueError("window needs created_after: an open range has no first window")
-        windows = Window(start, end).split(length, now=to_epoch_ms(datetime.now(UTC)))
+        windows = Window(start, end).split(length, now=service_or_local_time_ms(self._call))
         return SharedClipGroupPager(self._call, windows=windows, cursor=end)
 
     async def get_shared_clip_group_details(self, group_uuid: str) -> SharedClipGroupWithDetails:

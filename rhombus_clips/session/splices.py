@@ -1,10 +1,10 @@
 """Splices: making clips of what cameras saw, and following them to the end."""
 
-import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from rhombus_clips.calls import service_or_local_time_ms
 from rhombus_clips.errors import (
     ApiError,
     DecodeError,
@@ -41,6 +41,10 @@ from rhombus_clips.protocol.splices import (
     whole_seconds,
 )
 from rhombus_clips.session.saved_clips import SavedClips
+
+# The service's clock is known to the second.
+_CLOCK_RESOLUTION_MS = 1000
+_LOCAL_CLOCK_TOLERANCE_MS = 30_000
 
 
 class Splices(SavedClips):
@@ -87,11 +91,11 @@ class Splices(SavedClips):
                 raise ValueError("start_time_millis and duration_sec, or device_interval_map")
             start = to_epoch_ms(start_time_millis, "start_time_millis")
             seconds = whole_seconds(duration_sec, "duration_sec")
-            refuse_future(start + 1000 * seconds, now_ms=_now_ms())
+            self._refuse_future(start + 1000 * seconds)
         elif start_time_millis is not None or duration_sec is not None:
             raise ValueError("device_interval_map has begins and ends of its own")
         else:
-            refuse_future(latest_end_ms(intervals), now_ms=_now_ms())
+            self._refuse_future(latest_end_ms(intervals))
         return await self._call(
             SPLICE,
             {
@@ -261,7 +265,7 @@ class Splices(SavedClips):
         instance(polling, Polling, "polling")
         function_or_none(on_change, "on_change")
         option_parameters(options)
-        refuse_future(start_ms + 1000 * seconds, now_ms=_now_ms())
+        self._refuse_future(start_ms + 1000 * seconds)
         refuse_longer(seconds, await self._longest_splice())
         answer = await self.splice(devices, start_ms, seconds, **options)
         if not answer.clip_uuids:
@@ -282,6 +286,16 @@ class Splices(SavedClips):
             error.clip_uuids = tuple(answer.clip_uuids)
             raise
 
+    def _refuse_future(self, end_ms: int) -> None:
+        """Raise `ValueError` for footage up to *end_ms* that is yet to come.
+
+        The service's clock counts; until a response has told it, this machine's, which may differ.
+        """
+        now, tolerance = self._call.service_time_ms(), _CLOCK_RESOLUTION_MS
+        if now is None:
+            now, tolerance = service_or_local_time_ms(self._call), _LOCAL_CLOCK_TOLERANCE_MS
+        refuse_future(end_ms, now_ms=now, tolerance_ms=tolerance)
+
     async def _longest_splice(self) -> int | None:
         """As `get_max_splice_duration`; None too where the service does not tell this key."""
         try:
@@ -295,7 +309,3 @@ class Splices(SavedClips):
 
 def _watched(clip_uuid: str, polling: Polling) -> Watched:
     return Watched(identifier(clip_uuid, "clip_uuid"), instance(polling, Polling, "polling"))
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -70,6 +70,7 @@ class Organization:
         clip_per_device: bool = False,
         max_splice_duration: int | None = 3600,
         now: Callable[[], float] = time.time,
+        clock_skew: float = 0.0,
     ) -> None:
         self.clips = (
             make_clips(clips, seed, created_after=created_after, created_jitter=created_jitter)
@@ -92,8 +93,9 @@ class Organization:
         self.renders_fail = renders_fail
         self.clip_per_device = clip_per_device
         self.max_splice_duration = max_splice_duration
-        self.now = now
-        self.began = now()
+        self.clock_skew = clock_skew
+        self._now = now
+        self.began = self.now()
         self.renders: dict[str, Render] = {}
         self.numbers = itertools.count()
         """What renders and groups are numbered with; a number does not come again."""
@@ -101,6 +103,10 @@ class Organization:
         self._sizes = {clip.get("uuid"): usual_size(clip) for clip in self.clips}
         self._footage: dict[str, Footage] = {}
         self._versions: dict[str, int] = {}
+
+    def now(self) -> float:
+        """What the service's clock says, in epoch seconds."""
+        return self._now() + self.clock_skew
 
     # --- clips -------------------------------------------------------------------------------
 

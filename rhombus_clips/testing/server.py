@@ -75,7 +75,8 @@ class FakeRhombus(Organization):
     :param media_port: The port to serve media on; 0 takes a free one.
     :param now: The clock of renders and of what is created, in epoch seconds; tests may move
         their own. The ``Date`` of a response shows it too.
-    :param clock_skew: How far the ``Date`` of responses is ahead of *now*, in seconds.
+    :param clock_skew: By how many seconds the service's clock is ahead of *now*.
+    :param sends_date: Whether responses have a ``Date``.
     """
 
     def __init__(
@@ -107,6 +108,7 @@ class FakeRhombus(Organization):
         media_port: int = 0,
         now: Callable[[], float] = time.time,
         clock_skew: float = 0.0,
+        sends_date: bool = True,
     ) -> None:
         super().__init__(
             clips,
@@ -125,14 +127,15 @@ class FakeRhombus(Organization):
             clip_per_device=clip_per_device,
             max_splice_duration=max_splice_duration,
             now=now,
+            clock_skew=clock_skew,
         )
+        self.sends_date = sends_date
         self.media = media
         self.api_key = api_key
         self.auth_scheme = auth_scheme
         self.org_uuid = org_uuid
         self.gone = frozenset(gone)
         self.warning_msg = warning_msg
-        self.clock_skew = clock_skew
         self.faults: list[Fault] = []
         """What befalls requests to the API, in turn."""
         self.requests: list[ReceivedRequest] = []
@@ -143,9 +146,9 @@ class FakeRhombus(Organization):
         """The requests for media, redirected ones included, as they came."""
         self._arrival = asyncio.Condition()
         self._bucket = rate and TokenBucket(rate)
-        self._api_host = Host(self._serve_api, port)
-        self._media_host = Host(self._serve_media, media_port)
-        self._storage_host = Host(self._serve_storage)
+        self._api_host = Host(self._serve_api, port, lambda: self.sends_date)
+        self._media_host = Host(self._serve_media, media_port, lambda: self.sends_date)
+        self._storage_host = Host(self._serve_storage, sends_date=lambda: self.sends_date)
         self._lifetime = AsyncExitStack()
 
     # --- lifetime ----------------------------------------------------------------------------
@@ -235,8 +238,7 @@ class FakeRhombus(Organization):
         fault = next_fault(faults, request.path)
         response = await (fault.befall(request, answering) if fault else answering())
         if not response.prepared:
-            date = formatdate(self.now() + self.clock_skew, usegmt=True)
-            response.headers.setdefault("Date", date)
+            response.headers.setdefault("Date", formatdate(self.now(), usegmt=True))
         return response
 
     # --- answering ---------------------------------------------------------------------------
