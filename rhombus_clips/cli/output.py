@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Generic, TypeVar
 
 import click
@@ -33,24 +33,24 @@ class Columns(Generic[ModelT]):
 
 
 def _saved(clip: SavedClip) -> Sequence[object]:
-    recorded = moment_of(clip, "recorded_at")
-    return recorded, length_of(clip), clip.status, clip.title, clip.uuid
+    recorded = in_utc(clip.recorded_at)
+    return recorded, clip.length, clip.status, clip.title, clip.uuid
 
 
 def _shared(group: SharedClipGroup) -> Sequence[object]:
-    created, expires = moment_of(group, "created_at"), moment_of(group, "expires_at")
+    created, expires = in_utc(group.created_at), in_utc(group.expires_at)
     password = "yes" if group.is_secured else "no"
     return created, expires, len(group.shared_clips or ()), password, group.title, group.uuid
 
 
 def _spliced(clip: SplicedClip) -> Sequence[object]:
     segments = f"{clip.segments_uploaded or 0} of {clip.total_segments or '?'}"
-    starts = moment_of(clip, "starts_at")
-    return starts, length_of(clip), clip.status, segments, clip.title, clip.clip_uuid
+    starts = in_utc(clip.starts_at)
+    return starts, clip.length, clip.status, segments, clip.title, clip.clip_uuid
 
 
 def _progress(clip: ClipWithProgress) -> Sequence[object]:
-    recorded = moment_of(clip, "recorded_at")
+    recorded = in_utc(clip.recorded_at)
     return recorded, clip.status, progress_of(clip), clip.title, clip.uuid
 
 
@@ -106,18 +106,6 @@ def progress_of(clip: ClipWithProgress) -> str:
     return f"{clip.current_operation}{percent}"
 
 
-def length_of(clip: SavedClip | SplicedClip) -> timedelta | None:
-    """How long a clip is; a number beyond the calendar is shown as nothing."""
-    try:
-        return clip.length
-    except OverflowError:
-        return None
-
-
-def moment_of(model: Model, name: str) -> str | None:
-    """A moment in UTC, to the second; a number beyond the calendar is shown as nothing."""
-    try:
-        moment: datetime | None = getattr(model, name)
-    except OverflowError:
-        return None
+def in_utc(moment: datetime | None) -> str | None:
+    """A moment in UTC, to the second."""
     return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
