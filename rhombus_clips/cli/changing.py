@@ -6,7 +6,7 @@ import click
 
 from rhombus_clips import ClipSession, ClipWithProgress, Unset
 from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, clip_uuids_argument, yes_option
-from rhombus_clips.cli.output import PROGRESS, printable, show
+from rhombus_clips.cli.output import PROGRESS, echo, show
 from rhombus_clips.cli.running import confirm, in_session
 from rhombus_clips.concurrency import each
 
@@ -40,7 +40,7 @@ def rename(
     changes = {"title": title, "description": description}
     for name, text in changes.items():
         if text is not None:
-            click.echo(f"{clip_uuid}: the {name} is “{printable(text)}” now")
+            echo(f"{clip_uuid}: the {name} is “{text}” now")
 
 
 @click.command(context_settings=TAKES_UUIDS)
@@ -60,7 +60,7 @@ def delete(*, clip_uuids: Sequence[str], yes: bool) -> None:
     async def delete_each(session: ClipSession) -> None:
         for clip in clips:
             await session.delete_saved_clip(str(clip.uuid))
-            click.echo(f"Deleted {clip.uuid} “{printable(clip.title)}”")
+            echo(f"Deleted {clip.uuid} “{clip.title or ''}”")
 
     clips = in_session(look)
     if not yes:

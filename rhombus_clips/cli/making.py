@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rhombus_clips import ClipSession, ClipWithProgress, Polling, RhombusError, dumps
+from rhombus_clips import ClipSession, ClipWithProgress, Polling, RhombusError
 from rhombus_clips.cli.bars import RenderBars
 from rhombus_clips.cli.downloading import bring, report
 from rhombus_clips.cli.options import (
@@ -22,7 +22,7 @@ from rhombus_clips.cli.options import (
     given,
     interval_option,
 )
-from rhombus_clips.cli.output import PROGRESS, show
+from rhombus_clips.cli.output import PROGRESS, echo_json, show
 from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible
 from rhombus_clips.concurrency import each
 
@@ -109,7 +109,7 @@ def watch(
                     async for clip in changes:
                         bars.show(clip)
                         if as_json:
-                            click.echo(dumps(clip))
+                            echo_json(clip)
                 except RhombusError as error:
                     failure = error  # Behind what became of the other clips.
         if bars.seen and not as_json:

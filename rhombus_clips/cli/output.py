@@ -1,15 +1,21 @@
-"""What the commands print: tables for people, a JSON object a line for programs."""
+"""What the commands print: tables for people, a JSON object a line for programs.
 
+Titles, messages and names come from the service or from a shell, and may hold anything. Every text
+goes through `printable`, or as JSON through `json_line`, before it reaches a terminal.
+"""
+
+import codecs
 import sys
+import unicodedata
 from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Generic, TextIO, TypeVar
 
 import click
 from attrs import frozen
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from rhombus_clips import ClipWithProgress, SavedClip, SharedClipGroup, SplicedClip, dumps
 from rhombus_clips.models import Model
@@ -64,7 +70,7 @@ async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_js
     """Print *models* as they come, when as JSON, or as one table at the end."""
     if as_json:
         async for model in models:
-            click.echo(dumps(model))
+            echo_json(model)
         return
     rows = [columns.row(model) async for model in models]
     show_table(columns.headings, rows)
@@ -82,18 +88,67 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
 
 def console() -> Console:
     """The console of the standard output, as wide as its terminal."""
-    return Console(width=None if sys.stdout.isatty() else _UNBOUNDED_WIDTH)
+    width = None if is_terminal(sys.stdout) else _UNBOUNDED_WIDTH
+    return Console(width=width, markup=False, emoji=False)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether *stream* is a terminal; None stands for one that was closed before the start."""
+    return stream is not None and stream.isatty()
+
+
+def echo(text: object, *, err: bool = False) -> None:
+    """Print *text* as one line on the standard output, or on the standard error."""
+    # The streams themselves: click would choose an encoding of its own instead of ASCII.
+    click.echo(printable(text), file=sys.stderr if err else sys.stdout)
+
+
+def echo_json(model: Model) -> None:
+    """Print *model* as one line of JSON."""
+    # As bytes, which progress bars do not take for lines of text to wrap.
+    click.echo(json_line(model, getattr(sys.stdout, "encoding", None)))
 
 
 def printable(value: object) -> str:
     """A value as one line of text that no terminal takes for anything else."""
     text = "" if value is None else str(value)
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return text if text.isprintable() else "".join(map(_shown, text))
 
 
-def cell(value: object) -> str:
-    """A value as printable text in which nothing is markup."""
-    return escape(printable(value))
+def _shown(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return " " if unicodedata.category(letter) == "Zs" else "�"
+
+
+def json_line(model: Model, encoding: str | None) -> bytes:
+    """*model* as JSON that a terminal takes for nothing else: the same value, with escapes.
+
+    A terminal of another *encoding* than UTF-8 gets ASCII.
+    """
+    text = dumps(model).decode()
+    if text.isascii() or _is_utf_8(encoding):
+        # JSON escapes the controls below the space, and not those above it.
+        return (text if text.isprintable() else "".join(map(_escaped, text))).encode()
+    return "".join(letter if letter.isascii() else _escape(letter) for letter in text).encode()
+
+
+def _escaped(letter: str) -> str:
+    return letter if letter.isprintable() else _escape(letter)
+
+
+def _escape(letter: str) -> str:
+    units = letter.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
+
+
+def _is_utf_8(encoding: str | None) -> bool:
+    return encoding is None or codecs.lookup(encoding).name == "utf-8"
+
+
+def cell(value: object) -> Text:
+    """A value as printable text in which nothing is markup, nor the name of an emoji."""
+    return Text(printable(value))
 
 
 def progress_of(clip: ClipWithProgress) -> str:

@@ -1,13 +1,13 @@
 """The commands that need no service: a stand-in for it, and the demonstration."""
 
 import signal
-import sys
 
 import anyio
 import click
 
 from rhombus_clips.cli import demo as demonstration
 from rhombus_clips.cli.options import Seconds
+from rhombus_clips.cli.output import echo
 from rhombus_clips.cli.running import run_to_end
 from rhombus_clips.testing import FakeRhombus
 
@@ -30,10 +30,9 @@ def fake(*, clips: int, seed: int, port: int, render_seconds: float) -> None:
             clips, seed=seed, port=port, render_seconds=render_seconds
         ) as service:
             service.start_render(seconds=60)
-            click.echo(f"export RHOMBUS_API_KEY={service.api_key}")
-            click.echo(f"export RHOMBUS_ENDPOINT_URL={service.url}")
-            click.echo(f"export RHOMBUS_MEDIA_URL={service.media_url}")
-            sys.stdout.flush()
+            echo(f"export RHOMBUS_API_KEY={service.api_key}")
+            echo(f"export RHOMBUS_ENDPOINT_URL={service.url}")
+            echo(f"export RHOMBUS_MEDIA_URL={service.media_url}")
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 await anext(signals)
 
