@@ -7,7 +7,10 @@ _WRONG_USAGE, _INTERRUPTED = 2, 130
 
 
 def main() -> None:
-    """Run the command: exit code 0 when done, 1 for a failure, 2 for wrong usage, 130 if stopped."""
+    """Run the command.
+
+    The exit code is 0 when done, 1 for a failure, 2 for wrong usage and 130 for Ctrl-C.
+    """
     try:
         _run()
     except KeyboardInterrupt:  # While the modules were loaded; a command has a line to say.

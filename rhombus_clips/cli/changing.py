@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from rhombus_clips import ClipSession, ClipWithProgress, Unset
-from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, clip_uuids_argument, yes_option
+from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, Words, clip_uuids_argument, yes_option
 from rhombus_clips.cli.output import PROGRESS, echo, show
 from rhombus_clips.cli.running import confirm, in_session
 from rhombus_clips.concurrency import each
@@ -13,9 +13,9 @@ from rhombus_clips.concurrency import each
 
 @click.command(context_settings=TAKES_UUIDS)
 @click.argument("clip_uuid", type=Uuid())
-@click.argument("new_title", required=False)
-@click.option("--title", help="The new title, as NEW_TITLE; an empty one clears it.")
-@click.option("--description", help="The new description; an empty one clears it.")
+@click.argument("new_title", type=Words(), required=False)
+@click.option("--title", type=Words(), help="The new title, as NEW_TITLE; an empty one clears it.")
+@click.option("--description", type=Words(), help="The new description; an empty one clears it.")
 def rename(
     *, clip_uuid: str, new_title: str | None, title: str | None, description: str | None
 ) -> None:

@@ -17,6 +17,7 @@ from rhombus_clips.cli.options import (
     Moment,
     Seconds,
     Uuid,
+    Words,
     as_json_option,
     clip_uuids_argument,
     given,
@@ -35,8 +36,8 @@ _USUAL = Polling()
 @click.option("--start", type=Moment(), required=True, help="When the footage begins.")
 @click.option("--duration", type=Seconds(), required=True,
               help="How long it is; parts of a second are rounded up.")  # fmt: skip
-@click.option("--title")
-@click.option("--description")
+@click.option("--title", type=Words())
+@click.option("--description", type=Words())
 @click.option("--audio/--no-audio", "audio_included", default=None, help="With sound, or without.")
 @click.option("--deadline", type=Seconds(), default=900.0, show_default=True,
               help="The longest wait for the clip; the service goes on with it.")  # fmt: skip

@@ -26,6 +26,8 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 # A table that goes into a file or a pipe has no screen to fit into.
 _UNBOUNDED_WIDTH = 250
+# In less, columns would lose their text; a narrower terminal wraps the lines.
+_NARROWEST = 80
 # Whoever copies a uuid wants it in one piece; other columns give way first.
 _UNBROKEN = frozenset({"Uuid", "Status"})
 
@@ -83,7 +85,9 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
         table.add_column(heading, overflow="fold", no_wrap=heading in _UNBROKEN)
     for row in rows:
         table.add_row(*map(cell, row))
-    console().print(table)
+    out = console()
+    out.width = max(out.width, _NARROWEST)
+    out.print(table)
 
 
 def console() -> Console:
@@ -127,14 +131,15 @@ def json_line(model: Model, encoding: str | None) -> bytes:
     A terminal of another *encoding* than UTF-8 gets ASCII.
     """
     text = dumps(model).decode()
-    if text.isascii() or _is_utf_8(encoding):
-        # JSON escapes the controls below the space, and not those above it.
-        return (text if text.isprintable() else "".join(map(_escaped, text))).encode()
-    return "".join(letter if letter.isascii() else _escape(letter) for letter in text).encode()
+    # JSON escapes the controls below the space, and not those above it.
+    if text.isprintable() and (text.isascii() or _is_utf_8(encoding)):
+        return text.encode()
+    is_shown = str.isprintable if _is_utf_8(encoding) else _is_plain
+    return "".join(letter if is_shown(letter) else _escape(letter) for letter in text).encode()
 
 
-def _escaped(letter: str) -> str:
-    return letter if letter.isprintable() else _escape(letter)
+def _is_plain(letter: str) -> bool:
+    return letter.isascii() and letter.isprintable()
 
 
 def _escape(letter: str) -> str:

@@ -64,27 +64,26 @@ class CommandGroup(click.Group):
         **extra: Any,
     ) -> click.Context:
         """Parse the arguments of the group."""
-        with _plain_messages():
+        with _ending_plainly():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        try:
-            with _plain_messages():
-                return super().invoke(ctx)
-        except KeyboardInterrupt:
-            _exit_interrupted()
-        except OSError as error:
-            if isinstance(error, BrokenPipeError):
-                raise  # The reader of a pipe has seen enough; click ends quietly.
-            _exit(_FAILED, error)
+        with _ending_plainly():
+            return super().invoke(ctx)
 
 
 @contextmanager
-def _plain_messages() -> Generator[None, None, None]:
-    """Let click quote arguments only as printable text."""
+def _ending_plainly() -> Generator[None, None, None]:
+    """End the process with a line instead of a traceback; let click quote printable text only."""
     try:
         yield
+    except KeyboardInterrupt:
+        _exit_interrupted()
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise  # The reader of a pipe has seen enough; click ends quietly.
+        _exit(_FAILED, error)
     except click.ClickException as error:
         text = "\n".join(map(printable, error.message.split("\n")))
         error.message = text  # type: ignore[misc]  # Its message is all that it shows of a text.

@@ -13,7 +13,7 @@ from rhombus_clips.testing import FakeRhombus
 
 
 @click.command()
-@click.option("--clips", type=click.IntRange(min=0), default=1000, show_default=True)
+@click.option("--clips", type=click.IntRange(0, 1_000_000), default=1000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option("--render-seconds", type=Seconds(), default=6.0, show_default=True,

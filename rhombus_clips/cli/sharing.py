@@ -10,6 +10,7 @@ from rhombus_clips.cli.options import (
     TAKES_UUIDS,
     Lifetime,
     Uuid,
+    Words,
     as_json_option,
     clip_uuids_argument,
     yes_option,
@@ -20,7 +21,7 @@ from rhombus_clips.cli.running import asked, confirm, in_session, is_answered, s
 
 @click.command(context_settings=TAKES_UUIDS)
 @clip_uuids_argument()
-@click.option("--title", default="", help="What stands above the page.")
+@click.option("--title", type=Words(), default="", help="What stands above the page.")
 @click.option("--password", "asks", is_flag=True, help="Ask for a password for the page, twice.")
 @click.option("--password-stdin", "reads", is_flag=True,
               help="Read the password from the first line of the standard input.")  # fmt: skip
