@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rhombus_clips import (
+    ClipAccessSettings,
     ClipStatus,
     ClipWithProgress,
     SavedClip,
@@ -17,9 +18,11 @@ from rhombus_clips import (
     SharedClipGroup,
     SplicedClip,
     TimeInterval,
+    loads,
 )
-from rhombus_clips.models import Extra
+from rhombus_clips.models import Extra, Model
 from rhombus_clips.models.moments import from_epoch_ms, to_epoch_ms
+from tests.drawn import ALL_MODELS, conveniences, drawn
 
 MOMENT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
 MS = 1_760_000_000_000
@@ -106,9 +109,96 @@ def test_expiry_is_a_date_or_a_length(
     assert group.expires_at == expires
 
 
-def test_number_beyond_the_calendar_overflows() -> None:
-    with pytest.raises(OverflowError):
-        from_epoch_ms(2**62)
+@pytest.mark.parametrize("number", [2**62, -(2**62), 2**63 - 1, -(2**63)])
+def test_number_beyond_the_calendar_is_no_moment_and_no_length(number: int) -> None:
+    """The wire's 64 bits hold more than a datetime and a timedelta do."""
+    models: list[Model] = [
+        SavedClip(timestamp_ms=number, created_at_ms=number, duration_sec=number),
+        ClipWithProgress(last_updated_sec=number),
+        SharedClip(start_time=number, duration_sec=number),
+        SharedClipGroup(created_at_millis=number, expiration_time_secs=number),
+        SharedClipGroup(created_at_millis=MS, expiration_time_secs=-abs(number)),
+        SplicedClip(start_time=number, status_updated_at_ms=number, duration=number),
+        TimeInterval(start_ms=number, end_ms=number),
+    ]
+    for model in models:
+        told = {name: getattr(model, name) for name in conveniences(type(model))}
+        moments = {name: told[name] for name in told if name != "is_complete"}
+        if model == models[4]:
+            assert moments.pop("created_at") == MOMENT
+        assert moments
+        assert set(moments.values()) == {None}
+
+
+def test_last_moment_of_the_calendar_is_one() -> None:
+    assert SavedClip(timestamp_ms=253_402_300_799_999).recorded_at is not None
+    assert SavedClip(timestamp_ms=253_402_300_800_000).recorded_at is None
+    assert SavedClip(timestamp_ms=-62_135_596_800_000).recorded_at == datetime.min.replace(
+        tzinfo=UTC
+    )
+    assert SavedClip(timestamp_ms=-62_135_596_800_001).recorded_at is None
+    latest = SharedClipGroup(created_at_millis=253_402_300_799_999, expiration_time_secs=1)
+    assert latest.created_at is not None
+    assert latest.expires_at is None
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+@pytest.mark.parametrize("kind", ALL_MODELS)
+def test_no_convenience_of_any_model_raises(kind: type[Model], data: st.DataObject) -> None:
+    """For any value that the schema allows: 64 bits, any text, unknown members, nulls."""
+    model = data.draw(drawn(kind))
+    for name in conveniences(kind):
+        getattr(model, name)
+    assert str(model)
+    assert repr(model)
+    assert format(model)
+    assert model == copy.deepcopy(model)
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+@pytest.mark.parametrize("kind", ALL_MODELS)
+def test_every_model_is_hashable_and_equal_ones_hash_equal(
+    kind: type[Model], data: st.DataObject
+) -> None:
+    one = data.draw(drawn(kind))
+    same = pickle.loads(pickle.dumps(one))
+    assert same == one
+    assert hash(same) == hash(one)
+    assert len({one, same}) == 1
+    assert {one: "found"}[same] == "found"
+
+
+def test_hash_tells_models_apart_by_what_is_no_array_and_no_map() -> None:
+    clips = {SavedClip(uuid=str(number), device_uuids=["a"]) for number in range(1000)}
+    assert len({hash(clip) for clip in clips}) == 1000
+    one, other = SavedClip(uuid="a", device_uuids=["b"]), SavedClip(uuid="a", device_uuids=["c"])
+    assert hash(one) == hash(other)
+    assert one != other
+    assert len({one, other}) == 2
+    nested = SavedClip(access_settings=ClipAccessSettings(allowed_users=["u"]))
+    assert len({nested, SavedClip(access_settings=ClipAccessSettings(allowed_users=["u"]))}) == 1
+
+
+def test_open_enums_hash_as_their_text_does() -> None:
+    assert hash(SavedClip(status=ClipStatus.COMPLETE)) == hash(
+        SavedClip(status="COMPLETE")  # type: ignore[arg-type]  # a program may be as lax as that
+    )
+    assert len({SavedClip(status=ClipStatus("NEW")), SavedClip(status=ClipStatus("NEW"))}) == 1
+
+
+def test_hash_of_a_decoded_model_is_that_of_one_made_by_hand() -> None:
+    decoded = loads('{"uuid": "a", "deviceUuids": ["b"], "new": [1]}', SavedClip)
+    assert hash(decoded) == hash(SavedClip(uuid="a", device_uuids=["b"]))
+
+
+def test_programs_own_model_is_hashable_too() -> None:
+    @attrs.frozen(kw_only=True)
+    class OwnClip(SavedClip):
+        note: str | None = None
+
+    assert len({OwnClip(device_uuids=["a"], note="b"), OwnClip(device_uuids=["a"], note="b")}) == 1
 
 
 @given(st.integers(-62_135_596_800_000, 253_402_300_799_999))

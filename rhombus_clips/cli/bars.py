@@ -32,8 +32,8 @@ class _Bars:
     """A display of bars, each told from the others by a name."""
 
     def __init__(self, *last_columns: ProgressColumn) -> None:
-        console = Console(stderr=True)
-        # Markup is off: what a bar says may be the service's words.
+        # Markup and emoji are off: what a bar says may be the service's words.
+        console = Console(stderr=True, markup=False, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False, table_column=_narrow(_TITLE_WIDTH)),
             BarColumn(bar_width=20),

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 import click
 
 from rhombus_clips import ClipSession, ClipWithProgress, Unset
-from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, clip_uuids_argument, yes_option
-from rhombus_clips.cli.output import PROGRESS, printable, show
+from rhombus_clips.cli.options import TAKES_UUIDS, Uuid, Words, clip_uuids_argument, yes_option
+from rhombus_clips.cli.output import PROGRESS, echo, show
 from rhombus_clips.cli.running import confirm, in_session
 from rhombus_clips.concurrency import each
 
 
 @click.command(context_settings=TAKES_UUIDS)
 @click.argument("clip_uuid", type=Uuid())
-@click.argument("new_title", required=False)
-@click.option("--title", help="The new title, as NEW_TITLE; an empty one clears it.")
-@click.option("--description", help="The new description; an empty one clears it.")
+@click.argument("new_title", type=Words(), required=False)
+@click.option("--title", type=Words(), help="The new title, as NEW_TITLE; an empty one clears it.")
+@click.option("--description", type=Words(), help="The new description; an empty one clears it.")
 def rename(
     *, clip_uuid: str, new_title: str | None, title: str | None, description: str | None
 ) -> None:
@@ -40,7 +40,7 @@ def rename(
     changes = {"title": title, "description": description}
     for name, text in changes.items():
         if text is not None:
-            click.echo(f"{clip_uuid}: the {name} is “{printable(text)}” now")
+            echo(f"{clip_uuid}: the {name} is “{text}” now")
 
 
 @click.command(context_settings=TAKES_UUIDS)
@@ -60,7 +60,7 @@ def delete(*, clip_uuids: Sequence[str], yes: bool) -> None:
     async def delete_each(session: ClipSession) -> None:
         for clip in clips:
             await session.delete_saved_clip(str(clip.uuid))
-            click.echo(f"Deleted {clip.uuid} “{printable(clip.title)}”")
+            echo(f"Deleted {clip.uuid} “{clip.title or ''}”")
 
     clips = in_session(look)
     if not yes:

@@ -21,12 +21,12 @@ from rhombus_clips.cli.reading import (
     shared,
     spliced,
 )
-from rhombus_clips.cli.running import Warnings
+from rhombus_clips.cli.running import CommandGroup, Warnings
 from rhombus_clips.cli.serving import demo, fake
 from rhombus_clips.cli.sharing import share, unshare
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 @click.version_option(__version__, package_name="rhombus-clips")
 def command() -> None:
     """The video clips of a Rhombus organization.

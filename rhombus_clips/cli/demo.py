@@ -18,7 +18,7 @@ from rhombus_clips import (
     PagingError,
     Polling,
 )
-from rhombus_clips.cli.output import cell, console, printable
+from rhombus_clips.cli.output import console, printable
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.clips import NEWEST_MS, make_uuid
 
@@ -53,8 +53,8 @@ async def show_everything() -> None:
         raise PagingError(f"saw {seen} of {_CLIPS} clips and {groups} of {_GROUPS} groups")
     seconds = time.perf_counter() - started
     out.print(
-        f"Listed {seen:,} saved clips, each once; followed the render of {cell(watched)} to the"
-        f" end; walked {groups} shared groups in windows of {_WINDOW.days} days."
+        f"Listed {seen:,} saved clips, each once; followed the render of {printable(watched)} to"
+        f" the end; walked {groups} shared groups in windows of {_WINDOW.days} days."
     )
     out.print(
         f"Made a clip of {made.duration_sec} s, downloaded its {file.byte_count:,} bytes and"

@@ -26,6 +26,7 @@ from rhombus_clips.cli.options import (
     clip_uuids_argument,
     given,
 )
+from rhombus_clips.cli.output import echo
 from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible, say
 from rhombus_clips.concurrency import each
 
@@ -145,7 +146,7 @@ def report(outcome: Outcome, *, to_stderr: bool = False) -> bool:
         f" {outcome.there} already there, {len(outcome.failures)} failed"
         + (f"; {without} without a video, as they failed or are in the making" if without else "")
     )
-    click.echo(line, err=to_stderr)
+    echo(line, err=to_stderr)
     return not outcome.failures
 
 

@@ -19,11 +19,10 @@ from rhombus_clips import (
     SavedClipFollower,
     ServerError,
     TransportError,
-    dumps,
 )
 from rhombus_clips.cli.downloading import bring
 from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_option
-from rhombus_clips.cli.output import SAVED, printable
+from rhombus_clips.cli.output import SAVED, echo, echo_json, printable
 from rhombus_clips.cli.running import in_session, say
 from rhombus_clips.concurrency import alongside, each
 
@@ -67,7 +66,7 @@ def follow(
                     try:
                         async for clip in follower:
                             place.begin()
-                            click.echo(dumps(clip) if as_json else _line(clip))
+                            echo_json(clip) if as_json else echo(_line(clip))
                             if folder is not None:
                                 await _bring(session, clip, folder, interval)
                             place.note(follower)

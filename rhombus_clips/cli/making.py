@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rhombus_clips import ClipSession, ClipWithProgress, Polling, RhombusError, dumps
+from rhombus_clips import ClipSession, ClipWithProgress, Polling, RhombusError
 from rhombus_clips.cli.bars import RenderBars
 from rhombus_clips.cli.downloading import bring, report
 from rhombus_clips.cli.options import (
@@ -17,12 +17,13 @@ from rhombus_clips.cli.options import (
     Moment,
     Seconds,
     Uuid,
+    Words,
     as_json_option,
     clip_uuids_argument,
     given,
     interval_option,
 )
-from rhombus_clips.cli.output import PROGRESS, show
+from rhombus_clips.cli.output import PROGRESS, echo_json, show
 from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible
 from rhombus_clips.concurrency import each
 
@@ -35,8 +36,8 @@ _USUAL = Polling()
 @click.option("--start", type=Moment(), required=True, help="When the footage begins.")
 @click.option("--duration", type=Seconds(), required=True,
               help="How long it is; parts of a second are rounded up.")  # fmt: skip
-@click.option("--title")
-@click.option("--description")
+@click.option("--title", type=Words())
+@click.option("--description", type=Words())
 @click.option("--audio/--no-audio", "audio_included", default=None, help="With sound, or without.")
 @click.option("--deadline", type=Seconds(), default=900.0, show_default=True,
               help="The longest wait for the clip; the service goes on with it.")  # fmt: skip
@@ -109,7 +110,7 @@ def watch(
                     async for clip in changes:
                         bars.show(clip)
                         if as_json:
-                            click.echo(dumps(clip))
+                            echo_json(clip)
                 except RhombusError as error:
                     failure = error  # Behind what became of the other clips.
         if bars.seen and not as_json:

@@ -2,8 +2,9 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,7 +45,10 @@ class Moment(click.ParamType[datetime | int]):
                 param,
                 ctx,
             )
-        return moment
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            self.fail(f"{value!r} lies outside the years 1 to 9999 in UTC", param, ctx)
 
 
 class Uuid(click.ParamType[str]):
@@ -55,10 +59,26 @@ class Uuid(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Turn the argument into what the session takes."""
         text = str(value)
-        if not text or text != text.strip():
+        if not text or text != text.strip() or not text.isprintable():
             self.fail(f"{text!r} is no uuid", param, ctx)
         if text.startswith("-") and not _UUID_WITH_DASH.fullmatch(text):
             self.fail(f"{text!r} is neither an option nor a uuid", param, ctx)
+        return text
+
+
+class Words(click.ParamType[str]):
+    """Text of any kind; an argument that is not in the encoding of the shell is none."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Turn the argument into what the session takes."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            encoding = sys.getfilesystemencoding()
+            self.fail(f"{text!r} is not text in the encoding of the shell, {encoding}", param, ctx)
         return text
 
 
@@ -117,16 +137,16 @@ location_option = click.option(
 _CLIP_FILTERS = (
     device_option,
     location_option,
-    click.option("--search", "search_filter", metavar="TEXT",
+    click.option("--search", "search_filter", type=Words(), metavar="TEXT",
                  help="Only clips in which the service finds this text."),
     click.option("--private", "filter_by_private", is_flag=True, default=None,
                  help="Only private clips."),
     click.option("--no-monitoring", "exclude_alert_monitoring_clips", is_flag=True, default=None,
                  help="Leave out the clips that were made to verify an alarm."),
-    click.option("--sort-field", metavar="NAME",
+    click.option("--sort-field", type=Words(), metavar="NAME",
                  help="What to sort by; the service's reference names `timestamp` and no other."),
     click.option("--sort-order", type=click.Choice(["asc", "desc"])),
-    click.option("--time-field", "timestamp_filter_field", metavar="NAME",
+    click.option("--time-field", "timestamp_filter_field", type=Words(), metavar="NAME",
                  help="Which time --after and --before are about; the service's reference names"
                       " none."),
     click.option("--after", "timestamp_ms_after", type=Moment(), help="Only clips after this."),

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rhombus_clips import ClipSeekPoint, ClipSession, SavedClipWithDetails, dumps
+from rhombus_clips import ClipSeekPoint, ClipSession, SavedClipWithDetails
 from rhombus_clips.cli.options import (
     TAKES_UUIDS,
     Moment,
@@ -23,8 +23,9 @@ from rhombus_clips.cli.output import (
     SAVED,
     SHARED,
     SPLICED,
-    length_of,
-    moment_of,
+    echo,
+    echo_json,
+    in_utc,
     show,
     show_table,
 )
@@ -137,7 +138,7 @@ def details(*, clip_uuid: str, as_json: bool) -> None:
     async def work(session: ClipSession) -> None:
         clip = await session.get_saved_clip_details(clip_uuid)
         if as_json:
-            click.echo(dumps(clip))
+            echo_json(clip)
             return
         show_table(("Fact", "Value"), _facts(clip))
         points = [point for point in clip.seek_points or () if point is not None]
@@ -169,9 +170,9 @@ def count(
             **times,
         )
         if as_json:
-            click.echo(dumps(found))
+            echo_json(found)
         else:
-            click.echo(f"{_number(found.count)} clips, {_number(found.private_count)} private")
+            echo(f"{_number(found.count)} clips, {_number(found.private_count)} private")
 
     in_session(work)
 
@@ -184,9 +185,9 @@ def _facts(clip: SavedClipWithDetails) -> Sequence[tuple[str, object]]:
         ("Description", clip.description),
         ("Uuid", clip.uuid),
         ("Status", clip.status),
-        ("Recorded", moment_of(clip, "recorded_at")),
-        ("Length", length_of(clip)),
-        ("Created", moment_of(clip, "created_at")),
+        ("Recorded", in_utc(clip.recorded_at)),
+        ("Length", clip.length),
+        ("Created", in_utc(clip.created_at)),
         ("Cameras", ", ".join(uuid for uuid in clip.device_uuids or () if uuid)),
         ("Resolution", resolution and f"{resolution.width} × {resolution.height}"),
         ("Visible to", access and access.visibility),

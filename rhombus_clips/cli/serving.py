@@ -1,19 +1,19 @@
 """The commands that need no service: a stand-in for it, and the demonstration."""
 
 import signal
-import sys
 
 import anyio
 import click
 
 from rhombus_clips.cli import demo as demonstration
 from rhombus_clips.cli.options import Seconds
+from rhombus_clips.cli.output import echo
 from rhombus_clips.cli.running import run_to_end
 from rhombus_clips.testing import FakeRhombus
 
 
 @click.command()
-@click.option("--clips", type=click.IntRange(min=0), default=1000, show_default=True)
+@click.option("--clips", type=click.IntRange(0, 1_000_000), default=1000, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="0 takes a free one.")
 @click.option("--render-seconds", type=Seconds(), default=6.0, show_default=True,
@@ -30,10 +30,9 @@ def fake(*, clips: int, seed: int, port: int, render_seconds: float) -> None:
             clips, seed=seed, port=port, render_seconds=render_seconds
         ) as service:
             service.start_render(seconds=60)
-            click.echo(f"export RHOMBUS_API_KEY={service.api_key}")
-            click.echo(f"export RHOMBUS_ENDPOINT_URL={service.url}")
-            click.echo(f"export RHOMBUS_MEDIA_URL={service.media_url}")
-            sys.stdout.flush()
+            echo(f"export RHOMBUS_API_KEY={service.api_key}")
+            echo(f"export RHOMBUS_ENDPOINT_URL={service.url}")
+            echo(f"export RHOMBUS_MEDIA_URL={service.media_url}")
             with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 await anext(signals)
 

@@ -5,22 +5,23 @@ from collections.abc import Sequence
 
 import click
 
-from rhombus_clips import ClipSession, SharedClipGroupWithDetails, dumps
+from rhombus_clips import ClipSession, SharedClipGroupWithDetails
 from rhombus_clips.cli.options import (
     TAKES_UUIDS,
     Lifetime,
     Uuid,
+    Words,
     as_json_option,
     clip_uuids_argument,
     yes_option,
 )
-from rhombus_clips.cli.output import printable
-from rhombus_clips.cli.running import confirm, in_session, say
+from rhombus_clips.cli.output import echo, echo_json
+from rhombus_clips.cli.running import asked, confirm, in_session, is_answered, say
 
 
 @click.command(context_settings=TAKES_UUIDS)
 @clip_uuids_argument()
-@click.option("--title", default="", help="What stands above the page.")
+@click.option("--title", type=Words(), default="", help="What stands above the page.")
 @click.option("--password", "asks", is_flag=True, help="Ask for a password for the page, twice.")
 @click.option("--password-stdin", "reads", is_flag=True,
               help="Read the password from the first line of the standard input.")  # fmt: skip
@@ -49,9 +50,9 @@ def share(
             clip_uuids, title=title, plaintext_password=password, expiration_time_secs=expires
         )
         if as_json:
-            click.echo(dumps(link))
+            echo_json(link)
             return
-        click.echo(printable(link.share_url))
+        echo(link.share_url)
         say(f"`rhombus-clips unshare {link.uuid}` takes the page away again")
 
     in_session(work)
@@ -73,18 +74,33 @@ def unshare(*, group_uuid: str, yes: bool) -> None:
     what = f"the page “{group.title or ''}” with {len(group.shared_clips or ())} clips"
     confirm(f"Take {what} away for good?", yes=yes)
     in_session(delete)
-    click.echo(f"Took away {printable(what)}.")
+    echo(f"Took away {what}.")
 
 
 def _password(*, asks: bool) -> str:
     if not asks:
-        password = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = str(
-            click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+        password = _first_line()
+    elif is_answered():
+        password = asked(
+            lambda: str(
+                click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+            )
         )
     else:
         raise click.UsageError("nobody can be asked here for a password: --password-stdin reads it")
     if not password:
         raise click.UsageError("the password is empty")
     return password
+
+
+def _first_line() -> str:
+    if sys.stdin is None:  # It was closed before the start.
+        return ""
+    try:
+        line = sys.stdin.readline().rstrip("\r\n")
+        line.encode()
+    except UnicodeError:
+        raise click.UsageError(
+            f"the password is not text in the encoding of the standard input, {sys.stdin.encoding}"
+        ) from None
+    return line

@@ -58,6 +58,8 @@ def dumps(value: Model | Iterable[Model]) -> bytes:
 
     Fields that are None are left out, which means the same by the service's reference.
     ``loads(dumps(model), type(model)) == model``, unknown keys and enum members included.
+
+    Raises `ValueError` for what JSON cannot hold, such as NaN; no answer of the service has it.
     """
     return render(to_dict(value) if isinstance(value, Model) else [to_dict(item) for item in value])
 
@@ -97,6 +99,7 @@ def encode_request(parameters: Mapping[str, object]) -> bytes:
     """The body of a request: keys in camelCase, models as the service would write them.
 
     Parameters that are None are left out, those that are `NULL` are sent as null.
+    Raises `ValueError` for what JSON cannot hold.
     """
     return render(
         {
@@ -108,7 +111,15 @@ def encode_request(parameters: Mapping[str, object]) -> bytes:
 
 
 def _wire_value(value: object) -> Any:
-    return None if value is NULL else strict.unstructure(value)
+    if value is NULL:
+        return None
+    try:
+        return strict.unstructure(value)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except TypeError as error:
+        reason = str(error)
+    raise ValueError(f"the value cannot be written as JSON: {reason}")
 
 
 @frozen(kw_only=True)

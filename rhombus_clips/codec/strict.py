@@ -4,6 +4,7 @@ Stock cattrs coerces (``"12"`` becomes 12, ``"false"`` becomes True, a string be
 letters), so every hook that a model can reach is replaced here.
 """
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeGuard, get_args, get_origin
@@ -20,7 +21,6 @@ Hook = Callable[[Any, Any], Any]
 # int64 is the widest integer of the reference; a float holds every integer up to 2**53 exactly.
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2.0**53
-_LARGEST_FLOAT = 2**1023
 
 
 class MismatchError(Exception):
@@ -96,7 +96,7 @@ def _structure_int(value: Any, _: Any) -> int:
 
 def _structure_float(value: Any, _: Any) -> float:
     # A literal like 1e999 is infinite to the standard library's parser.
-    if type(value) in (int, float) and -_LARGEST_FLOAT <= value <= _LARGEST_FLOAT:
+    if type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     raise MismatchError("a number", value)
 
@@ -260,7 +260,8 @@ def _make_model_unstructure_hook(model: Any, converter: Converter) -> Callable[[
 def _path_step(step: str | int) -> str:
     if isinstance(step, int):
         return f"[{step}]"
-    return f".{step}" if step.isidentifier() else f"[{excerpt([step])[1:-1]}]"
+    is_plain = isinstance(step, str) and step.isidentifier()
+    return f".{step}" if is_plain else f"[{excerpt([step])[1:-1]}]"
 
 
 def _json_type(value: object) -> str:

@@ -2,7 +2,9 @@
 
 import json
 import math
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from rhombus_clips.errors import DecodeError
 
@@ -41,13 +43,54 @@ def parse_exactly(data: bytes | str) -> Any:
 
 
 def render(tree: object) -> bytes:
-    """*tree* as compact JSON bytes."""
+    """*tree* as compact JSON in UTF-8, which says the same with and without orjson.
+
+    A lone surrogate has no UTF-8, so text that has one comes in ASCII, with escapes.
+
+    Raises `ValueError` for NaN, an infinity, an object that JSON has no form for, and what is
+    nested too deeply.
+    """
     if orjson is not None:
         try:
-            return orjson.dumps(tree)
+            text = orjson.dumps(
+                tree, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+            )
         except TypeError:
             pass  # A lone surrogate or an integer beyond 64 bits: the standard library takes it.
-    return json.dumps(tree, separators=(",", ":"), allow_nan=False).encode()
+        else:
+            # orjson writes null for NaN without a word, so the standard library checks each null.
+            if b"null" not in text:
+                return text
+    try:
+        return _render_exactly(tree)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except (TypeError, ValueError) as error:
+        reason = str(error)
+    raise ValueError(f"the value cannot be written as JSON: {reason}")
+
+
+def _render_exactly(tree: object) -> bytes:
+    text = _ENCODER.encode(tree)
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _ASCII_ENCODER.encode(tree).encode()
+
+
+def _plain(value: object) -> object:
+    """What orjson makes of values that the standard library does not take."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"a {type(value).__name__} is no JSON value")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain
+)
+_ASCII_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain)
 
 
 def excerpt(value: object, length: int = _EXCERPT_LENGTH) -> str:

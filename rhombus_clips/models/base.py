@@ -1,9 +1,9 @@
 """What every model has: room for the keys that the reference does not list yet."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, get_args, get_origin
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 
 class Extra(Mapping[str, Any]):
@@ -31,7 +31,19 @@ class Extra(Mapping[str, Any]):
 NO_EXTRA = Extra()
 
 
-@frozen(kw_only=True)
+def hash_scalars(_: type, fields: "list[Attribute[Any]]") -> "list[Attribute[Any]]":
+    """Leave arrays and maps out of the hash of a model, which would not have one otherwise.
+
+    Equality still compares them. What else a model has tells it apart well enough.
+    """
+    return [field.evolve(hash=False) if _is_mutable(field.type) else field for field in fields]
+
+
+def _is_mutable(kind: Any) -> bool:
+    return any(get_origin(part) in {list, dict} for part in (kind, *get_args(kind)))
+
+
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class Model:
     """The base of all models: immutable, keyword-only, every wire field None when not given.
 
@@ -43,7 +55,7 @@ class Model:
     """Keys that came and have no field here, with their values as they came."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class Answer(Model):
     """The envelope that every answer of the clip API shares.
 

@@ -3,12 +3,12 @@
 from attrs import frozen
 
 from rhombus_clips.models.activity import Activity
-from rhombus_clips.models.base import Answer, Model
+from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.enums import FootageSeekPointColor
 from rhombus_clips.models.saved_clip import SavedClip
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class Point(Model):
     """A place in the picture."""
 
@@ -16,7 +16,7 @@ class Point(Model):
     y: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SensorValue(Model):
     """What a sensor measured (``SensorValType`` of the reference): one of the three."""
 
@@ -25,14 +25,14 @@ class SensorValue(Model):
     sensor_long: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ToastCheckInfo(Model):
     """The check of an order at a till of Toast."""
 
     total_amount: float | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ToastOrder(Model):
     """An order at a till of Toast (``ToastOrderIdType`` of the reference)."""
 
@@ -43,7 +43,7 @@ class ToastOrder(Model):
     toast_check_info: ToastCheckInfo | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class _Sighting(Model):
     """What a box and a seek point have in common."""
 
@@ -67,7 +67,7 @@ class _Sighting(Model):
     vehicle_name: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipBoundingBox(_Sighting):
     """A box around something in the picture (``ClipBoundingBoxType`` of the reference).
 
@@ -85,7 +85,7 @@ class ClipBoundingBox(_Sighting):
     top: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipSeekPoint(_Sighting):
     """A moment of the clip to jump to (``ClipSeekPointV2Type`` of the reference)."""
 
@@ -95,7 +95,7 @@ class ClipSeekPoint(_Sighting):
     """The vendor's name and no description; others found the path of a thumbnail in it."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipWithDetails(SavedClip):
     """A saved clip with what was seen in it (``SavedClipWithDetailsType`` of the reference)."""
 
@@ -103,7 +103,7 @@ class SavedClipWithDetails(SavedClip):
     seek_points: list[ClipSeekPoint | None] | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipDetailsAnswer(Answer):
     """What ``getSavedClipDetails`` answers."""
 

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from attrs import frozen
 
-from rhombus_clips.models.base import Model
+from rhombus_clips.models.base import Model, hash_scalars
 from rhombus_clips.models.enums import ClipVisibility
 from rhombus_clips.models.moments import from_epoch_ms
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipAccessSettings(Model):
     """Who may see a clip."""
 
@@ -18,14 +18,14 @@ class ClipAccessSettings(Model):
     allowed_users: list[str | None] | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class MetaDataLocation(Model):
     """Where a clip's files lie: a region such as ``us-west-2``."""
 
     region: str | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class TimeInterval(Model):
     """A stretch of footage, in epoch milliseconds."""
 
@@ -34,10 +34,10 @@ class TimeInterval(Model):
 
     @property
     def starts_at(self) -> datetime | None:
-        """`start_ms` as an aware datetime."""
+        """`start_ms` as an aware datetime; None outside the years 1 to 9999."""
         return from_epoch_ms(self.start_ms)
 
     @property
     def ends_at(self) -> datetime | None:
-        """`end_ms` as an aware datetime."""
+        """`end_ms` as an aware datetime; None outside the years 1 to 9999."""
         return from_epoch_ms(self.end_ms)

@@ -1,4 +1,4 @@
-"""Moments on the wire are numbers; this turns them into aware datetimes and back."""
+"""Times on the wire are numbers; this turns them into aware datetimes and timedeltas, and back."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,23 +11,44 @@ _SMALLEST_MILLISECONDS = 100_000_000_000
 
 
 def from_epoch_ms(milliseconds: int | None) -> datetime | None:
-    """The UTC moment of epoch milliseconds; None for None.
-
-    Raises `OverflowError` outside the years 1 to 9999.
-    """
-    return None if milliseconds is None else EPOCH + timedelta(milliseconds=milliseconds)
+    """The UTC moment of epoch milliseconds; None for None and outside the years 1 to 9999."""
+    return None if milliseconds is None else _later(EPOCH, milliseconds=milliseconds)
 
 
 def from_epoch_seconds(seconds: int | None) -> datetime | None:
-    """The UTC moment of epoch seconds; None for None. Raises `OverflowError` as above."""
-    return None if seconds is None else EPOCH + timedelta(seconds=seconds)
+    """The UTC moment of epoch seconds; None for None and outside the years 1 to 9999."""
+    return None if seconds is None else _later(EPOCH, seconds=seconds)
 
 
 def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:
-    """The UTC moment of a number that is milliseconds, or seconds if it is below 1e11."""
+    """The UTC moment of a number that is milliseconds, or seconds if it is below 1e11.
+
+    None for None and outside the years 1 to 9999.
+    """
     if value is not None and abs(value) < _SMALLEST_MILLISECONDS:
         return from_epoch_seconds(value)
     return from_epoch_ms(value)
+
+
+def seconds_after(moment: datetime | None, seconds: int) -> datetime | None:
+    """The moment *seconds* after *moment*; None for None and outside the years 1 to 9999."""
+    return None if moment is None else _later(moment, seconds=seconds)
+
+
+def to_length(seconds: int | None) -> timedelta | None:
+    """A number of seconds as a timedelta; None for None and beyond 999,999,999 days."""
+    try:
+        return None if seconds is None else timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+
+
+def _later(moment: datetime, **units: int) -> datetime | None:
+    # The wire has 64 bits for a number, which is more than a calendar or a timedelta holds.
+    try:
+        return moment + timedelta(**units)
+    except OverflowError:
+        return None
 
 
 def to_epoch_ms(moment: datetime | int, name: str = "time") -> int:

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from attrs import Factory, frozen
 
-from rhombus_clips.models.base import Answer, Model
+from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.details import ClipAccessSettings, MetaDataLocation, TimeInterval
 from rhombus_clips.models.enums import (
     CameraMountingDirection,
@@ -12,11 +12,11 @@ from rhombus_clips.models.enums import (
     HardwareVariation,
     Integration,
 )
-from rhombus_clips.models.moments import from_epoch_ms, from_epoch_seconds
+from rhombus_clips.models.moments import from_epoch_ms, from_epoch_seconds, to_length
 from rhombus_clips.models.views import AlteredView, DewarpedView, Resolution
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClip(Model):
     """A saved clip (``SavedClipV2Type`` of the reference)."""
 
@@ -60,18 +60,24 @@ class SavedClip(Model):
 
     @property
     def recorded_at(self) -> datetime | None:
-        """When the footage begins: `timestamp_ms` as an aware datetime."""
+        """When the footage begins: `timestamp_ms` as an aware datetime.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_ms(self.timestamp_ms)
 
     @property
     def created_at(self) -> datetime | None:
-        """When the clip was made: `created_at_ms` as an aware datetime."""
+        """When the clip was made: `created_at_ms` as an aware datetime.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_ms(self.created_at_ms)
 
     @property
     def length(self) -> timedelta | None:
-        """How long the clip plays: `duration_sec` as a timedelta."""
-        return None if self.duration_sec is None else timedelta(seconds=self.duration_sec)
+        """How long the clip plays: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
+        return to_length(self.duration_sec)
 
     @property
     def is_complete(self) -> bool:
@@ -79,7 +85,7 @@ class SavedClip(Model):
         return self.status == ClipStatus.COMPLETE
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipWithProgress(SavedClip):
     """A saved clip and how far its render has come (``Event_SavedClipWithProgressType``)."""
 
@@ -101,11 +107,14 @@ class ClipWithProgress(SavedClip):
 
     @property
     def last_updated_at(self) -> datetime | None:
-        """When the progress last changed: `last_updated_sec` as an aware datetime."""
+        """When the progress last changed: `last_updated_sec` as an aware datetime.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_seconds(self.last_updated_sec)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipPage(Answer):
     """One page of the saved clips, as ``getSavedClipsV2`` answers it."""
 
@@ -115,7 +124,7 @@ class SavedClipPage(Answer):
     """What to ask the next page from; None or 0 when there is none."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipWithProgressAnswer(Answer):
     """What ``getClipWithProgress`` answers."""
 
@@ -123,7 +132,7 @@ class ClipWithProgressAnswer(Answer):
     """The clip; None when the service has no such clip."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipWithProgressPage(Answer):
     """One page of clips with their progress, as ``getClipsWithProgress`` answers it."""
 
@@ -133,7 +142,7 @@ class ClipWithProgressPage(Answer):
     """What to ask the next page with; None when there is none."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipsAnswer(Answer):
     """Saved clips all at once, as the endpoints without pages answer them."""
 
@@ -141,7 +150,7 @@ class SavedClipsAnswer(Answer):
     """The clips; empty when the service sent null. A null among them is no clip and is left out."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipCount(Answer):
     """How many clips there are, as ``getSavedClipCount`` answers it."""
 

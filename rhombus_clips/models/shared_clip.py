@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 
 from attrs import Factory, frozen
 
-from rhombus_clips.models.base import Answer, Model
+from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.details import MetaDataLocation
 from rhombus_clips.models.moments import (
     from_epoch_ms,
     from_epoch_of_unstated_unit,
     from_epoch_seconds,
+    seconds_after,
+    to_length,
 )
 
 # 1e9 s is September 2001: a smaller number cannot be the date on which a share expires, and no
@@ -17,7 +19,7 @@ from rhombus_clips.models.moments import (
 SMALLEST_EPOCH_SECONDS = 1_000_000_000
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClip(Model):
     """A clip within a shared group (``SharedClipV2Type`` of the reference)."""
 
@@ -33,16 +35,19 @@ class SharedClip(Model):
 
     @property
     def starts_at(self) -> datetime | None:
-        """When the footage begins: `start_time` read as milliseconds, or seconds below 1e11."""
+        """When the footage begins: `start_time` read as milliseconds, or seconds below 1e11.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_of_unstated_unit(self.start_time)
 
     @property
     def length(self) -> timedelta | None:
-        """How long the clip plays: `duration_sec` as a timedelta."""
-        return None if self.duration_sec is None else timedelta(seconds=self.duration_sec)
+        """How long the clip plays: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
+        return to_length(self.duration_sec)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipPage(Model):
     """What both descriptions of a shared group say of the page itself."""
 
@@ -57,7 +62,10 @@ class SharedClipPage(Model):
 
     @property
     def created_at(self) -> datetime | None:
-        """When the group was made: `created_at_millis` as an aware datetime."""
+        """When the group was made: `created_at_millis` as an aware datetime.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_ms(self.created_at_millis)
 
     @property
@@ -66,18 +74,18 @@ class SharedClipPage(Model):
 
         The reference does not say whether `expiration_time_secs` is a date or a length. Numbers
         of 1e9 and above are taken as epoch seconds, smaller ones as seconds after the group was
-        made; None and 0 as no expiry. A length without a creation time gives None.
+        made; None and 0 as no expiry. A length without a creation time gives None, as does
+        a moment outside the years 1 to 9999.
         """
         seconds = self.expiration_time_secs
         if not seconds:
             return None
         if seconds >= SMALLEST_EPOCH_SECONDS:
             return from_epoch_seconds(seconds)
-        created_at = self.created_at
-        return None if created_at is None else created_at + timedelta(seconds=seconds)
+        return seconds_after(self.created_at, seconds)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroup(SharedClipPage):
     """A page that shares clips (``SharedClipGroupWrapperV2Type`` of the reference)."""
 
@@ -86,7 +94,7 @@ class SharedClipGroup(SharedClipPage):
     shared_clips: list[SharedClip | None] | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipReference(Model):
     """A clip to share (``Event_RuuidWrapper`` of the reference): one of the two is given."""
 
@@ -96,7 +104,7 @@ class ClipReference(Model):
     """A saved clip: the vendor's own example puts its uuid here."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupLink(Answer):
     """Where a group can be seen, as ``createSharedClipGroupV3`` and its update answer it."""
 
@@ -106,7 +114,7 @@ class SharedClipGroupLink(Answer):
     """The group's uuid."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupPage(Answer):
     """The groups of one window of time, as ``getSharedClipGroupsV2`` answers them."""
 

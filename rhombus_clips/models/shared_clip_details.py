@@ -2,12 +2,12 @@
 
 from attrs import frozen
 
-from rhombus_clips.models.base import Answer
+from rhombus_clips.models.base import Answer, hash_scalars
 from rhombus_clips.models.clip_details import ClipBoundingBox, ClipSeekPoint
 from rhombus_clips.models.shared_clip import SharedClip, SharedClipPage
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipWithDetails(SharedClip):
     """A clip within a shared group (``SharedClipWithDetailsType`` of the reference)."""
 
@@ -16,7 +16,7 @@ class SharedClipWithDetails(SharedClip):
     seek_points: list[ClipSeekPoint | None] | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupWithDetails(SharedClipPage):
     """A page that shares clips (``SharedClipGroupWithDetailsType`` of the reference).
 
@@ -26,7 +26,7 @@ class SharedClipGroupWithDetails(SharedClipPage):
     shared_clips: list[SharedClipWithDetails | None] | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupDetailsAnswer(Answer):
     """What ``getSharedClipGroupDetails`` answers."""
 

@@ -4,14 +4,14 @@ from datetime import datetime, timedelta
 
 from attrs import Factory, frozen
 
-from rhombus_clips.models.base import Answer, Model
+from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.details import ClipAccessSettings, MetaDataLocation, TimeInterval
 from rhombus_clips.models.enums import ClipStatus, Integration, PolicyEventPipeline
-from rhombus_clips.models.moments import from_epoch_ms, from_epoch_of_unstated_unit
+from rhombus_clips.models.moments import from_epoch_ms, from_epoch_of_unstated_unit, to_length
 from rhombus_clips.models.views import AlteredView, DewarpedView
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SplicedClipProgress(Model):
     """How much of one device's footage has arrived."""
 
@@ -20,7 +20,7 @@ class SplicedClipProgress(Model):
     total_segments: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SplicedClip(Model):
     """A clip that is being spliced (``SplicedClipType`` of the reference).
 
@@ -72,21 +72,27 @@ class SplicedClip(Model):
 
     @property
     def starts_at(self) -> datetime | None:
-        """When the footage begins: `start_time` read as milliseconds, or seconds below 1e11."""
+        """When the footage begins: `start_time` read as milliseconds, or seconds below 1e11.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_of_unstated_unit(self.start_time)
 
     @property
     def status_updated_at(self) -> datetime | None:
-        """When the status last changed: `status_updated_at_ms` as an aware datetime."""
+        """When the status last changed: `status_updated_at_ms` as an aware datetime.
+
+        None outside the years 1 to 9999.
+        """
         return from_epoch_ms(self.status_updated_at_ms)
 
     @property
     def length(self) -> timedelta | None:
-        """How long the clip will play: `duration` as a timedelta."""
-        return None if self.duration is None else timedelta(seconds=self.duration)
+        """How long the clip will play: `duration` as a timedelta; None beyond 999,999,999 days."""
+        return to_length(self.duration)
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class SplicedClipsAnswer(Answer):
     """What both ``getSplicedClipsInProgress`` endpoints answer."""
 
@@ -94,7 +100,7 @@ class SplicedClipsAnswer(Answer):
     """The clips; empty when the service sent null. A null among them is no clip and is left out."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class Splice(Answer):
     """The clips that a splice began to make, as ``spliceV3`` answers it."""
 
@@ -108,7 +114,7 @@ class Splice(Answer):
         return list(dict.fromkeys(uuid for uuid in named if uuid))
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class MaxSpliceDurationAnswer(Answer):
     """What ``getMaxSpliceDuration`` answers."""
 

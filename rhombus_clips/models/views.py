@@ -2,10 +2,10 @@
 
 from attrs import frozen
 
-from rhombus_clips.models.base import Model
+from rhombus_clips.models.base import Model, hash_scalars
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class Resolution(Model):
     """Width and height of the video, in pixels."""
 
@@ -13,7 +13,7 @@ class Resolution(Model):
     height: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class AspectRatio(Model):
     """Width to height of a view."""
 
@@ -21,7 +21,7 @@ class AspectRatio(Model):
     height: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class CroppedPermyriadRect(Model):
     """A rectangle in ten-thousandths of the picture's width and height."""
 
@@ -31,7 +31,7 @@ class CroppedPermyriadRect(Model):
     height: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class DewarpedView(Model):
     """A flat view into a fisheye picture; angles in degrees."""
 
@@ -42,7 +42,7 @@ class DewarpedView(Model):
     vertical_field_of_view_degrees: int | None = None
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class AlteredView(Model):
     """A crop, a dewarped view, or both."""
 

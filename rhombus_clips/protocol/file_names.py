@@ -29,10 +29,7 @@ def safe_file_name(text: str) -> str:
 
 def usual_file_name(clip: SavedClip) -> str:
     """When the footage begins, the clip's title, and its uuid, which no other clip has."""
-    try:
-        recorded_at = clip.recorded_at
-    except OverflowError:
-        recorded_at = None
+    recorded_at = clip.recorded_at
     moment = None if recorded_at is None else f"{recorded_at:%Y-%m-%d %H.%M.%S}Z"
     title = _cut(_shown(clip.title or ""), _MOST_BYTES // 2)
     return safe_file_name(" ".join(filter(None, (moment, title, f"{clip.uuid}.mp4"))))
