@@ -100,7 +100,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
             whole organization by accident.
         :raises RhombusError: as iterating does.
         """
-        whole_number(limit, "limit", least=0)
+        limit = whole_number(limit, "limit", least=0)
         items: list[ItemT] = []
         before = self._cursor
         try:
@@ -128,7 +128,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         :raises ValueError: for *ahead* below 1.
         :raises RhombusError: as iterating the pager does.
         """
-        whole_number(ahead, "ahead", least=1)
+        ahead = whole_number(ahead, "ahead", least=1)
         prefetch = Prefetch(ahead, fetch=self._fetch_another, ready=self._batches_ready)
         async with alongside(prefetch.run), aclosing(self._claimed(self._items(prefetch))) as items:
             yield items

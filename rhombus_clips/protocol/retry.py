@@ -33,8 +33,8 @@ _PASSING_STATUSES = frozenset({502, 503, 504})
 _LONGEST_RETRY_AFTER = 300.0
 
 
-def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:
-    whole_number(value, attribute.name, least=1)
+def _count(owner: object, attribute: "Attribute[int]", value: object) -> None:
+    object.__setattr__(owner, attribute.name, whole_number(value, attribute.name, least=1))
 
 
 @frozen

@@ -10,7 +10,13 @@ from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
 from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.arguments import function_or_none, instance, seconds_of, whole_number
+from rhombus_clips.protocol.arguments import (
+    function,
+    function_or_none,
+    instance,
+    seconds_of,
+    whole_number,
+)
 from rhombus_clips.protocol.file_names import usual_file_name
 from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
 from rhombus_clips.protocol.retry import RetryPolicy
@@ -58,7 +64,7 @@ class ClipFiles(Splices):
         :raises OSError: when it cannot be written.
         :raises RhombusError: as every request to the media host, see the README's table.
         """
-        function_or_none(progress, "progress")
+        progress = function_or_none(progress, "progress")
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
         return await self._download(file, Path(path), progress)
 
@@ -76,7 +82,7 @@ class ClipFiles(Splices):
         :return: As `download_clip`.
         :raises NotFoundError: and the others of `download_clip`.
         """
-        function_or_none(progress, "progress")
+        progress = function_or_none(progress, "progress")
         file = thumbnail_file(instance(clip, SavedClip, "clip"))
         return await self._download(file, Path(path), progress)
 
@@ -139,11 +145,12 @@ class ClipFiles(Splices):
         :raises AuthenticationError: and what else every clip would meet; `OSError` when nothing can
             be written; what *clips* raises.
         """
-        whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
-        for function, parameter in ((name, "name"), (progress, "progress"), (on_end, "on_end")):
-            function_or_none(function, parameter)
+        concurrency = whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
+        name = function(name, "name")
+        progress = function_or_none(progress, "progress")
+        on_end = function_or_none(on_end, "on_end")
         if deadline is not None:
-            seconds_of(deadline, "deadline")
+            deadline = seconds_of(deadline, "deadline")
 
         async def download(
             clip: SavedClip,

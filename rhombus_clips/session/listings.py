@@ -55,7 +55,7 @@ class ClipListings(Resource):
         :return: The pager; nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         """
-        function_or_none(on_decode_error, "on_decode_error")
+        on_decode_error = function_or_none(on_decode_error, "on_decode_error")
         return SavedClipPager(
             self._call,
             times=TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until")),
@@ -96,7 +96,7 @@ class ClipListings(Resource):
             cursor=cursor,
             page_size=page_size,
             limit=limit,
-            on_decode_error=on_decode_error,
+            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
         )
 
     def expiring_clips(
@@ -127,7 +127,7 @@ class ClipListings(Resource):
             cursor=cursor,
             page_size=page_size,
             limit=limit,
-            on_decode_error=on_decode_error,
+            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
         )
 
     def _by_token(
@@ -173,7 +173,7 @@ class ClipListings(Resource):
         grace_ms = instance(grace, timedelta, "grace") // MILLISECOND
         if grace_ms < 0:
             raise ValueError(f"grace must not be negative, but is {grace!r}")
-        seconds_of(interval, "interval", may_be_zero=True)
+        interval = seconds_of(interval, "interval", may_be_zero=True)
         if cursor is None:
             begin = to_epoch_ms(datetime.now(UTC) if since is None else since, "since")
             appearing = Appearing(begin, grace_ms)
@@ -181,7 +181,7 @@ class ClipListings(Resource):
             appearing = Appearing.at(cursor, grace_ms)
 
         times = TimeRange(by=by, or_by="timestamp_ms")
-        function_or_none(on_decode_error, "on_decode_error")
+        on_decode_error = function_or_none(on_decode_error, "on_decode_error")
 
         def list_(times: TimeRange) -> SavedClipPager:
             return SavedClipPager(

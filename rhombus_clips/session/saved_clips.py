@@ -19,6 +19,7 @@ from rhombus_clips.models import (
 from rhombus_clips.protocol.arguments import (
     UNSET,
     Unset,
+    as_sent,
     bare_device_uuids,
     identifier,
     identifiers,
@@ -43,6 +44,8 @@ from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
 from rhombus_clips.protocol.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.session.resource import Resource, epoch_ms, written
 
+_LARGEST_PAGE_SIZE = 2**31 - 1  # What the 32 bits of the reference hold.
+
 
 class SavedClips(Resource):
     """What a session does with saved clips."""
@@ -63,11 +66,11 @@ class SavedClips(Resource):
         :return: The page, with the cursor of the next.
         :raises RhombusError: as every call, see the README's table.
         """
-        whole_number(max_page_size, "max_page_size", least=1)
+        size = whole_number(max_page_size, "max_page_size", least=1, most=_LARGEST_PAGE_SIZE)
         return await self._call(
             GET_SAVED_CLIPS,
             {
-                "max_page_size": max_page_size,
+                "max_page_size": size,
                 "page_timestamp_ms": epoch_ms(page_timestamp_ms, "page_timestamp_ms"),
             },
         )
@@ -147,7 +150,7 @@ class SavedClips(Resource):
         page_token: str | None,
         filters: ClipFilters,
     ) -> ClipWithProgressPage:
-        whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
+        page_size = whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
         if page_token is not None:
             identifier(page_token, "page_token")
         paging = {"page_size": page_size, "page_token": page_token}
@@ -252,6 +255,7 @@ class SavedClips(Resource):
         text(title, "title")
         text(description, "description")
         instance_or_none(access_settings, ClipAccessSettings, "access_settings")
+        access_settings = as_sent(access_settings, "access_settings")
         clip: SavedClip
         try:
             clip = await self.get_saved_clip_details(clip_uuid)

@@ -147,7 +147,7 @@ class SharedClipGroups(Resource):
         text_or_none(plaintext_password, "plaintext_password")
         _refuse_empty(plaintext_password)
         if expiration_time_secs is not None:
-            whole_number(
+            expiration_time_secs = whole_number(
                 expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
             )
         return await self._call(
@@ -193,10 +193,11 @@ class SharedClipGroups(Resource):
         """
         identifier(group_uuid, "group_uuid")
         if not isinstance(expiration_time_secs, Unset | None):
-            whole_number(
+            expiration_time_secs = whole_number(
                 expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
             )
-        if {title, description, plaintext_password, expiration_time_secs} == {UNSET}:
+        named = (title, description, plaintext_password, expiration_time_secs)
+        if all(value is UNSET for value in named):
             raise ValueError("name what to change: title, description, password or expiration")
         text(title, "title")
         text(description, "description")

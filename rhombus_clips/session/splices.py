@@ -257,9 +257,9 @@ class Splices(SavedClips):
         """
         devices = identifiers(device_uuids, "device_uuids", least=1)
         start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
-        seconds_of(deadline, "deadline")
+        deadline = seconds_of(deadline, "deadline")
         instance(polling, Polling, "polling")
-        function_or_none(on_change, "on_change")
+        on_change = function_or_none(on_change, "on_change")
         option_parameters(options)
         refuse_future(start_ms + 1000 * seconds, now_ms=_now_ms())
         refuse_longer(seconds, await self._longest_splice())
