@@ -289,8 +289,8 @@ class Splices(SavedClips):
         except (ApiError, NotFoundError, PermissionDeniedError):
             return None
 
-    async def _list_some(self, count: int) -> ClipWithProgressPage:
-        return await self.get_clips_with_progress(page_size=count)
+    async def _list_some(self, count: int, token: str | None) -> ClipWithProgressPage:
+        return await self.get_clips_with_progress(page_size=count, page_token=token)
 
 
 def _watched(clip_uuid: str, polling: Polling) -> Watched:

@@ -13,6 +13,7 @@ import struct
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
 
 from aiohttp import web
 from attrs import evolve, field, frozen
@@ -86,6 +87,39 @@ class Respond(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer with the status, the body and the headers given."""
         return web.Response(status=self.status, body=self.body, headers=self.headers)
+
+
+@frozen
+class Altered(Fault):
+    """The service carries the request out, and its answer differs here and there.
+
+    ``Altered({"clip": fake.clips[1]}, path="/api/event/getClipWithProgress")`` answers with another
+    clip than was asked for.
+    """
+
+    changes: Mapping[str, object] = field(kw_only=False)
+    """What replaces the values of the answer: objects are merged, all else takes the place of what
+    was there."""
+
+    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Answer with the changes made; an answer that is no JSON object stays as it is."""
+        response = await answer()
+        try:
+            said: object = json.loads(_body_of(response))
+        except ValueError:
+            return response
+        if isinstance(said, dict) and isinstance(response, web.Response):
+            response.body = json.dumps(_merged(said, self.changes)).encode()
+        return response
+
+
+def _merged(said: object, changes: object) -> object:
+    if not (isinstance(said, dict) and isinstance(changes, Mapping)):
+        return changes
+    merged = dict(cast("dict[str, object]", said))
+    for name, change in cast("Mapping[str, object]", changes).items():
+        merged[name] = _merged(merged.get(name), change)
+    return merged
 
 
 @frozen
