@@ -110,9 +110,9 @@ class _Errand:
 class _Jobs:
     """Tasks of a group: the first exception ends them all, and is kept as it is."""
 
-    def __init__(self, group: anyio.abc.TaskGroup) -> None:
+    def __init__(self, group: anyio.abc.TaskGroup, failures: list[Exception]) -> None:
         self._group = group
-        self.failures: list[Exception] = []
+        self._failures = failures
 
     def start(self, job: Callable[..., Awaitable[None]], *arguments: Any) -> None:
         self._group.start_soon(self._kept, job, *arguments)
@@ -121,7 +121,7 @@ class _Jobs:
         try:
             await job(*arguments)
         except Exception as error:  # noqa: BLE001  # raised again at the end of the group
-            self.failures.append(error)
+            self._failures.append(error)
             self._group.cancel_scope.cancel()
 
 
@@ -164,15 +164,16 @@ class Downloads:
         await in_thread(self._manifest.read)
         self._slots = asyncio.Semaphore(at_once)
         self._places = asyncio.Semaphore(MOST_WAITING)
+        failures: list[Exception] = []
         async with aclosing(_iterated(clips)) as items:
             async with anyio.create_task_group() as group:
-                jobs = _Jobs(group)
+                jobs = _Jobs(group, failures)
                 if self.waits is not None:
                     jobs.start(self.waits.run)
                     jobs.start(self._take_up, self.waits, jobs)
                 jobs.start(self._read, items, jobs)
-            if jobs.failures:
-                raise jobs.failures[0]
+            if failures:
+                raise failures[0]
         return self.summary
 
     # --- where clips come from: the caller, and the waits that are over --------------------------

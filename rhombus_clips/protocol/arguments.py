@@ -280,7 +280,7 @@ def function(value: FunctionT, name: str) -> FunctionT:
 
     def called(*arguments: Any) -> Any:
         result = value(*arguments)
-        if isinstance(result, Awaitable | AsyncGenerator | Generator):
+        if result is not None and isinstance(result, Awaitable | AsyncGenerator | Generator):
             if isinstance(result, Coroutine):
                 result.close()
             kind = type(cast("object", result)).__name__

@@ -47,9 +47,15 @@ class Polling:
 
     Never less than `interval`."""
     appears_within: float = field(default=60.0, validator=is_seconds_or_zero)
-    """For how long a clip may not be there: a new splice is not visible at once."""
+    """For how long a clip may not be there: a new splice is not visible at once.
+
+    Not there is a clip where the service answers 404, or without a clip, or with an ``errorMsg``
+    that says so ("clip not found")."""
     outage: float = field(default=300.0, validator=is_seconds_or_zero)
-    """For how long the service may be out of reach, beyond the retries of each call."""
+    """For how long the service may be out of reach, beyond the retries of each call.
+
+    Likewise for how long it may answer with another clip, or refuse for a reason that does not
+    say that the clip is not there ("internal failure")."""
 
     def next_interval(self, last: float, *, moved: bool) -> float:
         """How long to wait after a look that saw a move, or none; *last* is 0 after the first."""

@@ -147,7 +147,7 @@ class ClipFiles(Splices):
         :param verify: As for `download_clip`.
         :param progress: Called with a clip, the bytes that are there, and how many there will be.
         :param on_end: Called with each clip and its `Downloaded`, or the error; once for a clip
-            that comes twice.
+            that comes twice. Like *name* and *progress* a plain function: nothing awaits it.
         :return: How many were downloaded and skipped, and the failures: what is wrong with one clip
             does not end the others. An `OSError` that is about one file is the cause of a
             `DownloadError` there.

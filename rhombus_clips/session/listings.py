@@ -51,7 +51,8 @@ class ClipListings(Resource):
             was listed already (the last cursor + 1 where the newest come first), so that clips that
             share the cursor's millisecond are not skipped; 0 sends the cursor as it came.
         :param on_decode_error: Called with an item that does not decode and the `DecodeError`;
-            the listing then goes on. Without it the error is raised.
+            the listing then goes on. Without it the error is raised. A plain function, as nothing
+            awaits it.
         :return: The pager; nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         """

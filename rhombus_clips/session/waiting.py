@@ -75,9 +75,11 @@ class WaitingRoom:
                 wait = 0.0
             self._somebody.clear()
             self._has_moved = False
+            begun = monotonic()
             await self._looks.all_of(self._waiting)
             wait = self._polling.next_interval(wait, moved=self._has_moved)
-            await self._pause(wait)
+            # Many clips that no list has take many requests: they get half of the time at most.
+            await self._pause(max(wait, min(monotonic() - begun, self._polling.slowest)))
 
     def __aiter__(self) -> "WaitingRoom":
         return self

@@ -109,7 +109,8 @@ class Altered(Fault):
         except ValueError:
             return response
         if isinstance(said, dict) and isinstance(response, web.Response):
-            response.body = json.dumps(_merged(said, self.changes)).encode()
+            altered = _merged(cast("dict[str, object]", said), self.changes)
+            response.body = json.dumps(altered).encode()
         return response
 
 

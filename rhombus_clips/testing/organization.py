@@ -8,6 +8,7 @@ from enum import Enum
 
 from rhombus_clips.codec import to_dict
 from rhombus_clips.models import Model
+from rhombus_clips.protocol.arguments import function
 from rhombus_clips.testing.clips import (
     NEWEST_MS,
     Wire,
@@ -86,7 +87,7 @@ class Organization:
         self.renders_fail = renders_fail
         self.clip_per_device = clip_per_device
         self.max_splice_duration = max_splice_duration
-        self.now = now
+        self.now = function(now, "now")
         self.began = now()
         self.renders: dict[str, Render] = {}
         self.numbers = itertools.count()
