@@ -38,9 +38,9 @@ async def _change(session: ClipSession) -> Any:
 # --- responses -----------------------------------------------------------------------------------
 
 
-def _response(head: bytes, body: bytes = b"{}", status: bytes = b"200 OK") -> faults.Wire:
+def _response(head: bytes, body: bytes = b"{}", status: bytes = b"200 OK") -> faults.Raw:
     length = b"Content-Length: %d\r\n" % len(body)
-    return faults.Wire(b"HTTP/1.1 " + status + b"\r\n" + head + length + b"\r\n" + body)
+    return faults.Raw(b"HTTP/1.1 " + status + b"\r\n" + head + length + b"\r\n" + body)
 
 
 def _refusal(**headers: str) -> faults.Respond:
@@ -78,19 +78,19 @@ RESPONSES: list[faults.Fault] = [
         _response(b"", status=status)
         for status in (b"99999 OK", b"99 OK", b"000 OK", b"-1 OK", b"999 OK", b"500 \xff\xed")
     ],
-    faults.Wire(b""),
-    faults.Wire(b"\x00" * 100),
-    faults.Wire(b"HTTP/9.9 200 OK\r\n\r\n"),
-    faults.Wire(b"HTTP/1.1 100 Continue\r\n\r\n"),
-    faults.Wire(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"),
-    faults.Wire(b"HTTP/1.1 204 No\r\n\r\n"),
-    faults.Wire(b"HTTP/1.1 304 No\r\n\r\n"),
+    faults.Raw(b""),
+    faults.Raw(b"\x00" * 100),
+    faults.Raw(b"HTTP/9.9 200 OK\r\n\r\n"),
+    faults.Raw(b"HTTP/1.1 100 Continue\r\n\r\n"),
+    faults.Raw(b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"),
+    faults.Raw(b"HTTP/1.1 204 No\r\n\r\n"),
+    faults.Raw(b"HTTP/1.1 304 No\r\n\r\n"),
     *[
-        faults.Wire(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n{}")
+        faults.Raw(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n{}")
         for length in (b"-5", b"9" * 30, b"abc", b"\xd9\xa1", b"5\r\nContent-Length: 6")
     ],
     *[
-        faults.Wire(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+        faults.Raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
         for body in (
             b"f" * 30 + b"\r\n{}",
             b"2\r\n{}\r\n0\r\nX: \xff\r\n\r\n",

@@ -1,6 +1,8 @@
 """Times on the wire are numbers; this turns them into aware datetimes and timedeltas, and back."""
 
+import operator
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -8,6 +10,12 @@ MILLISECOND = timedelta(milliseconds=1)
 # Times whose unit the reference does not state are milliseconds, unless they are too small for
 # that: 1e11 ms is March 1973, 1e11 s is the year 5138.
 _SMALLEST_MILLISECONDS = 100_000_000_000
+
+SMALLEST_SENT, LARGEST_SENT = -(2**63), 2**63 - 1
+"""The numbers that the service's 64 bits hold."""
+
+# Those of numpy; old versions of it take them for numbers.
+_BOOLS = frozenset({"bool", "bool_"})
 
 
 def from_epoch_ms(milliseconds: int | None) -> datetime | None:
@@ -57,19 +65,46 @@ def to_epoch_ms(moment: datetime | int, name: str = "time") -> int:
     A part of a millisecond is rounded up, which keeps half-open bounds exact: a whole
     millisecond is at or after the bound exactly when it is at or after the rounded one.
 
-    Raises `ValueError` for a naive datetime and `TypeError` for anything else, naming `name`.
+    Raises `ValueError` for a naive datetime and for a time that 64 bits do not hold, and
+    `TypeError` for anything else, naming `name`.
     """
-    if isinstance(moment, datetime):
-        if moment.utcoffset() is None:
-            raise ValueError(
-                f"{name} is a datetime without a time zone; give it one, such as tzinfo=UTC"
-            )
-        return -((EPOCH - moment) // MILLISECOND)
-    if type(moment) is not int:
+    milliseconds = (
+        _milliseconds_of(moment, name) if isinstance(moment, datetime) else plain_int(moment)
+    )
+    if milliseconds is None:
         raise TypeError(
             f"{name} must be an aware datetime or epoch milliseconds as an int,"
             f" not {type(moment).__name__}"
         )
-    if not -(2**63) <= moment < 2**63:
+    if not SMALLEST_SENT <= milliseconds <= LARGEST_SENT:
         raise ValueError(f"{name} is beyond what the service's 64 bits hold")
-    return moment
+    return milliseconds
+
+
+def _milliseconds_of(moment: datetime, name: str) -> int:
+    # A time zone is code of its own: some cannot count beyond the calendar's ends.
+    try:
+        is_naive = moment.utcoffset() is None
+        milliseconds = None if is_naive else int(-((EPOCH - moment) // MILLISECOND))
+    except OverflowError as error:
+        raise ValueError(f"{name} is too far from the present: {moment!r}") from error
+    if milliseconds is None:
+        raise ValueError(
+            f"{name} is a datetime without a time zone; give it one, such as tzinfo=UTC"
+        )
+    return milliseconds
+
+
+def plain_int(value: object) -> int | None:
+    """The int that *value* stands for, also where it is of another type, such as one of numpy's.
+
+    None for anything that is no whole number; a bool is none.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or type(value).__name__ in _BOOLS:
+        return None
+    try:
+        return operator.index(cast("Any", value))
+    except TypeError:
+        return None

@@ -35,7 +35,7 @@ class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
         on_decode_error: OnDecodeError | None,
     ) -> None:
         super().__init__(cursor=cursor, limit=limit)
-        whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
+        page_size = whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
         if cursor is not None:
             identifier(cursor, "cursor")
         self._caller = caller

@@ -104,7 +104,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         :raises RuntimeError: when another task calls `aclose` meanwhile.
         :raises RhombusError: as iterating does.
         """
-        whole_number(limit, "limit", least=0)
+        limit = whole_number(limit, "limit", least=0)
         items: list[ItemT] = []
         before = self._cursor
         try:
@@ -139,7 +139,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         :raises ValueError: for *ahead* below 1.
         :raises RhombusError: as iterating the pager does.
         """
-        whole_number(ahead, "ahead", least=1)
+        ahead = whole_number(ahead, "ahead", least=1)
         prefetch = Prefetch(ahead, fetch=self._fetch_another, ready=self._batches_ready)
         iterate = partial(self._items, prefetch=prefetch)
         async with alongside(prefetch.run), aclosing(self._claimed(iterate)) as items:

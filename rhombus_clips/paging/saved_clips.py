@@ -36,10 +36,10 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         on_decode_error: OnDecodeError | None,
     ) -> None:
         super().__init__(cursor=cursor, limit=limit)
-        whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE)
-        whole_number(overlap_ms, "overlap_ms", least=0, most=1)
+        page_size = whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE)
+        overlap_ms = whole_number(overlap_ms, "overlap_ms", least=0, most=1)
         if cursor is not None:
-            whole_number(cursor, "cursor", least=1)
+            cursor = whole_number(cursor, "cursor", least=1)
         self._times = times
         self._walking = Walking(
             caller=caller,
@@ -72,7 +72,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         :raises RuntimeError: when the pager was iterated before.
         :raises RhombusError: as iterating the pager does.
         """
-        whole_number(shards, "shards", least=1, most=_MOST_SHARDS)
+        shards = whole_number(shards, "shards", least=1, most=_MOST_SHARDS)
         if self._times.since is None:
             raise ValueError("sharded() needs since: an open range cannot be divided")
         if self._was_sharded or self.stats.requests:

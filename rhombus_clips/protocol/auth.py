@@ -58,8 +58,8 @@ def header_value(value: str, name: str) -> str:
         raise ConfigurationError(f"{name} is empty")
     if not (value.isascii() and value.isprintable()) or value != value.strip():
         raise ConfigurationError(
-            f"{name} has a character that no HTTP header can carry:"
-            " a line break, a blank at an end, or a letter beyond ASCII"
+            f"{name} has a character that no HTTP header can carry: a control character such as a"
+            " line break, a character beyond ASCII, or a blank at its beginning or end"
         )
     return value
 

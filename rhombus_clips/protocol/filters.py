@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.protocol.arguments import bare_device_uuids, identifiers
+from rhombus_clips.protocol.arguments import as_sent, bare_device_uuids, identifiers
 
 
 class ClipFilters(TypedDict, total=False):
@@ -58,6 +58,7 @@ def filter_parameters(filters: Mapping[str, Any]) -> dict[str, Any]:
     for name, kind in _PLAIN_FILTERS.items():
         if not isinstance(filters.get(name), kind | None):
             raise TypeError(f"{name} must be a {kind.__name__}, not {filters[name]!r}")
+        parameters[name] = as_sent(filters.get(name), name)
     locations = filters.get("location_uuid_filters")
     order = filters.get("sort_order")
     if order not in {None, "asc", "desc"}:

@@ -37,8 +37,8 @@ _LONGEST_RETRY_AFTER = 300.0
 _MOST_DOUBLINGS = 1000
 
 
-def _count(_instance: object, attribute: "Attribute[int]", value: object) -> None:
-    whole_number(value, attribute.name, least=1)
+def _count(owner: object, attribute: "Attribute[int]", value: object) -> None:
+    object.__setattr__(owner, attribute.name, whole_number(value, attribute.name, least=1))
 
 
 @frozen

@@ -1,12 +1,13 @@
 """What can be spliced: checked before anything is sent."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
 from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
-from rhombus_clips.protocol.arguments import identifier, instance, seconds_of
+from rhombus_clips.protocol.arguments import as_sent, identifier, instance, seconds_of
 
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
 # must be at least 1 second long": the reference of spliceV3. The vendor's own web component names
@@ -14,8 +15,8 @@ from rhombus_clips.protocol.arguments import identifier, instance, seconds_of
 LONGEST_SPLICE = timedelta(minutes=60)
 SHORTEST_SPLICE = timedelta(seconds=1)
 
-# More than the int32 of the wire holds, and less than a timedelta does.
-_MOST_SECONDS = 2.0**32
+_MOST_SECONDS = 2**31 - 1  # What the 32 bits of the reference hold.
+_MICROSECOND = timedelta(microseconds=1)
 
 Interval = TimeInterval | tuple[datetime | int, datetime | int]
 """A stretch of footage: begin and end, aware datetimes or epoch milliseconds."""
@@ -59,15 +60,18 @@ _OPTIONS: dict[str, type] = {
 def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     """*options* as the parameters of a request.
 
-    Raises `TypeError` for a name that is none, and for a value of another kind.
+    Raises `TypeError` for a name that is none, and for a value of another kind, and `ValueError`
+    for one that no request can carry.
     """
     unknown = ", ".join(sorted(options.keys() - _OPTIONS.keys()))
     if unknown:
         raise TypeError(f"there is no option {unknown}")
+    sent: dict[str, Any] = {"save_to_console": True}
     for name, value in options.items():
         if value is not None:
             instance(value, _OPTIONS[name], name)
-    return {"save_to_console": True, **options}
+        sent[name] = as_sent(value, name)
+    return sent
 
 
 def interval_map(
@@ -86,22 +90,28 @@ def interval_map(
         ]
         for device, of_device in intervals.items()
     }
+    # Plain numbers: a timedelta does not hold what lies between two numbers of 64 bits.
     lengths = [
-        MILLISECOND * ((interval.end_ms or 0) - (interval.start_ms or 0))
+        (interval.end_ms or 0) - (interval.start_ms or 0)
         for of_device in checked.values()
         for interval in of_device
     ]
     if not lengths:
         raise ValueError("device_interval_map names no interval")
-    if sum(lengths, timedelta()) > LONGEST_SPLICE:
+    if sum(lengths) > LONGEST_SPLICE // MILLISECOND:
         raise ValueError("device_interval_map has more than 60 minutes of footage altogether")
     return checked
 
 
 def _checked_interval(interval: Interval) -> TimeInterval:
-    start, end = (
-        (interval.start_ms, interval.end_ms) if isinstance(interval, TimeInterval) else interval
-    )
+    try:
+        start, end = (
+            (interval.start_ms, interval.end_ms) if isinstance(interval, TimeInterval) else interval
+        )
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"each interval must be a TimeInterval, or a pair of begin and end, not {interval!r}"
+        ) from None
     if start is None or end is None:
         raise ValueError("each interval needs a begin and an end")
     start_ms, end_ms = to_epoch_ms(start, "an interval's begin"), to_epoch_ms(end, "its end")
@@ -118,14 +128,20 @@ def latest_end_ms(intervals: Mapping[str, Iterable[TimeInterval]]) -> int:
 def whole_seconds(duration: object, name: str) -> int:
     """*duration* in seconds, rounded up so that no footage is left out.
 
-    Raises `TypeError` for what is no duration, and `ValueError` for one under a second.
+    Raises `TypeError` for what is no duration, and `ValueError` for one under a second, or beyond
+    what the service's 32 bits hold.
     """
-    length = duration
-    if not isinstance(length, timedelta):
-        length = timedelta(seconds=min(seconds_of(length, name), _MOST_SECONDS))
-    if length < SHORTEST_SPLICE:
-        raise ValueError(f"{name} must be at least a second, not {length.total_seconds():g} s")
-    return -(-length // timedelta(seconds=1))
+    if isinstance(duration, timedelta):
+        seconds, is_more = divmod(duration // _MICROSECOND, 1_000_000)
+        whole, shown = seconds + bool(is_more), duration.total_seconds()
+    else:
+        shown = seconds_of(duration, name)
+        whole = math.ceil(round(shown, 6))  # 0.1 + 0.2 is no more than 0.3.
+    if shown < SHORTEST_SPLICE.total_seconds():
+        raise ValueError(f"{name} must be at least a second, not {shown} s")
+    if whole > _MOST_SECONDS:
+        raise ValueError(f"{name} must be at most {_MOST_SECONDS} s, not {whole} s")
+    return whole
 
 
 def refuse_longer(seconds: int, longest: int | None) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from attrs import frozen
 
+from rhombus_clips.models.moments import LARGEST_SENT
+
 
 @frozen
 class Window:
@@ -29,7 +31,7 @@ class Window:
     @property
     def asked_before(self) -> int | None:
         """``createdBeforeMs`` to ask with, one millisecond wider."""
-        return None if self.end is None else self.end + 1
+        return None if self.end is None else min(self.end + 1, LARGEST_SENT)
 
     def split(self, length: int | None, *, now: int) -> Iterator["Window"]:
         """This range as windows of at most *length* milliseconds, newest first.

@@ -16,6 +16,7 @@ from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_o
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media import MediaHost
 from rhombus_clips.pacing import Pacing
+from rhombus_clips.protocol.arguments import whole_number
 from rhombus_clips.protocol.auth import AuthScheme, Secret, auth_headers, header_value
 from rhombus_clips.protocol.media import MediaTimeout
 from rhombus_clips.protocol.retry import RateLimit, RetryPolicy, Timeout
@@ -98,10 +99,10 @@ class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
         ):
             if not isinstance(value, kind):
                 raise ConfigurationError(f"{name} cannot be {value!r}: it has a type of its own")
-        if type(max_response_bytes) is not int or max_response_bytes < 1:
-            raise ConfigurationError(
-                f"max_response_bytes must be at least 1, not {max_response_bytes!r}"
-            )
+        try:
+            max_response_bytes = whole_number(max_response_bytes, "max_response_bytes", least=1)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(str(error)) from None
         self._base_url = checked_base_url(base_url)
         agent = f"rhombus_clips/{__version__}"
         credentials = auth_headers(api_key, self._scheme, org_uuid)

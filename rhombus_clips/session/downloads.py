@@ -10,11 +10,19 @@ from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
 from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.arguments import function_or_none, instance, seconds_of, whole_number
+from rhombus_clips.protocol.arguments import (
+    function,
+    function_or_none,
+    instance,
+    seconds_of,
+    whole_number,
+)
 from rhombus_clips.protocol.file_names import usual_file_name
 from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
+from rhombus_clips.protocol.progress import Polling
 from rhombus_clips.protocol.retry import RetryPolicy
 from rhombus_clips.session.splices import Splices
+from rhombus_clips.session.waiting import WaitingRoom
 
 _MOST_AT_ONCE = 64
 
@@ -58,7 +66,7 @@ class ClipFiles(Splices):
         :raises OSError: when it cannot be written.
         :raises RhombusError: as every request to the media host, see the README's table.
         """
-        function_or_none(progress, "progress")
+        progress = function_or_none(progress, "progress")
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
         return await self._download(file, Path(path), progress)
 
@@ -76,7 +84,7 @@ class ClipFiles(Splices):
         :return: As `download_clip`.
         :raises NotFoundError: and the others of `download_clip`.
         """
-        function_or_none(progress, "progress")
+        progress = function_or_none(progress, "progress")
         file = thumbnail_file(instance(clip, SavedClip, "clip"))
         return await self._download(file, Path(path), progress)
 
@@ -111,6 +119,7 @@ class ClipFiles(Splices):
         concurrency: int = 4,
         name: Callable[[SavedClip], str] = usual_file_name,
         deadline: float | None = None,
+        polling: Polling = Polling(),
         verify: bool = True,
         progress: ClipProgress | None = None,
         on_end: OnEnd | None = None,
@@ -125,25 +134,39 @@ class ClipFiles(Splices):
         :param clips: The clips; a pager is read as the downloads go on.
         :param folder: Where to; it is made when it is not there.
         :param concurrency: How many files to fetch at once, 1 to 64; 4 by default.
-        :param name: Names the file of a clip: by default when the footage begins, its title and
-            its uuid. Letters that file systems do not take are replaced, folders are not made, and
-            the name of another clip's file gets the uuid behind it.
-        :param deadline: How long to wait for a clip that is still in the making, in seconds; None,
-            the default, does not wait, and counts it among the failures.
+        :param name: Names the file of a clip, as it is when it is complete: by default when the
+            footage begins, its title and its uuid. Letters that file systems do not take are
+            replaced, folders are not made, and the name of another clip's file gets the uuid behind
+            it.
+        :param deadline: How long to wait for a clip that is still in the making, in seconds from
+            when it is met; None, the default, does not wait, and counts it among the failures.
+            Clips that wait hold up no download: they are watched together, as `watch_clips` does,
+            and fetched as soon as they are complete. At most 1,000 wait at once: while as many do,
+            no more of *clips* are taken.
+        :param polling: How often to look at clips that wait, as for `watch_clip`.
         :param verify: As for `download_clip`.
         :param progress: Called with a clip, the bytes that are there, and how many there will be.
         :param on_end: Called with each clip and its `Downloaded`, or the error; once for a clip
-            that comes twice.
-        :return: How many were downloaded and skipped, and the failures: one clip's do not end
-            the others.
-        :raises AuthenticationError: and what else every clip would meet; `OSError` when nothing can
-            be written; what *clips* raises.
+            that comes twice. Like *name* and *progress* a plain function: nothing awaits it.
+        :return: How many were downloaded and skipped, and the failures: what is wrong with one clip
+            does not end the others. An `OSError` that is about one file is the cause of a
+            `DownloadError` there.
+        :raises AuthenticationError: likewise `ConfigurationError` and `SessionClosedError`, which
+            every other clip would meet, too.
+        :raises OSError: when nothing more can be written: the disk is full, read-only or failing,
+            the folder or the manifest cannot be written any more, no more files can be opened.
+        :raises TypeError: when *name* returns no string, or a function something to await.
+        :raises Exception: what *clips*, *name*, *progress* and *on_end* raise, as it is.
         """
-        whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
-        for function, parameter in ((name, "name"), (progress, "progress"), (on_end, "on_end")):
-            function_or_none(function, parameter)
+        if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+            raise TypeError(f"clips must be clips to iterate over, not a {type(clips).__name__}")
+        concurrency = whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
+        name = function(name, "name")
+        progress = function_or_none(progress, "progress")
+        on_end = function_or_none(on_end, "on_end")
         if deadline is not None:
-            seconds_of(deadline, "deadline")
+            deadline = seconds_of(deadline, "deadline")
+        instance(polling, Polling, "polling")
 
         async def download(
             clip: SavedClip,
@@ -151,12 +174,15 @@ class ClipFiles(Splices):
             progress: Progress | None,
             replaces: bool,  # noqa: FBT001  # as a Callable is typed
         ) -> Downloaded:
-            if deadline is not None and clip.uuid is not None and not clip.is_complete:
-                clip = await self.wait_for_clip(clip.uuid, deadline=deadline)
             file = clip_file(clip, verify=verify)
             return await self._download(file, path, progress, replaces=replaces)
 
-        downloads = Downloads(download, Path(folder), name, progress, on_end)
+        waits = None
+        if deadline is not None:
+            waits = WaitingRoom(
+                self.get_clip_with_progress, self._list_some, polling, deadline=deadline
+            )
+        downloads = Downloads(download, Path(folder), name, progress, on_end, waits)
         return await downloads.run(clips, at_once=concurrency)
 
     async def _download(

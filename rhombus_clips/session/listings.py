@@ -51,11 +51,12 @@ class ClipListings(Resource):
             was listed already (the last cursor + 1 where the newest come first), so that clips that
             share the cursor's millisecond are not skipped; 0 sends the cursor as it came.
         :param on_decode_error: Called with an item that does not decode and the `DecodeError`;
-            the listing then goes on. Without it the error is raised.
+            the listing then goes on. Without it the error is raised. A plain function, as nothing
+            awaits it.
         :return: The pager; nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         """
-        function_or_none(on_decode_error, "on_decode_error")
+        on_decode_error = function_or_none(on_decode_error, "on_decode_error")
         return SavedClipPager(
             self._call,
             times=TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until")),
@@ -96,7 +97,7 @@ class ClipListings(Resource):
             cursor=cursor,
             page_size=page_size,
             limit=limit,
-            on_decode_error=on_decode_error,
+            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
         )
 
     def expiring_clips(
@@ -127,7 +128,7 @@ class ClipListings(Resource):
             cursor=cursor,
             page_size=page_size,
             limit=limit,
-            on_decode_error=on_decode_error,
+            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
         )
 
     def _by_token(
@@ -176,7 +177,7 @@ class ClipListings(Resource):
         grace_ms = instance(grace, timedelta, "grace") // MILLISECOND
         if grace_ms < 0:
             raise ValueError(f"grace must not be negative, but is {grace!r}")
-        seconds_of(interval, "interval", may_be_zero=True)
+        interval = seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:
             appearing = Appearing.at(cursor, grace_ms)
         elif since is not None:
@@ -186,7 +187,7 @@ class ClipListings(Resource):
             appearing = Appearing(now, grace_ms, made=now)
 
         times = TimeRange(by=by, or_by="timestamp_ms")
-        function_or_none(on_decode_error, "on_decode_error")
+        on_decode_error = function_or_none(on_decode_error, "on_decode_error")
 
         def list_(times: TimeRange) -> SavedClipPager:
             return SavedClipPager(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rhombus_clips.calls import Caller
 from rhombus_clips.codec import Document, structure
@@ -11,8 +11,20 @@ from rhombus_clips.models import Answer
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.protocol.arguments import UNSET, Unset
 from rhombus_clips.protocol.endpoints import Endpoint
+from rhombus_clips.protocol.identity import refuse_another
+
+
+class Identified(Protocol):
+    """What a read of one item gives."""
+
+    @property
+    def uuid(self) -> str | None:
+        """The item's uuid; None where the service left it out."""
+        ...
+
 
 T = TypeVar("T")
+ItemT = TypeVar("ItemT", bound=Identified)
 AnswerT = TypeVar("AnswerT", bound=Answer)
 ClearedT = TypeVar("ClearedT")
 
@@ -26,22 +38,27 @@ class Resource:
         self,
         endpoint: Endpoint[AnswerT],
         parameters: Mapping[str, object],
-        pick: Callable[[AnswerT], T | None],
+        pick: Callable[[AnswerT], ItemT | None],
         missing: Callable[[str | None], ApiError],
-    ) -> T:
-        """What *pick* finds in the answer of a call.
+        *,
+        uuid: str,
+        path: str,
+    ) -> ItemT:
+        """The item with that *uuid*, which *pick* finds in the answer of a call.
 
-        Raises what *missing* makes of the answer's warning when that is None.
+        Raises what *missing* makes of the answer's warning when there is none, and `DecodeError`
+        when the answer has another uuid at *path*.
         """
 
-        def thing_of(document: Document) -> Generator[None, None, T]:
+        def item_of(document: Document) -> Generator[None, None, ItemT]:
             answer = yield from structure(document, endpoint.answer)
-            thing = pick(answer)
-            if thing is None:
+            item = pick(answer)
+            if item is None:
                 raise missing(answer.warning_msg)
-            return thing
+            refuse_another(item.uuid, uuid, path)
+            return item
 
-        return await self._call.decoded_by(thing_of, endpoint, parameters)
+        return await self._call.decoded_by(item_of, endpoint, parameters)
 
 
 def epoch_ms(moment: datetime | int | None, name: str) -> int | None:

@@ -1,11 +1,11 @@
 """Saved clips: reading, changing and deleting them, one request at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from datetime import datetime
 from functools import partial
 from typing import Unpack
 
-from rhombus_clips.codec import NULL
+from rhombus_clips.codec import NULL, Document, structure
 from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
 from rhombus_clips.models import (
     ClipAccessSettings,
@@ -14,11 +14,13 @@ from rhombus_clips.models import (
     SavedClip,
     SavedClipCount,
     SavedClipPage,
+    SavedClipsAnswer,
     SavedClipWithDetails,
 )
 from rhombus_clips.protocol.arguments import (
     UNSET,
     Unset,
+    as_sent,
     bare_device_uuids,
     identifier,
     identifiers,
@@ -40,8 +42,13 @@ from rhombus_clips.protocol.endpoints import (
     Endpoint,
 )
 from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
+from rhombus_clips.protocol.identity import refuse_another, refuse_unnamed
 from rhombus_clips.protocol.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.session.resource import Resource, epoch_ms, written
+
+CLIP_PATH = "$.clip.uuid"
+_DETAILS_PATH = "$.savedClip.uuid"
+_LARGEST_PAGE_SIZE = 2**31 - 1  # What the 32 bits of the reference hold.
 
 
 class SavedClips(Resource):
@@ -63,11 +70,11 @@ class SavedClips(Resource):
         :return: The page, with the cursor of the next.
         :raises RhombusError: as every call, see the README's table.
         """
-        whole_number(max_page_size, "max_page_size", least=1)
+        size = whole_number(max_page_size, "max_page_size", least=1, most=_LARGEST_PAGE_SIZE)
         return await self._call(
             GET_SAVED_CLIPS,
             {
-                "max_page_size": max_page_size,
+                "max_page_size": size,
                 "page_timestamp_ms": epoch_ms(page_timestamp_ms, "page_timestamp_ms"),
             },
         )
@@ -87,9 +94,11 @@ class SavedClips(Resource):
         """A saved clip with how far its render has come (``/api/event/getClipWithProgress``).
 
         :param clip_uuid: The clip's uuid, 22 characters of url-safe base64.
-        :return: The clip, complete or on its way.
+        :return: The clip, complete or on its way. Its uuid is the one asked for, or None where the
+            service leaves it out.
         :raises ClipNotFoundError: when the service answers without a clip. What it answers for a
             uuid that it does not know is not documented; a 404 raises `NotFoundError`.
+        :raises DecodeError: when it answers with another clip.
         :raises RhombusError: as every call, see the README's table.
         """
         return await self._found(
@@ -97,6 +106,8 @@ class SavedClips(Resource):
             {"clip_uuid": identifier(clip_uuid, "clip_uuid")},
             lambda answer: answer.clip,
             partial(_not_found, clip_uuid),
+            uuid=clip_uuid,
+            path=CLIP_PATH,
         )
 
     async def get_clips_with_progress(
@@ -147,7 +158,7 @@ class SavedClips(Resource):
         page_token: str | None,
         filters: ClipFilters,
     ) -> ClipWithProgressPage:
-        whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
+        page_size = whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
         if page_token is not None:
             identifier(page_token, "page_token")
         paging = {"page_size": page_size, "page_token": page_token}
@@ -157,9 +168,11 @@ class SavedClips(Resource):
         """A saved clip with what was seen in it (``/api/event/getSavedClipDetails``).
 
         :param clip_uuid: The clip's uuid.
-        :return: The clip with its bounding boxes and seek points.
+        :return: The clip with its bounding boxes and seek points. Its uuid is the one asked for, or
+            None where the service leaves it out.
         :raises ClipNotFoundError: when the service answers without a clip, as it does for one that
             is still being spliced.
+        :raises DecodeError: when it answers with another clip.
         :raises RhombusError: as every call, see the README's table.
         """
         return await self._found(
@@ -167,6 +180,8 @@ class SavedClips(Resource):
             {"clip_uuid": identifier(clip_uuid, "clip_uuid")},
             lambda answer: answer.saved_clip,
             partial(_not_found, clip_uuid),
+            uuid=clip_uuid,
+            path=_DETAILS_PATH,
         )
 
     async def get_saved_clip_count(
@@ -206,18 +221,25 @@ class SavedClips(Resource):
         """The saved clips of a transaction (``/api/event/getSavedClipsByExternalTransactionId``).
 
         :param external_transaction_id: The id that a till or another system gave the transaction.
-        :return: Those clips, none if there are none.
+        :return: Those clips, none if there are none. A clip may lack the id, where the service
+            leaves it out.
+        :raises DecodeError: when the service answers with a clip of another transaction.
         :raises RhombusError: as every call, see the README's table.
         """
-        answer = await self._call(
+        asked = identifier(external_transaction_id, "external_transaction_id")
+
+        def clips_of(document: Document) -> Generator[None, None, list[SavedClip]]:
+            answer = yield from structure(document, SavedClipsAnswer)
+            for index, clip in enumerate(answer.saved_clips):
+                path = f"$.savedClips[{index}].externalTransactionId"
+                refuse_another(clip.external_transaction_id, asked, path)
+            return answer.saved_clips
+
+        return await self._call.decoded_by(
+            clips_of,
             GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID,
-            {
-                "external_transaction_id": identifier(
-                    external_transaction_id, "external_transaction_id"
-                )
-            },
+            {"external_transaction_id": asked},
         )
-        return answer.saved_clips
 
     # --- changes -----------------------------------------------------------------------------
 
@@ -243,6 +265,8 @@ class SavedClips(Resource):
         :param access_settings: Who may see the clip; likewise.
         :raises ValueError: when nothing is named.
         :raises ClipNotFoundError: when there is no such clip; then nothing was written.
+        :raises DecodeError: when the service answers the read with another clip, or does not say
+            with which one; then nothing was written.
         :raises ApiError: when the service refuses.
         :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
@@ -252,11 +276,8 @@ class SavedClips(Resource):
         text(title, "title")
         text(description, "description")
         instance_or_none(access_settings, ClipAccessSettings, "access_settings")
-        clip: SavedClip
-        try:
-            clip = await self.get_saved_clip_details(clip_uuid)
-        except (ApiError, NotFoundError):  # All the ways of saying that it has no details of it.
-            clip = await self.get_clip_with_progress(clip_uuid)
+        access_settings = as_sent(access_settings, "access_settings")
+        clip = await self._clip_to_change(clip_uuid)
         await self._call(
             UPDATE_SAVED_CLIP,
             {
@@ -266,6 +287,18 @@ class SavedClips(Resource):
                 "access_settings": written(access_settings, clip.access_settings, cleared=NULL),
             },
         )
+
+    async def _clip_to_change(self, clip_uuid: str) -> SavedClip:
+        """The clip, provably that one: what is written back must not be another's."""
+        clip: SavedClip
+        path, endpoint = _DETAILS_PATH, GET_SAVED_CLIP_DETAILS.path
+        try:
+            clip = await self.get_saved_clip_details(clip_uuid)
+        except (ApiError, NotFoundError):  # All the ways of saying that it has no details of it.
+            clip = await self.get_clip_with_progress(clip_uuid)
+            path, endpoint = CLIP_PATH, GET_CLIP_WITH_PROGRESS.path
+        refuse_unnamed(clip.uuid, clip_uuid, path, endpoint=endpoint)
+        return clip
 
     async def delete_saved_clip(self, clip_uuid: str) -> None:
         """Delete a clip for good, finished or in the making (``/api/event/deleteSavedClip``).

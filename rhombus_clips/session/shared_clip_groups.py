@@ -1,10 +1,10 @@
 """Shared clip groups: the pages by which clips are shown to others."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from datetime import datetime, timedelta
 
 from rhombus_clips.calls import service_or_local_time_ms
-from rhombus_clips.codec import NULL
+from rhombus_clips.codec import NULL, Document, structure
 from rhombus_clips.errors import ApiError
 from rhombus_clips.models import (
     ClipReference,
@@ -31,9 +31,11 @@ from rhombus_clips.protocol.endpoints import (
     GET_SHARED_CLIP_GROUPS,
     UPDATE_SHARED_CLIP_GROUP,
 )
+from rhombus_clips.protocol.identity import refuse_another, refuse_unnamed
 from rhombus_clips.protocol.windows import Window
 from rhombus_clips.session.resource import Resource, epoch_ms, written
 
+_GROUP_PATH = "$.sharedClipGroup.uuid"
 _LONGEST_EXPIRATION = 2**31 - 1
 
 
@@ -99,9 +101,11 @@ class SharedClipGroups(Resource):
         """A shared group with what was seen (``/api/event/getSharedClipGroupDetails``).
 
         :param group_uuid: The group's uuid.
-        :return: The group, and its clips with what was seen in them.
+        :return: The group, and its clips with what was seen in them. Its uuid is the one asked for,
+            or None where the service leaves it out.
         :raises ApiError: when the service answers without a group. What it answers for a uuid
             that it does not know is not documented; a 404 raises `NotFoundError`.
+        :raises DecodeError: when it answers with another group.
         :raises RhombusError: as every call, see the README's table.
         """
         return await self._found(
@@ -111,6 +115,8 @@ class SharedClipGroups(Resource):
             lambda warning_msg: ApiError(
                 f"there is no shared clip group {group_uuid}", warning_msg=warning_msg
             ),
+            uuid=group_uuid,
+            path=_GROUP_PATH,
         )
 
     async def create_shared_clip_group(
@@ -148,7 +154,7 @@ class SharedClipGroups(Resource):
         text_or_none(plaintext_password, "plaintext_password")
         _refuse_empty(plaintext_password)
         if expiration_time_secs is not None:
-            whole_number(
+            expiration_time_secs = whole_number(
                 expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
             )
         return await self._call(
@@ -190,27 +196,39 @@ class SharedClipGroups(Resource):
         :raises ValueError: when nothing is named, and when the password would be lost; then
             nothing was changed.
         :raises ApiError: when there is no such group.
+        :raises DecodeError: when the service answers the read with another group, or does not say
+            with which one; then nothing was written. Also when it answers the write with another.
         :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
         """
         identifier(group_uuid, "group_uuid")
         if not isinstance(expiration_time_secs, Unset | None):
-            whole_number(
+            expiration_time_secs = whole_number(
                 expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
             )
-        if {title, description, plaintext_password, expiration_time_secs} == {UNSET}:
+        named = (title, description, plaintext_password, expiration_time_secs)
+        if all(value is UNSET for value in named):
             raise ValueError("name what to change: title, description, password or expiration")
         text(title, "title")
         text(description, "description")
         text(plaintext_password, "plaintext_password")
         _refuse_empty(plaintext_password)
         group = await self.get_shared_clip_group_details(group_uuid)
+        details = GET_SHARED_CLIP_GROUP_DETAILS.path
+        refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details)
         if plaintext_password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
                 f"the group {group_uuid} asks for a password, or is not listed, so that it may:"
                 " the service may take it off when it is not written again, so name"
                 " plaintext_password, the old one or another, or None to ask for none"
             )
-        return await self._call(
+
+        def link_of(document: Document) -> Generator[None, None, SharedClipGroupLink]:
+            link = yield from structure(document, SharedClipGroupLink)
+            refuse_another(link.uuid, group_uuid, "$.uuid")
+            return link
+
+        return await self._call.decoded_by(
+            link_of,
             UPDATE_SHARED_CLIP_GROUP,
             {
                 "shared_clip_uuid": group_uuid,

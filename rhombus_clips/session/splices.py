@@ -182,10 +182,13 @@ class Splices(SavedClips):
         :param polling: How often to look and how long to be patient: every 2 s, up to 15 s while
             nothing moves, 60 s until the clip is visible, 300 s for a service out of reach.
         :return: An async generator; nothing is sent before it is iterated.
-        :raises ClipFailedError: from the iteration, when the clip failed or was deleted.
+        :raises ClipFailedError: from the iteration, when the clip failed or was deleted: it was
+            there, and three looks in a row found that it is not.
         :raises ClipNotFoundError: when it did not appear, likewise `NotFoundError` and `ApiError`,
-            by what the service answers then.
-        :raises RhombusError: when the service was out of reach for longer.
+            by what the service answers then, see `Polling.appears_within`.
+        :raises DecodeError: when the service answered with another clip, or did not say with which
+            one, for longer than `Polling.outage`; such a clip is never yielded.
+        :raises RhombusError: when the service was out of reach, or refused, for longer than that.
         """
         return watch_clip(_watched(clip_uuid, polling), self.get_clip_with_progress)
 
@@ -194,8 +197,8 @@ class Splices(SavedClips):
     ) -> AsyncGenerator[ClipWithProgress, None]:
         """Yield each of several clips each time that it has moved on, until all have ended.
 
-        Three clips and more are looked for on one page of ``/api/event/getClipsWithProgress``,
-        for as long as that finds several of them, and one by one where it does not.
+        Three clips and more are looked for on pages of ``/api/event/getClipsWithProgress``, for as
+        long as a page has several of them, and one by one where it does not.
 
         :param clip_uuids: The clips' uuids.
         :param polling: As for `watch_clip`.
@@ -203,7 +206,7 @@ class Splices(SavedClips):
         :raises ClipFailedError: at the very end, when some of the clips failed or were deleted:
             `clips` has all of these. They were yielded as well.
         :raises ClipNotFoundError: at the very end, when one did not appear, likewise
-            `NotFoundError` and `ApiError`.
+            `NotFoundError` and `ApiError`, which may also be a refusal that did not pass.
         :raises RhombusError: when the service was out of reach for longer than `polling` says.
         """
         watched = [_watched(uuid, polling) for uuid in identifiers(clip_uuids, "clip_uuids")]
@@ -250,7 +253,8 @@ class Splices(SavedClips):
             are rounded up.
         :param deadline: The longest wait for the render, in seconds; 15 minutes by default.
         :param polling: As for `watch_clip`.
-        :param on_change: Called with the clip each time that it has moved on; None by default.
+        :param on_change: Called with the clip each time that it has moved on; None by default. A
+            plain function, as nothing awaits it.
         :param options: What else may be said of the clip, see `SpliceOptions`.
         :return: The clips, complete, in the order in which the service named them.
         :raises ValueError: for footage that is yet to come, or longer than the organization may
@@ -261,9 +265,9 @@ class Splices(SavedClips):
         """
         devices = identifiers(device_uuids, "device_uuids", least=1)
         start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
-        seconds_of(deadline, "deadline")
+        deadline = seconds_of(deadline, "deadline")
         instance(polling, Polling, "polling")
-        function_or_none(on_change, "on_change")
+        on_change = function_or_none(on_change, "on_change")
         option_parameters(options)
         self._refuse_future(start_ms + 1000 * seconds)
         refuse_longer(seconds, await self._longest_splice())
@@ -303,8 +307,8 @@ class Splices(SavedClips):
         except (ApiError, NotFoundError, PermissionDeniedError):
             return None
 
-    async def _list_some(self, count: int) -> ClipWithProgressPage:
-        return await self.get_clips_with_progress(page_size=count)
+    async def _list_some(self, count: int, token: str | None) -> ClipWithProgressPage:
+        return await self.get_clips_with_progress(page_size=count, page_token=token)
 
 
 def _watched(clip_uuid: str, polling: Polling) -> Watched:

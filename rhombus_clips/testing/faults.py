@@ -8,17 +8,17 @@ Each request takes the first fault that is for its path and has a turn left::
 import asyncio
 import json
 import random
-import socket
-import struct
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
 
 from aiohttp import web
 from attrs import evolve, field, frozen
 
-from rhombus_clips.testing.delivery import Delivery, Length
+from rhombus_clips.testing.delivery import Delivery
+from rhombus_clips.testing.wire import body_of, hang_up, wire_of, write
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -102,14 +102,37 @@ class Respond(Fault):
 
 
 @frozen
-class Wire(Fault):
-    """Bytes of any kind in place of an HTTP response, then the end of the connection."""
+class Altered(Fault):
+    """The service carries the request out, and its answer differs here and there.
 
-    data: bytes = field(kw_only=False)
+    ``Altered({"clip": fake.clips[1]}, path="/api/event/getClipWithProgress")`` answers with another
+    clip than was asked for.
+    """
+
+    changes: Mapping[str, object] = field(kw_only=False)
+    """What replaces the values of the answer: objects are merged, all else takes the place of what
+    was there."""
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Write the bytes, then close the connection."""
-        return _hang_up(request, self.data)
+        """Answer with the changes made; an answer that is no JSON object stays as it is."""
+        response = await answer()
+        try:
+            said: object = json.loads(body_of(response))
+        except ValueError:
+            return response
+        if isinstance(said, dict) and isinstance(response, web.Response):
+            altered = _merged(cast("dict[str, object]", said), self.changes)
+            response.body = json.dumps(altered).encode()
+        return response
+
+
+def _merged(said: object, changes: object) -> object:
+    if not (isinstance(said, dict) and isinstance(changes, Mapping)):
+        return changes
+    merged = dict(cast("dict[str, object]", said))
+    for name, change in cast("Mapping[str, object]", changes).items():
+        merged[name] = _merged(merged.get(name), change)
+    return merged
 
 
 @frozen
@@ -122,7 +145,7 @@ class _Cut(Fault):
     """How much of the body goes out first, behind the whole head; instead of *after_bytes*."""
 
     async def _beginning(self, answer: Answering) -> bytes:
-        head, body = _wire_of(await answer())
+        head, body = wire_of(await answer())
         if self.after_body_bytes is not None:
             return head + body[: self.after_body_bytes]
         return (head + body)[: self.after_bytes]
@@ -134,7 +157,7 @@ class Disconnect(_Cut):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer up to a byte, then close the connection."""
-        return _hang_up(request, await self._beginning(answer))
+        return hang_up(request, await self._beginning(answer))
 
 
 @frozen
@@ -146,7 +169,7 @@ class Reset(_Cut):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer up to a byte, then reset the connection."""
-        return _hang_up(request, await self._beginning(answer), reset=True)
+        return hang_up(request, await self._beginning(answer), reset=True)
 
 
 @frozen
@@ -157,9 +180,9 @@ class Stall(_Cut):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer up to a byte, wait, then close the connection."""
-        _write(request, await self._beginning(answer))
+        write(request, await self._beginning(answer))
         await asyncio.sleep(self.seconds)
-        return _hang_up(request)
+        return hang_up(request)
 
 
 @frozen
@@ -172,7 +195,7 @@ class Corrupt(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer with the byte's bits turned over."""
         response = await answer()
-        body = bytearray(_body_of(response))
+        body = bytearray(body_of(response))
         if not -len(body) <= self.at < len(body):
             return response
         body[self.at] ^= 0xFF
@@ -195,7 +218,7 @@ class Compressed(Fault):
         response = await answer()
         if isinstance(response, web.Response):
             window = 15 + 16 if self.encoding == "gzip" else 15
-            response.body = zlib.compress(_body_of(response), wbits=window)
+            response.body = zlib.compress(body_of(response), wbits=window)
             response.headers["Content-Encoding"] = self.encoding
         return response
 
@@ -210,11 +233,11 @@ class Drip(Fault):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer piece by piece, then close the connection."""
-        wire = b"".join(_wire_of(await answer()))
+        wire = b"".join(wire_of(await answer()))
         for start in range(0, len(wire), self.bytes_at_once):
-            _write(request, wire[start : start + self.bytes_at_once])
+            write(request, wire[start : start + self.bytes_at_once])
             await asyncio.sleep(self.pause)
-        return _hang_up(request)
+        return hang_up(request)
 
 
 @frozen
@@ -225,7 +248,7 @@ class Raw(Fault):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Send the bytes."""
-        return _hang_up(request, self.data)
+        return hang_up(request, self.data)
 
 
 @frozen
@@ -234,7 +257,7 @@ class TruncatedChunks(Fault):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Begin a chunk, then close the connection."""
-        return _hang_up(request, _CHUNKED + b'100\r\n{"savedClips": [')
+        return hang_up(request, _CHUNKED + b'100\r\n{"savedClips": [')
 
 
 @frozen
@@ -247,11 +270,11 @@ class GarbledChunks(Fault):
 
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Send a good chunk, then a bad one, then close the connection."""
-        _write(request, _CHUNKED + b"2\r\n{ \r\n")
+        write(request, _CHUNKED + b"2\r\n{ \r\n")
         await asyncio.sleep(0.02)
-        _write(request, b"zz-no-size\r\n")
+        write(request, b"zz-no-size\r\n")
         await asyncio.sleep(0.02)
-        return _hang_up(request)
+        return hang_up(request)
 
 
 @frozen
@@ -277,7 +300,7 @@ class Silence(Fault):
     async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Wait, then close the connection."""
         await asyncio.sleep(self.seconds)
-        return _hang_up(request)
+        return hang_up(request)
 
 
 def next_fault(faults: list[Fault], path: str) -> Fault | None:
@@ -290,56 +313,6 @@ def next_fault(faults: list[Fault], path: str) -> Fault | None:
                 faults[index] = evolve(fault, times=fault.times - 1)
             return fault
     return None
-
-
-def _body_of(response: web.StreamResponse) -> bytes:
-    if isinstance(response, Delivery):
-        return b"" if response.is_head else bytes(response.content)
-    body = response.body if isinstance(response, web.Response) else None
-    return body if isinstance(body, bytes) else b""
-
-
-def _wire_of(response: web.StreamResponse) -> tuple[bytes, bytes]:
-    """An answer as it goes over the wire, its head and its body."""
-    body = _body_of(response)
-    headers = response.headers.copy()
-    headers.setdefault("Content-Type", "application/octet-stream")
-    framing = response.framing if isinstance(response, Delivery) else Length.GIVEN
-    opening = b""
-    if framing is Length.CHUNKED:
-        headers["Transfer-Encoding"] = "chunked"
-        if body:
-            # One chunk, whose size goes with the head so that the body can be cut to the byte.
-            opening, body = b"%x\r\n" % len(body), body + b"\r\n0\r\n\r\n"
-        else:
-            opening = b"0\r\n\r\n"
-    elif framing is Length.NONE:
-        headers["Connection"] = "close"
-    else:
-        headers.setdefault("Content-Length", str(len(body)))
-    lines = [f"HTTP/1.1 {response.status} {response.reason}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""]).encode() + opening, body
-
-
-def _write(request: web.Request, data: bytes) -> None:
-    if request.transport is not None:
-        request.transport.write(data)
-
-
-def _hang_up(
-    request: web.Request, last_words: bytes = b"", *, reset: bool = False
-) -> web.StreamResponse:
-    """End the connection behind *last_words*; returns what aiohttp can no longer send."""
-    _write(request, last_words)
-    if request.transport is not None:
-        if reset:
-            # A linger of no time makes the kernel send a reset.
-            request.transport.get_extra_info("socket").setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
-        request.transport.close()
-    return web.Response()
 
 
 def json_answer(

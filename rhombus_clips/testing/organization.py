@@ -8,6 +8,7 @@ from enum import Enum
 
 from rhombus_clips.codec import to_dict
 from rhombus_clips.models import Model
+from rhombus_clips.protocol.arguments import function
 from rhombus_clips.testing.clips import (
     NEWEST_MS,
     Wire,
@@ -94,7 +95,7 @@ class Organization:
         self.clip_per_device = clip_per_device
         self.max_splice_duration = max_splice_duration
         self.clock_skew = clock_skew
-        self._now = now
+        self._now = function(now, "now")
         self.began = self.now()
         self.renders: dict[str, Render] = {}
         self.numbers = itertools.count()

@@ -1,0 +1,334 @@
+"""What an argument may be, and what of it is sent: the rules, without a session."""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Real
+from typing import Any, cast
+
+import pytest
+from attrs import fields
+
+from rhombus_clips import Polling, RateLimit, RetryPolicy, Timeout
+from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
+from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.models.views import CroppedPermyriadRect
+from rhombus_clips.protocol.arguments import (
+    as_sent,
+    bare_device_uuids,
+    function,
+    function_or_none,
+    identifier,
+    identifiers,
+    seconds_of,
+    text,
+    whole_number,
+)
+from rhombus_clips.protocol.media import MediaTimeout
+from rhombus_clips.protocol.splices import interval_map, option_parameters, whole_seconds
+from rhombus_clips.protocol.windows import Window
+
+LONE_SURROGATE = "\ud800"
+
+
+class Index:
+    """A whole number of another library, as numpy's are."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+class RealNumber:
+    """A real number of another library, as numpy's are."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+
+Real.register(RealNumber)
+
+
+class bool_:  # noqa: N801  # as numpy called its own
+    def __index__(self) -> int:
+        return 1
+
+
+# --- numbers -----------------------------------------------------------------------------------
+
+
+def test_whole_number_of_another_library_becomes_a_plain_one() -> None:
+    number = whole_number(Index(7), "limit", least=0)
+    assert (number, type(number)) == (7, int)
+    assert type(to_epoch_ms(cast("Any", Index(7)))) is int
+
+
+@pytest.mark.parametrize("value", [True, bool_(), 1.0, "1", Decimal(1), None, RealNumber(1)])
+def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="limit must be a whole number"):
+        whole_number(value, "limit", least=0)
+    with pytest.raises(TypeError, match="since must be"):
+        to_epoch_ms(value, "since")
+
+
+@pytest.mark.parametrize("value", [5, 5.0, Index(5), RealNumber(5), Fraction(5)])
+def test_seconds_may_be_any_real_number_and_become_a_plain_one(value: Any) -> None:
+    seconds = seconds_of(value, "deadline")
+    assert seconds == 5
+    assert type(seconds) in {int, float}
+
+
+@pytest.mark.parametrize("value", [True, bool_(), "5", Decimal(5), None, timedelta(seconds=5), 5j])
+def test_what_is_no_number_of_seconds_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="deadline must be a number of seconds"):
+        seconds_of(value, "deadline")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [-1, 0, math.inf, math.nan, 10**400, 10**5000, Fraction(10**400), RealNumber(math.inf)],
+    ids=["negative", "zero", "inf", "nan", "10**400", "10**5000", "fraction", "real"],
+)
+def test_seconds_out_of_range_are_a_value_error(value: Any) -> None:
+    with pytest.raises(ValueError, match="deadline must be above 0"):
+        seconds_of(value, "deadline")
+
+
+@pytest.mark.parametrize("kind", [RetryPolicy, Timeout, MediaTimeout, RateLimit, Polling])
+def test_settings_take_numbers_of_another_library_and_keep_plain_ones(kind: Any) -> None:
+    names = [field.name for field in fields(kind)]
+    settings = kind(**dict.fromkeys(names, Index(3)))
+    assert [type(getattr(settings, name)) for name in names] == [int] * len(names)
+    assert settings == kind(**dict.fromkeys(names, 3))
+    for value in (True, "3", None):
+        with pytest.raises(TypeError, match=names[0]):
+            kind(**{names[0]: value})
+
+
+def test_numbers_within_models_lists_and_maps_become_plain_ones() -> None:
+    view = AlteredView(crop=CroppedPermyriadRect(x=cast("int", Index(5))))
+    sent = option_parameters(
+        {"altered_view_map": {"a": (view,)}, "integration_upload_map": {"b": True}}
+    )
+    (crop,) = [view.crop for view in sent["altered_view_map"]["a"]]
+    assert type(crop.x) is int
+    assert sent["integration_upload_map"] == {"b": True}
+    intervals = interval_map({"a": [cast("Any", (Index(1000), Index(3000)))]})
+    assert intervals == {"a": [TimeInterval(start_ms=1000, end_ms=3000)]}
+    assert type(intervals["a"][0].start_ms) is int
+    sent = as_sent(cast("Any", {"a": [RealNumber(0.5)]}), "map")
+    assert sent == {"a": [0.5]}
+    settings = ClipAccessSettings(visibility=ClipVisibility.PRIVATE, allowed_roles=["a", None])
+    assert as_sent(settings, "access_settings") == settings
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (math.nan, ValueError),
+        (-math.inf, ValueError),
+        (2**63, ValueError),
+        (-(2**63) - 1, ValueError),
+        (LONE_SURROGATE, ValueError),
+        (b"bytes", TypeError),
+        (Decimal(1), TypeError),
+        ({1}, TypeError),
+        (datetime.now(UTC), TypeError),
+    ],
+    ids=repr,
+)
+def test_what_no_request_can_carry_is_refused_by_name(value: Any, kind: type[Exception]) -> None:
+    for place in (value, [value], {"key": value}, {"key": [{"key": value}]}):
+        with pytest.raises(kind, match="altered_view_map"):
+            option_parameters({"altered_view_map": {"device": place}})
+    with pytest.raises(kind, match="allowed_roles"):
+        as_sent(ClipAccessSettings(allowed_roles=[value]), "access_settings")
+
+
+def test_keys_of_a_map_are_strings_that_can_be_sent() -> None:
+    with pytest.raises(TypeError, match="each key of altered_view_map must be a string"):
+        option_parameters({"altered_view_map": {5: []}})
+    with pytest.raises(ValueError, match="a key of altered_view_map"):
+        option_parameters({"altered_view_map": {LONE_SURROGATE: []}})
+
+
+# --- strings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", ["a", "a b", "Ünïcode", "a" * 22, "\N{VIDEO CAMERA}"])
+def test_identifier_may_hold_whatever_may_name_something(value: str) -> None:
+    assert identifier(value, "clip_uuid") == value
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", " a", "a ", "a\n", "a\tb", "a\0b", "a\x7fb", "a\x85b", 5]
+)
+def test_message_says_what_an_identifier_must_not_be(value: Any) -> None:
+    with pytest.raises(ValueError, match="without control characters, and without a blank at its"):
+        identifier(value, "clip_uuid")
+    with pytest.raises(ValueError, match="each of clip_uuids"):
+        identifiers([value], "clip_uuids")
+
+
+def test_string_without_an_encoding_is_refused_and_not_quoted() -> None:
+    with pytest.raises(ValueError, match="title has half of a surrogate pair at index 5") as caught:
+        text("title" + LONE_SURROGATE, "title")
+    assert LONE_SURROGATE not in str(caught.value)
+    with pytest.raises(ValueError, match="clip_uuid"):
+        identifier("a" + LONE_SURROGATE, "clip_uuid")
+    assert text("line\nline", "title") == "line\nline"
+
+
+def test_device_without_anything_before_its_facet_is_refused() -> None:
+    assert bare_device_uuids(["a.v0", "a.a0", "b"], "device_filter") == ["a", "b"]
+    with pytest.raises(ValueError, match="each of device_filter"):
+        bare_device_uuids([".v0"], "device_filter")
+
+
+@pytest.mark.parametrize("value", ["abc", b"abc", 5, None])
+def test_one_string_or_nothing_is_no_list_of_identifiers(value: Any) -> None:
+    with pytest.raises(TypeError, match="clip_uuids must be a list of strings"):
+        identifiers(value, "clip_uuids")
+
+
+# --- moments and durations ---------------------------------------------------------------------
+
+
+class Nowhere(tzinfo):
+    """A time zone that cannot count to where it is asked for."""
+
+    def utcoffset(self, moment: datetime | None) -> timedelta:
+        raise OverflowError("date value out of range")
+
+    def dst(self, moment: datetime | None) -> None:
+        return None
+
+    def tzname(self, moment: datetime | None) -> str:
+        return "nowhere"
+
+
+@pytest.mark.parametrize("offset", [timedelta(hours=-23, minutes=-59), timedelta(hours=23)])
+def test_ends_of_the_calendar_are_moments_in_any_zone(offset: timedelta) -> None:
+    for year in (1, 9999):
+        moment = datetime(year, 1, 1, tzinfo=timezone(offset))
+        assert abs(to_epoch_ms(moment) - to_epoch_ms(moment.replace(tzinfo=UTC))) <= 86_400_000
+    latest = datetime.max.replace(tzinfo=timezone(offset))
+    assert to_epoch_ms(latest) > 253_402_200_000_000
+
+
+def test_moment_that_nobody_can_count_to_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="since is too far from the present"):
+        to_epoch_ms(datetime.max.replace(tzinfo=Nowhere()), "since")
+    for number in (2**63, -(2**63) - 1):
+        with pytest.raises(ValueError, match="since is beyond what the service's 64 bits hold"):
+            to_epoch_ms(number, "since")
+
+
+@pytest.mark.parametrize("duration", [timedelta.max, 2**31, 1e14])
+def test_duration_that_the_wire_cannot_hold_is_a_value_error(duration: Any) -> None:
+    with pytest.raises(ValueError, match="duration must be at most 2147483647 s"):
+        whole_seconds(duration, "duration")
+
+
+@pytest.mark.parametrize("duration", [timedelta.min, timedelta(0), 0.999999])
+def test_duration_under_a_second_is_a_value_error(duration: Any) -> None:
+    with pytest.raises(ValueError, match="duration must be at least a second"):
+        whole_seconds(duration, "duration")
+
+
+@pytest.mark.parametrize(
+    ("duration", "seconds"),
+    [(1, 1), (1.5, 2), (0.1 + 0.2 + 2.7, 3), (timedelta(seconds=5, microseconds=1), 6)],
+)
+def test_part_of_a_second_is_rounded_up(duration: Any, seconds: int) -> None:
+    assert whole_seconds(duration, "duration") == seconds
+
+
+def test_interval_between_the_ends_of_time_is_a_value_error() -> None:
+    for interval in ((-(2**63), 2**63 - 1), (0, datetime.max.replace(tzinfo=UTC))):
+        with pytest.raises(ValueError, match="more than 60 minutes"):
+            interval_map({"a": [interval]})
+    for odd in (5, (1, 2, 3), "ab c"):
+        with pytest.raises(TypeError, match="each interval must be a TimeInterval, or a pair"):
+            interval_map({"a": [cast("Any", odd)]})
+
+
+def test_window_asks_for_nothing_beyond_64_bits() -> None:
+    assert Window(None, 2**63 - 1).asked_before == 2**63 - 1
+
+
+# --- functions ---------------------------------------------------------------------------------
+
+
+async def coroutine_function(*_: object) -> None:
+    pass
+
+
+async def async_generator_function(*_: object) -> Any:
+    yield
+
+
+def generator_function(*_: object) -> Any:
+    yield
+
+
+class AsyncCallable:
+    async def __call__(self, *_: object) -> None:
+        pass
+
+    async def method(self, *_: object) -> None:
+        pass
+
+
+NEVER_RUN: dict[str, Callable[..., Any]] = {
+    "a coroutine function": coroutine_function,
+    "a partial of one": functools.partial(coroutine_function, 1),
+    "a partial of a partial": functools.partial(functools.partial(coroutine_function, 1), 2),
+    "an object with an async __call__": AsyncCallable(),
+    "an async method": AsyncCallable().method,
+    "an async generator function": async_generator_function,
+    "a generator function": generator_function,
+}
+
+
+@pytest.mark.parametrize("kind", NEVER_RUN)
+def test_function_that_a_call_does_not_run_is_refused_at_once(kind: str) -> None:
+    with pytest.raises(TypeError, match="on_end must be a plain function"):
+        function_or_none(NEVER_RUN[kind], "on_end")
+
+
+@pytest.mark.parametrize("kind", NEVER_RUN)
+def test_what_a_plain_function_leaves_to_others_to_run_is_an_error(kind: str) -> None:
+    """And a coroutine is closed: Python has nothing to warn of."""
+    begun: list[Any] = []
+
+    def begin(*arguments: object) -> Any:
+        begun.append(NEVER_RUN[kind](*arguments))
+        return begun[0]
+
+    with pytest.raises(TypeError, match="on_end must be a plain function, but it returned"):
+        function(begin, "on_end")(1)
+    if inspect.iscoroutine(begun[0]):
+        assert inspect.getcoroutinestate(begun[0]) == inspect.CORO_CLOSED
+
+
+def test_plain_function_is_called_as_it_is() -> None:
+    class Once:
+        def __init__(self, value: int) -> None:
+            self.value = value
+
+    assert function(max, "name")(1, 2) == 2
+    assert function(functools.partial(max, 5), "name")(1) == 5
+    assert function(Once, "name")(3).value == 3
+    assert function_or_none(None, "name") is None
+    with pytest.raises(TypeError, match="name must be a function"):
+        function(cast("Any", None), "name")

@@ -1,0 +1,296 @@
+"""Downloading many clips: an obstacle to one is its failure, an obstacle to all ends the run."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rhombus_clips import (
+    ClipSession,
+    ConnectError,
+    Downloaded,
+    DownloadError,
+    RhombusError,
+    SavedClip,
+)
+from rhombus_clips.media.many import Downloads, DownloadSummary
+from rhombus_clips.protocol.file_names import usual_file_name
+from rhombus_clips.protocol.media import clip_file
+from rhombus_clips.testing import FakeRhombus, faults
+
+COUNT = 12
+
+
+@pytest.fixture
+async def fake():
+    async with FakeRhombus(COUNT, seed=3) as service:
+        for clip in service.clips:
+            clip["status"] = "COMPLETE"
+        yield service
+
+
+async def the_clips(session: ClipSession) -> list[SavedClip]:
+    return await session.saved_clips().collect(COUNT)
+
+
+def make_folder(path: Path) -> None:
+    path.mkdir()
+
+
+def make_full_folder(path: Path) -> None:
+    path.mkdir()
+    (path / "something").write_bytes(b"")
+
+
+def make_link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def make_link_to_a_folder(path: Path) -> None:
+    (path.parent / "elsewhere").mkdir(exist_ok=True)
+    path.symlink_to(path.parent / "elsewhere")
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+OBSTACLES = {
+    "a folder": ("", make_folder),
+    "a folder with something in it": ("", make_full_folder),
+    "a link to a folder": ("", make_link_to_a_folder),
+    "a pipe": ("", make_pipe),
+    "a folder at the part": (".part", make_folder),
+    "a link at the part": (".part", make_link_to_itself),
+    "a folder at the note": (".part.json", make_full_folder),
+}
+
+
+@pytest.mark.parametrize("obstacle", OBSTACLES)
+async def test_obstacle_at_one_path_is_a_failure_of_that_clip(
+    obstacle: str, fake, session, tmp_path
+) -> None:
+    """It names the path and the reason, and the others go on."""
+    clips = await the_clips(session)
+    ending, make = OBSTACLES[obstacle]
+    hindered = clips[5]
+    path = tmp_path / usual_file_name(hindered)
+    make(path.with_name(path.name + ending))
+    ended: dict[str | None, Downloaded | RhombusError] = {}
+    summary = await session.download_clips(
+        clips, tmp_path, on_end=lambda clip, outcome: ended.update({clip.uuid: outcome})
+    )
+    assert summary.downloaded == COUNT - 1
+    (failure,) = summary.failures
+    assert failure.clip is hindered
+    assert isinstance(failure.error, DownloadError)
+    assert ended[hindered.uuid] is failure.error
+    assert path.name in str(failure.error)
+    if isinstance(failure.error.__cause__, OSError):
+        assert str(hindered.uuid) in str(failure.error)
+
+
+async def test_error_of_the_system_is_the_cause_of_the_clip_s_failure(
+    fake, session, tmp_path
+) -> None:
+    clips = (await the_clips(session))[:1]
+    (tmp_path / f"{usual_file_name(clips[0])}.part").mkdir()
+    (failure,) = (await session.download_clips(clips, tmp_path)).failures
+    assert isinstance(failure.error.__cause__, IsADirectoryError)
+    assert os.strerror(errno.EISDIR) in str(failure.error)
+
+
+# --- by the kind of error, without a network -----------------------------------------------------
+
+CLIPS = [SavedClip(uuid=f"{number:022}") for number in range(6)]
+
+
+async def run(folder: Path, download: Any, **functions: Any) -> DownloadSummary:
+    settings = {"name": lambda clip: f"{clip.uuid}.mp4", "progress": None, "on_end": None}
+    downloads = Downloads(download, folder, waits=None, **{**settings, **functions})
+    return await downloads.run(CLIPS, at_once=2)
+
+
+def store(path: Path) -> Downloaded:
+    path.write_bytes(b"x")
+    return Downloaded(path=path, byte_count=1, sha256_hex="0" * 64, requests=1)
+
+
+def failing(error: Exception) -> Any:
+    """A download that fails for one clip, and brings the others."""
+
+    async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
+        if clip is CLIPS[2]:
+            raise error
+        return store(path)
+
+    return download
+
+
+OF_ONE_CLIP = [
+    *(
+        OSError(number, os.strerror(number), "a file")
+        for number in (
+            errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENOENT,
+            errno.EEXIST, errno.ENAMETOOLONG, errno.EFBIG, errno.EBUSY, errno.EINVAL, errno.EXDEV,
+            errno.ETXTBSY, errno.ENXIO,
+        )
+    ),
+    OSError("without a number"),
+    ValueError("embedded null byte"),
+    UnicodeError("label too long"),
+    RuntimeError("of another library"),
+    KeyError("key"),
+    ConnectError("no such host"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", OF_ONE_CLIP, ids=repr)
+async def test_whatever_is_wrong_with_one_clip_is_kept_and_the_others_go_on(
+    error: Exception, tmp_path: Path
+) -> None:
+    summary = await run(tmp_path, failing(error))
+    assert summary.downloaded == len(CLIPS) - 1
+    (failure,) = summary.failures
+    assert failure.clip is CLIPS[2]
+    if isinstance(error, RhombusError):
+        assert failure.error is error
+    else:
+        assert isinstance(failure.error, DownloadError)
+        assert failure.error.__cause__ is error
+        assert f"{CLIPS[2].uuid}.mp4" in str(failure.error)
+        assert type(error).__name__ in str(failure.error)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE,
+        errno.ENOMEM,
+    ],
+    ids=errno.errorcode.get,
+)  # fmt: skip
+async def test_what_every_clip_would_meet_ends_the_run_as_it_is(
+    number: int, tmp_path: Path
+) -> None:
+    error = OSError(number, os.strerror(number))
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        await run(tmp_path, failing(error))
+    assert caught.value is error
+
+
+async def test_folder_that_is_removed_meanwhile_ends_the_run(tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+
+    async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
+        shutil.rmtree(folder, ignore_errors=True)
+        return store(path)
+
+    with pytest.raises(FileNotFoundError):
+        await run(folder, download)
+
+
+async def test_folder_that_becomes_unwritable_ends_the_run(tmp_path: Path, monkeypatch) -> None:
+    """Whoever runs this may write everywhere, so that the system has to be made to say so."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(PermissionError):
+        await run(tmp_path, failing(PermissionError(errno.EACCES, "denied")))
+
+
+async def test_manifest_that_cannot_be_written_ends_the_run(fake, session, tmp_path) -> None:
+    manifest = tmp_path / "manifest.jsonl"
+
+    def replace(*_: object) -> None:
+        if not manifest.is_dir():
+            manifest.unlink()
+            manifest.mkdir()
+
+    with pytest.raises(OSError, match=r"manifest\.jsonl"):
+        await session.download_clips(await the_clips(session), tmp_path, on_end=replace)
+
+
+async def test_file_that_is_taken_away_before_its_line_is_written_is_a_failure(
+    tmp_path: Path,
+) -> None:
+    async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
+        file = store(path)
+        if clip is CLIPS[2]:
+            os.unlink(path)  # noqa: PTH108  # a Path is for threads, says another rule
+        return file
+
+    summary = await run(tmp_path, download)
+    assert summary.downloaded == len(CLIPS) - 1
+    assert [failure.clip for failure in summary.failures] == [CLIPS[2]]
+
+
+# --- what the caller raises --------------------------------------------------------------------
+
+MINE = [
+    OSError(errno.ENOENT, "mine"),
+    DownloadError("mine"),
+    ValueError("mine"),
+    LookupError("mine"),
+]
+
+
+@pytest.mark.parametrize("error", MINE, ids=repr)
+@pytest.mark.parametrize("function", ["name", "progress", "on_end", "clips"])
+async def test_what_the_caller_raises_is_no_failure_of_a_clip_whatever_its_kind(
+    function: str, error: Exception, fake, session, tmp_path
+) -> None:
+    clips = await the_clips(session)
+
+    def fail(*_: object) -> Any:
+        raise error
+
+    def failing_clips() -> Iterator[SavedClip]:
+        yield clips[0]
+        raise error
+
+    functions: dict[str, Any] = {} if function == "clips" else {function: fail}
+    given = failing_clips() if function == "clips" else clips
+    with pytest.raises(type(error)) as caught:
+        await session.download_clips(given, tmp_path, **functions)
+    assert caught.value is error
+
+
+@pytest.mark.parametrize("named", [None, 5, b"x.mp4", Path("x.mp4")])
+async def test_name_that_is_no_string_is_the_caller_s_error(
+    named: Any, fake, session, tmp_path
+) -> None:
+    with pytest.raises(TypeError, match="what name returns must be a str"):
+        await session.download_clips(await the_clips(session), tmp_path, name=lambda _: named)
+    assert fake.media_requests == []
+
+
+@pytest.mark.parametrize("named", ["", "\0", "x" * 5000, "..", "\ud800", "a/b", " "])
+async def test_name_that_no_file_system_takes_is_made_one_that_it_does(
+    named: str, fake, session, tmp_path
+) -> None:
+    summary = await session.download_clips(await the_clips(session), tmp_path, name=lambda _: named)
+    assert summary.downloaded == COUNT
+
+
+@pytest.mark.parametrize("clips", [5, None, SavedClip()])
+async def test_what_cannot_be_iterated_is_refused_at_once(clips: Any, session, tmp_path) -> None:
+    with pytest.raises(TypeError, match="clips must be clips to iterate over"):
+        await session.download_clips(clips, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "place", ["http://[", f"https://{'a' * 300}.example/", "https://\xff/", "https://x.invalid:0/"]
+)
+async def test_redirect_that_leads_nowhere_is_a_failure_of_that_clip(
+    place: str, fake, session, tmp_path
+) -> None:
+    clips = (await the_clips(session))[:2]
+    path = clip_file(clips[0]).path
+    fake.media_faults = [faults.Respond(302, headers={"Location": place}, path=path, times=None)]
+    summary = await session.download_clips(clips, tmp_path)
+    assert summary.downloaded == 1
+    assert [failure.clip for failure in summary.failures] == [clips[0]]
