@@ -1,5 +1,7 @@
 """Learning which time the cursor is, and walking time in windows."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +12,7 @@ from rhombus_clips.protocol.windows import Window
 from tests.walking import Clip
 
 
-def _page(times: list[tuple[int | None, int | None]], cursor: int | None) -> Listed:
+def _page(times: Sequence[tuple[int | None, int | None]], cursor: int | None) -> Listed:
     return Listed([Clip("x", *pair, serial=0) for pair in times], cursor)
 
 
@@ -120,3 +122,52 @@ def test_window_is_asked_a_millisecond_wider_on_both_sides() -> None:
     assert (Window(10, 20).asked_after, Window(10, 20).asked_before) == (9, 21)
     assert (Window(None, None).asked_after, Window(None, None).asked_before) == (None, None)
     assert Window(0, 5).asked_after is None
+
+
+def test_two_page_ends_prove_the_clock_where_the_other_time_runs_parallel() -> None:
+    for shift in (5000, -5000):
+        clock = Clock()
+        for newest in (90_000, 80_000):
+            page = [(newest, newest + shift), (newest - 5, newest - 5 + shift)]
+            clock.observe(_page(page, newest - 5), NEWEST_FIRST)
+        assert clock.proven == "timestamp_ms"
+
+
+def test_page_ends_of_clips_that_lack_the_other_time_prove_nothing() -> None:
+    """The service may list such a clip by the time that it has."""
+    clock = Clock()
+    for newest in (90, 80, 70):
+        clock.observe(_page([(newest, None), (newest - 5, None)], newest - 5), NEWEST_FIRST)
+    assert clock.learned == "timestamp_ms"
+    assert clock.proven is None
+
+
+def test_page_ends_at_both_times_are_no_evidence_against_the_clock() -> None:
+    """As where a few milliseconds lie between the times, or none."""
+    clock = Clock()
+    for newest, lag in ((90, 0), (80, 2), (70, 0), (60, 1)):
+        clock.observe(_page([(newest, newest + lag)], newest), NEWEST_FIRST)
+    assert clock.proven == "timestamp_ms"
+    assert not clock.may_be_either
+
+
+def test_time_outside_of_what_was_asked_is_not_the_clock() -> None:
+    """Though it runs as the cursor does."""
+    for direction in (NEWEST_FIRST, OLDEST_FIRST):
+        clock = Clock()
+        pages = [(100 + direction * step, 100 - direction * (50 - step)) for step in (2, 5, 9)]
+        clock.observe(_page(pages, pages[-1][0]), direction, asked=100)
+        assert clock.rules_out("created_at_ms")
+        assert clock.learned == "timestamp_ms"
+
+
+def test_clock_of_clips_whose_times_are_equal_stays_open() -> None:
+    clock = Clock()
+    for newest in (90, 80):
+        assert not clock.may_be_either
+        clock.observe(_page([(newest, newest)], newest), NEWEST_FIRST)
+    assert clock.may_be_either
+    assert clock.all_are_equal
+    clock.observe(_page([(75, 76), (70, 70)], 70), NEWEST_FIRST)
+    assert clock.may_be_either
+    assert not clock.all_are_equal

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
 from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
 from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
-from rhombus_clips.testing.listing import LastPage, Listing, in_order
-from tests.walking import Walked, listings, most_near_one_ms, spaced, visible, walk_through
+from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order
+from tests.walking import Clip, Walked, listings, most_near_one_ms, spaced, visible, walk_through
 
 
 @settings(max_examples=1500)
@@ -97,6 +97,16 @@ def test_cursor_that_is_no_time_goes_back_as_it_came(drawn) -> None:
     entries = in_order(list(apart.values()), listing)
     listing = evolve(listing, largest_page=None, is_time=False)
     assert walk_through(entries, listing, page_size).serials == visible(entries)
+
+
+def test_cursor_that_is_no_time_may_have_a_neighbour() -> None:
+    """A millisecond past the first cursor there is a clip, whose cursor the service knows."""
+    listing = Listing(newest_first=False, is_time=False)
+    entries = [
+        Entry(time, Clip(f"clip {time}", time, None, time))
+        for time in (1000, 1002, 1003, 1005, 1007, 1009)
+    ]
+    assert walk_through(entries, listing, 2).serials == visible(entries)
 
 
 @pytest.mark.parametrize("last_page", LastPage)

@@ -64,6 +64,8 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
 
         That needs a service whose cursor is the time that bounds the listing, which a few small
         requests find out; where it is not so, one walk lists everything, and the log says so.
+        `stats.windows` says how many windows were walked, 0 for one walk. A task that still awaits
+        a clip at the end of the block gets `StopAsyncIteration`.
         The pager is used up by it: to go on after an error or a ``break``, make another with
         its `cursor`, behind which some clips may come again.
 

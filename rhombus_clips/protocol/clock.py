@@ -45,7 +45,7 @@ class Clock:
             self._observe_end(listed.items[-1], listed.cursor)
 
     def _observe_end(self, last: Timed, cursor: int) -> None:
-        equal = [name for name in CLIP_TIMES if getattr(last, name) == cursor]
+        equal: list[ClipTime] = [name for name in CLIP_TIMES if getattr(last, name) == cursor]
         if len(equal) == 1:
             self._matches[equal[0]] += 1
             self._proofs[equal[0]] += None not in times_of(last)
@@ -59,7 +59,7 @@ class Clock:
         """
         if name not in self._possible:
             return True
-        others = [other for other in CLIP_TIMES if other != name]
+        others: list[ClipTime] = [other for other in CLIP_TIMES if other != name]
         return not self._matches[name] and any(self._proofs[other] >= 2 for other in others)
 
     @property
