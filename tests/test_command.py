@@ -6,7 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pytest
 from click.testing import CliRunner, Result
@@ -42,11 +42,13 @@ def on_terminal(
     fake: FakeRhombus,
     *arguments: str,
     answers: Sequence[tuple[str, str | signal.Signals]] = (),
+    steps: Sequence[tuple[str, Callable[[], object]]] = (),
     environment: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
     """Run the command on a terminal.
 
-    *answers* are what is typed once a prompt has come, or the signal that is sent then.
+    *answers* are what is typed once a prompt has come, or the signal that is sent then. *steps*
+    are what is done once a text has been shown, in this order.
     """
     terminal, end = pty.openpty()
     variables = {"TERM": "xterm", "COLUMNS": "100", **(environment or {})}
@@ -55,9 +57,11 @@ def on_terminal(
         env=os.environ | environment_of(fake) | variables,
     ) as process:  # fmt: skip
         os.close(end)
-        shown, waiting = b"", list(answers)
+        shown, waiting, ahead = b"", list(answers), list(steps)
         while chunk := _read(terminal):
             shown += chunk
+            while ahead and ahead[0][0].encode() in shown:
+                ahead.pop(0)[1]()
             if waiting and waiting[0][0].encode() in shown.rpartition(b"\n")[2]:
                 _, answer = waiting.pop(0)
                 if isinstance(answer, signal.Signals):
@@ -65,7 +69,7 @@ def on_terminal(
                 else:
                     os.write(terminal, f"{answer}\n".encode())
         os.close(terminal)
-        return process.wait(10), shown.decode()
+        return process.wait(30), shown.decode()
 
 
 def _read(terminal: int) -> bytes:

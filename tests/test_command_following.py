@@ -34,7 +34,7 @@ def following(fake: FakeRhombus, *arguments: str) -> Iterator[subprocess.Popen[s
             yield process
         finally:
             process.send_signal(signal.SIGINT)
-            code = process.wait(10)
+            code = process.wait(30)
     assert code == 0
 
 
@@ -200,10 +200,12 @@ async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(
     class Follower:
         asked = 0
         clips = 0
+        was_asked = asyncio.Event()
 
         @property
         def cursor(self) -> str:
             self.asked += 1
+            self.was_asked.set()
             return str(self.clips)
 
     path, follower = tmp_path / "state", Follower()
@@ -213,9 +215,10 @@ async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(
         follower.clips += 1
         place.note(noted)
     assert 1 <= follower.asked < 200
+    follower.was_asked.clear()
     async with alongside(lambda: place.catch_up(noted)):
-        await asyncio.sleep(0.5)
-    assert path.read_text() == "1000"
+        if path.read_text() != "1000":
+            await follower.was_asked.wait()
     place.begin()
     follower.clips += 1
     place.end(noted)

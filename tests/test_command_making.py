@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from rhombus_clips.testing import FakeRhombus
 from tests.test_command import invoke, json_lines, on_terminal
 
 CAMERAS = ("A" * 22, "-" + "B" * 21 + ".v0")
@@ -15,6 +16,25 @@ OFTEN = ("--interval", "0.02")
 def fake(fake_elsewhere):
     fake_elsewhere.render_seconds = 0.2
     return fake_elsewhere
+
+
+class Clock:
+    """The clock of a fake service, which stands still until it is moved.
+
+    :param a_look: How many seconds pass each time that it is read.
+    """
+
+    def __init__(self, fake: FakeRhombus, a_look: float = 0.0) -> None:
+        self._seconds = fake.now()
+        self._a_look = a_look
+        fake.now = self.read
+
+    def read(self) -> float:
+        self._seconds += self._a_look
+        return self._seconds
+
+    def move(self, seconds: float) -> None:
+        self._seconds += seconds
 
 
 def test_make_waits_for_the_clip_and_prints_it(fake) -> None:
@@ -75,7 +95,8 @@ def test_footage_that_cannot_be_is_wrong_usage(fake, start, duration, words) -> 
 
 
 def test_watch_follows_every_clip_to_its_end(fake) -> None:
-    uuids = [fake.start_render(seconds=seconds) for seconds in (0.1, 0.3, 0.2)]
+    Clock(fake, a_look=0.1)
+    uuids = [fake.start_render(seconds=seconds) for seconds in (20, 60, 40)]
     changes = json_lines(invoke(fake, "watch", *uuids, *OFTEN, "--json"))
     assert len(changes) > len(uuids)
     last = {change["uuid"]: change["status"] for change in changes}
@@ -106,10 +127,17 @@ def test_watch_names_every_clip_that_did_not_appear(fake) -> None:
 
 def test_bars_show_the_render_and_do_nothing_else_to_the_terminal(fake) -> None:
     title = "\x1b[2J[bold]x"
-    code, shown = on_terminal(fake, *MAKE, *OFTEN, "--title", title)
+    clock = Clock(fake)
+    fake.render_seconds = 10
+    steps = [
+        ("Waiting for the camera", lambda: clock.move(3)),
+        ("Uploading footage", lambda: clock.move(4)),
+        ("Processing video", lambda: clock.move(10)),
+    ]
+    code, shown = on_terminal(fake, *MAKE, *OFTEN, "--title", title, steps=steps)
     assert code == 0
-    assert "Uploading footage" in shown
-    assert "Processing video" in shown
+    for operation, _ in steps:
+        assert operation in shown
     assert "\x1b[2J" not in shown
     assert "\ufffd[2J[bold]x" in shown
 
