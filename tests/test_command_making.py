@@ -27,7 +27,7 @@ class Clock:
     def __init__(self, fake: FakeRhombus, a_look: float = 0.0) -> None:
         self._seconds = fake.now()
         self._a_look = a_look
-        fake.now = self.read
+        fake._now = self.read
 
     def read(self) -> float:
         self._seconds += self._a_look
