@@ -257,7 +257,7 @@ def _make_model_unstructure_hook(model: Any, converter: Converter) -> Callable[[
 # --- words for errors ------------------------------------------------------------------------
 
 
-def _path_step(step: str | int) -> str:
+def _path_step(step: object) -> str:
     if isinstance(step, int):
         return f"[{step}]"
     is_plain = isinstance(step, str) and step.isidentifier()
