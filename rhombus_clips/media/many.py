@@ -112,14 +112,13 @@ class Downloads:
     async def _file(self, clip: SavedClip, manifest: Manifest) -> Downloaded:
         if clip.uuid is None:
             raise DownloadError("a clip without a uuid has no file")
-        there = await in_thread(manifest.file_of, clip)
+        there = await manifest.file_of(clip)
         if there is not None:
             return there
         name = safe_file_name(instance(self.name(clip), str, "what name returns"))
-        is_its_own = await in_thread(manifest.is_clip, name, clip)
-        path = manifest.claim(clip.uuid, name, is_its_own=is_its_own)
-        file = await self.download(
-            clip, path, self._progress_of(clip), manifest.owns(path, clip.uuid)
+        place = await manifest.claim(clip, name)
+        file = place.there or await self.download(
+            clip, place.path, self._progress_of(clip), place.replaces
         )
         await in_thread(manifest.add, clip, file)
         return file

@@ -11,7 +11,7 @@ from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
 from rhombus_clips.models import SavedClip
 from rhombus_clips.protocol.arguments import function_or_none, instance, seconds_of, whole_number
-from rhombus_clips.protocol.file_names import usual_file_name
+from rhombus_clips.protocol.file_names import local_path, usual_file_name
 from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
 from rhombus_clips.protocol.retry import RetryPolicy
 from rhombus_clips.session.splices import Splices
@@ -59,8 +59,9 @@ class ClipFiles(Splices):
         :raises RhombusError: as every request to the media host, see the README's table.
         """
         function_or_none(progress, "progress")
+        target = local_path(path, "path")
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
-        return await self._download(file, Path(path), progress)
+        return await self._download(file, target, progress)
 
     async def download_thumbnail(
         self, clip: SavedClip, path: str | PathLike[str], *, progress: Progress | None = None
@@ -77,8 +78,9 @@ class ClipFiles(Splices):
         :raises NotFoundError: and the others of `download_clip`.
         """
         function_or_none(progress, "progress")
+        target = local_path(path, "path")
         file = thumbnail_file(instance(clip, SavedClip, "clip"))
-        return await self._download(file, Path(path), progress)
+        return await self._download(file, target, progress)
 
     @asynccontextmanager
     async def stream_clip(
@@ -142,6 +144,7 @@ class ClipFiles(Splices):
         whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
         for function, parameter in ((name, "name"), (progress, "progress"), (on_end, "on_end")):
             function_or_none(function, parameter)
+        target = local_path(folder, "folder")
         if deadline is not None:
             seconds_of(deadline, "deadline")
 
@@ -154,15 +157,22 @@ class ClipFiles(Splices):
             if deadline is not None and clip.uuid is not None and not clip.is_complete:
                 clip = await self.wait_for_clip(clip.uuid, deadline=deadline)
             file = clip_file(clip, verify=verify)
-            return await self._download(file, path, progress, replaces=replaces)
+            return await self._download(file, path, progress, replaces=replaces, is_listed=True)
 
-        downloads = Downloads(download, Path(folder), name, progress, on_end)
+        downloads = Downloads(download, target, name, progress, on_end)
         return await downloads.run(clips, at_once=concurrency)
 
     async def _download(
-        self, file: MediaFile, path: Path, progress: Progress | None, *, replaces: bool = True
+        self,
+        file: MediaFile,
+        path: Path,
+        progress: Progress | None,
+        *,
+        replaces: bool = True,
+        is_listed: bool = False,
     ) -> Downloaded:
-        return await Download(self._fetching(file), path, progress, replaces).run()
+        fetching = self._fetching(file)
+        return await Download(fetching, path, progress, replaces, is_listed).run()
 
     def _fetching(self, file: MediaFile) -> Fetching:
         return Fetching(self._media, Fetch(file), self._retry, self._secret)
