@@ -108,13 +108,18 @@ def create(path: Path) -> FileIO:
     return _created(path, os.O_WRONLY, "wb")
 
 
-def read(path: Path) -> bytes | None:
-    """All of the regular file at *path*; None if nothing is there."""
+def read(path: Path, *, will_be_written: bool = False) -> bytes | None:
+    """All of the regular file at *path*; None if nothing is there.
+
+    Raises `NotRegularFileError` as `open_to_read`, and where it *will_be_written* and must not be.
+    """
     try:
         file = open_to_read(path)
     except FileNotFoundError:
         return None
     with file:
+        if will_be_written:
+            refuse_linked(file, path)
         return file.readall()
 
 
@@ -262,9 +267,8 @@ def longest_name(folder: Path) -> int:
     if hasattr(os, "pathconf"):
         with contextlib.suppress(OSError, ValueError):
             limit = os.pathconf(folder, "PC_NAME_MAX")
-    for length in (limit, SHORTEST_LIMIT):
-        if length <= 0:
-            continue
+    # What is said to have no limit has one.
+    for length in (limit if limit > 0 else _USUAL_LIMIT, SHORTEST_LIMIT):
         try:
             os.close(os.open(folder / ("_" * length), os.O_RDONLY | _ALWAYS | _NO_LINK))
         except OSError as error:

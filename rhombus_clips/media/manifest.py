@@ -85,7 +85,7 @@ class Manifest:
         its file is looked at again. Raises `DownloadError` when the manifest is a link or no file.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        text = (read(self._path) or b"\n").decode("utf-8", errors="replace")
+        text = (read(self._path, will_be_written=True) or b"\n").decode("utf-8", errors="replace")
         self._begins_line = text.endswith("\n")
         for line in text.split("\n"):
             found = _entry_of(line)

@@ -120,8 +120,14 @@ class PartFile:
     def _fit_names(self) -> None:
         """Give the part and the note names that the file system has room for."""
         if len(os.fsencode(self._note.name)) > SHORTEST_LIMIT:
-            most = longest_name(self.path.parent) - len(NOTE)
-            name = name_of_part(self.path.name, most)
+            most = longest_name(self.path.parent)
+            if len(os.fsencode(self.path.name)) > most:
+                raise OSError(
+                    errno.ENAMETOOLONG,
+                    f"{os.strerror(errno.ENAMETOOLONG)}: {most} bytes are the most here",
+                    str(self.path),
+                )
+            name = name_of_part(self.path.name, most - len(NOTE))
             self.part = self.path.parent / f"{name}{PART}"
             self._note = self.path.parent / f"{name}{NOTE}"
 

@@ -72,11 +72,10 @@ class Storing:
         if piece.start == 0:
             await self.finish()
         self._etag = etag
-        filled = self._filled + len(piece.data)
-        self._buffer[self._filled : filled] = piece.data
-        self._filled, self._end = filled, piece.end
+        self._copy(piece.data)
+        self._end = piece.end
         del piece  # A failure below that is kept would keep it.
-        if filled >= _BATCH or monotonic() >= self._next_batch_at:
+        if self._filled >= _BATCH or monotonic() >= self._next_batch_at:
             self._begin_batch()
             while len(self._under_way) >= _BUFFERS:
                 self._buffer = await self._oldest_ended()
@@ -110,6 +109,17 @@ class Storing:
                 batch.drop()
             self._under_way.clear()
             self._buffer, self._filled = bytearray(), 0
+
+    def _copy(self, data: bytes) -> None:
+        filled = self._filled + len(data)
+        if filled > len(self._buffer):
+            del self._buffer[self._filled :]
+            self._buffer += data
+        else:
+            # To assign to the bytearray itself would make a copy of the data first.
+            with memoryview(self._buffer) as whole:
+                whole[self._filled : filled] = data
+        self._filled = filled
 
     def _begin_later(self) -> None:
         """Begin a batch in a moment, should nothing more come until then."""
