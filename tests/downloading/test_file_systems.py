@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import pathlib
 import shutil
@@ -33,7 +34,7 @@ REAL = ["ENOSPC", "EIO", "EDQUOT", "EROFS"]
 async def test_file_system_without_locks_takes_downloads(
     lacking: str, fake, session, path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(part_file.fcntl, "flock", failing(getattr(errno, lacking)))
+    monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, lacking)))
     for _ in range(2):
         await session.download_clip(await the_clip(session), path)
         assert path.read_bytes() == DATA
@@ -43,7 +44,7 @@ async def test_file_system_without_locks_takes_downloads(
 async def test_two_downloads_do_not_write_one_path_without_locks_either(
     fake, session, path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(part_file.fcntl, "flock", failing(errno.ENOLCK))
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
     clip = await the_clip(session)
     has_come = asyncio.Event()
     fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=20)]
@@ -64,7 +65,7 @@ async def test_two_downloads_do_not_write_one_path_without_locks_either(
 async def test_lock_that_fails_for_real_is_an_error(
     real: str, fake, session, path, monkeypatch
 ) -> None:
-    monkeypatch.setattr(part_file.fcntl, "flock", failing(getattr(errno, real)))
+    monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, real)))
     with pytest.raises(OSError, match=os.strerror(getattr(errno, real))):
         await session.download_clip(await the_clip(session), path)
 
@@ -74,9 +75,14 @@ async def test_lock_that_fails_for_real_is_an_error(
 async def test_file_system_that_lacks_a_help_takes_downloads(
     function: str, lacking: str, fake, session, tmp_path, monkeypatch
 ) -> None:
-    calls: list[object] = []
-    fail = failing(getattr(errno, lacking))
-    monkeypatch.setattr(os, function, lambda *_, **__: (calls.append(function), fail()))
+    calls = 0
+
+    def fail(*_: object, **__: object) -> None:
+        nonlocal calls
+        calls += 1
+        failing(getattr(errno, lacking))()
+
+    monkeypatch.setattr(os, function, fail)
     summary = await session.download_clips([await the_clip(session)], tmp_path)
     assert (summary.downloaded, summary.failures) == (1, [])
     assert calls
@@ -180,7 +186,7 @@ def test_part_that_is_replaced_all_the_time_ends_in_an_error(path, monkeypatch) 
         locks += 1
         part.part.unlink()
 
-    monkeypatch.setattr(part_file.fcntl, "flock", flock)
+    monkeypatch.setattr(fcntl, "flock", flock)
     with pytest.raises(DownloadError, match=r"clip\.mp4\.part is moved"):
         part.open()
     part.close()
@@ -197,7 +203,7 @@ def narrow(monkeypatch):
     def limited(function: Any) -> Any:
         def call(*arguments: Any, **keywords: Any) -> Any:
             names = [each for each in arguments if isinstance(each, str | pathlib.Path)]
-            if any(len(os.fsencode(os.path.basename(name))) > 143 for name in names):
+            if any(len(os.fsencode(pathlib.Path(name).name)) > 143 for name in names):
                 raise OSError(errno.ENAMETOOLONG, "File name too long", str(names[0]))
             return function(*arguments, **keywords)
 
@@ -274,7 +280,7 @@ async def test_cleanup_that_fails_does_not_hide_why(
     function: str, fake, session, path, monkeypatch
 ) -> None:
     clip = await the_clip(session)
-    has_failed = False
+    has_failed = has_come = False
 
     def fail(*_: object, **__: object) -> None:
         nonlocal has_failed
@@ -284,7 +290,6 @@ async def test_cleanup_that_fails_does_not_hide_why(
     monkeypatch.setattr(os, "unlink", fail)
     if function == "fstat":
         monkeypatch.setattr(PartFile, "_is_at_part", lambda *_: fail() if has_come else True)
-    has_come = False
 
     def come(*_: object) -> None:
         nonlocal has_come

@@ -30,7 +30,7 @@ def pipe_beside(path: Path) -> Path:
 
 
 @pytest.fixture
-def target(path) -> Path:
+def target(path: Path) -> Path:
     target = path.with_name("target")
     target.write_bytes(b"precious")
     return target

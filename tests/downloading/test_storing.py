@@ -206,7 +206,7 @@ async def test_what_has_come_is_on_the_disk_soon_though_nothing_more_comes(file)
         for piece in pieces_of([b"first, ", b"second, ", b"third"]):
             await storing.add(piece, None)
         with anyio.fail_after(20):
-            while file.part.read_bytes() != b"first, second, third":
+            while file.part.read_bytes() != b"first, second, third":  # noqa: ASYNC110  # on a disk
                 await asyncio.sleep(0.01)
         await storing.add(Piece(20, b", fourth"), None)
         await storing.finish()
