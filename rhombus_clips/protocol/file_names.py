@@ -88,7 +88,7 @@ def names_for(name: str, uuid: str, most_bytes: int) -> Iterator[str]:
     if is_reserved(name):
         name = f"{name}_"
     stem, ending = _parted(name)
-    mark = _cut(_shown(uuid), _MOST_BYTES_OF_UUID)
+    mark = _mark(uuid)
     if len(name.encode()) <= most_bytes:
         yield name
     elif mark and stem.endswith(mark):
@@ -103,7 +103,7 @@ def with_uuid(
 ) -> str:
     """*name*, told from the same name of another clip; *number* tells it from what has that too."""
     stem, ending = _parted(name)
-    mark = _cut(_shown(uuid), _MOST_BYTES_OF_UUID)
+    mark = _mark(uuid)
     times = "" if number == 1 else f" {number}"
     return _ended(stem, f" ({mark}){times}{ending}", most_bytes)
 
@@ -135,6 +135,11 @@ def spelling(name: str) -> str:
     with an accent from a letter and an accent.
     """
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", name).casefold())
+
+
+def _mark(uuid: str) -> str:
+    """*uuid* as a part of a name, should it be something else than a uuid."""
+    return _cut(_shown(uuid).replace(".", "_"), _MOST_BYTES_OF_UUID)
 
 
 def _parted(name: str) -> tuple[str, str]:
