@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 from rhombus_clips.models import SavedClip
 
@@ -35,7 +36,9 @@ def local_path(value: object, name: str) -> Path:
     Raises `TypeError` for anything but a string or a path object, and `ValueError` for what names
     no file or folder here: nothing, a NUL character, a URL.
     """
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    text = value
+    if isinstance(value, os.PathLike):
+        text = os.fspath(cast("os.PathLike[str] | os.PathLike[bytes]", value))
     if not isinstance(text, str):
         raise TypeError(f"{name} must be a string or a path object of strings, not {value!r}")
     if not text:

@@ -46,15 +46,16 @@ class ClipFiles(Splices):
         replaced.
 
         :param clip: The clip, as any of the session's methods gives it.
-        :param path: Where to; the folder must be there.
+        :param path: Where to, on this machine; the folder must be there.
         :param verify: Compare length and SHA-256 with `byte_count` and `sha256_hex`, where the
             clip has them; True unless given. What they stand for is not documented.
         :param progress: Called with the bytes that are there and how many there will be.
         :return: The path, the length and the hash of the file, and how many requests it took.
         :raises NotFoundError: when the media host has no such file: before the clip is complete.
         :raises IntegrityError: when the file is not the one of the clip's record.
-        :raises DownloadError: when the clip does not say where it lies, or *path* is being written
-            by another download.
+        :raises DownloadError: when the clip does not say where it lies, *path* is being written by
+            another download, or something other than a regular file has its name or that of a part.
+        :raises ValueError: when *path* is empty or a URL.
         :raises OSError: when it cannot be written.
         :raises RhombusError: as every request to the media host, see the README's table.
         """
@@ -125,11 +126,11 @@ class ClipFiles(Splices):
         was interrupted or because there are new clips, and what is there whole is skipped.
 
         :param clips: The clips; a pager is read as the downloads go on.
-        :param folder: Where to; it is made when it is not there.
+        :param folder: Where to, on this machine; it is made when it is not there.
         :param concurrency: How many files to fetch at once, 1 to 64; 4 by default.
         :param name: Names the file of a clip: by default when the footage begins, its title and
             its uuid. Letters that file systems do not take are replaced, folders are not made, and
-            the name of another clip's file gets the uuid behind it.
+            a name that is not free, or too long for the folder, is changed and gets the uuid.
         :param deadline: How long to wait for a clip that is still in the making, in seconds; None,
             the default, does not wait, and counts it among the failures.
         :param verify: As for `download_clip`.
