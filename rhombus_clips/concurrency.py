@@ -1,7 +1,9 @@
 """Work beside other work: nothing outlives its block, and exceptions arrive as they are."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import Executor
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -43,13 +45,34 @@ async def settled(future: "asyncio.Future[Any]") -> None:
         raise interruption
 
 
-async def in_thread(work: Callable[..., T], *arguments: Any) -> T:
-    """Run *work*, which blocks, in a thread. It has ended when this ends, cancelled or not."""
-    running = asyncio.get_running_loop().run_in_executor(None, work, *arguments)
+async def in_thread(work: Callable[..., T], *arguments: Any, executor: Executor | None = None) -> T:
+    """Run *work*, which blocks, in a thread: one of *executor*, or of the loop's own executor.
+
+    A cancellation waits for work that runs. Work that is still in a queue, behind that of others,
+    is taken back instead: it never begins.
+    """
+    turn = threading.Lock()
+
+    def begin() -> T:
+        if not turn.acquire(blocking=False):
+            raise asyncio.CancelledError
+        return work(*arguments)
+
+    running = asyncio.get_running_loop().run_in_executor(executor, begin)
     try:
         return await asyncio.shield(running)
     finally:
+        # Whichever comes first, the thread or this, has the turn; so it is certain which it was.
+        if turn.acquire(blocking=False):
+            running.cancel()
         await settled(running)
+
+
+async def in_thread_surely(work: Callable[..., T], *arguments: Any, executor: Executor) -> T:
+    """Run *work* in a thread of *executor*, though this may be cancelled: for what cleans up."""
+    running = asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
+    await settled(running)
+    return running.result()
 
 
 async def side_by_side(

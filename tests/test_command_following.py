@@ -18,6 +18,7 @@ from rhombus_clips.concurrency import alongside
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
 from tests.test_command import RUN, environment_of, invoke
+from tests.test_files import STRANGE
 
 SINCE = ("--since", "2020-01-01T00:00Z")
 OFTEN = ("--interval", "0.1")
@@ -223,3 +224,45 @@ async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(
     follower.clips += 1
     place.end(noted)
     assert path.read_text() == "1000", "that clip is not done with"
+
+
+# --- what lies where the state belongs ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [k for k in STRANGE if k != "a folder"])
+def test_state_that_is_no_file_is_refused_by_name_and_left_as_it_is(
+    kind: str, fake_elsewhere, tmp_path
+) -> None:
+    """Nothing waits for a pipe, and nothing is written through a link."""
+    state = tmp_path / "state"
+    STRANGE[kind](state)
+    before = state.lstat()
+    result = invoke(fake_elsewhere, "follow", "--state", str(state), code=1)
+    assert f"{state} is" in result.stderr
+    assert "move it away" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert state.lstat().st_ino == before.st_ino
+    assert fake_elsewhere.requests == []
+
+
+def test_new_state_is_not_written_through_a_link(fake_elsewhere, tmp_path) -> None:
+    state, target = tmp_path / "state", tmp_path / "target"
+    target.write_bytes(b"precious")
+    (tmp_path / "state.new").symlink_to(target)
+    Place(state).keep("a cursor")
+    assert (state.read_text(), state.is_symlink()) == ("a cursor", False)
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
+    fake_elsewhere, tmp_path, monkeypatch
+) -> None:
+    def end(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(Place, "end", end)
+    fake_elsewhere.faults += [Respond(401)]
+    result = invoke(fake_elsewhere, "follow", "--state", str(tmp_path / "state"), code=1)
+    assert "HTTP 401" in result.stderr
+    assert "no space left: the last clips may come again" in result.stderr

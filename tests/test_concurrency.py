@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import pytest
 
-from rhombus_clips.concurrency import in_thread, side_by_side
+from rhombus_clips.concurrency import in_thread, in_thread_surely, side_by_side
 
 
 async def numbers(count: int) -> AsyncIterator[int]:
@@ -88,3 +89,55 @@ async def test_work_in_a_thread_is_waited_for_without_spinning(
     assert ended.is_set()
     assert task.cancelled() is not by_scope
     assert waits <= 3
+
+
+@pytest.mark.parametrize("by_scope", [True, False])
+async def test_work_that_waits_for_a_busy_thread_is_cancelled_at_once_and_never_begins(
+    *, by_scope: bool
+) -> None:
+    """Cancelling would last as long as the work of others otherwise."""
+    release = threading.Event()
+    done: list[str] = []
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.get_running_loop().set_default_executor(executor)
+        others = asyncio.get_running_loop().run_in_executor(None, release.wait, 30)
+        with anyio.CancelScope() as scope:
+            task = asyncio.create_task(in_thread(done.append, "work"))
+            await asyncio.sleep(0)
+            if by_scope:
+                scope.cancel()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert not others.done()
+        release.set()
+        await others
+    assert done == []
+
+
+async def test_what_cleans_up_is_run_though_it_is_cancelled() -> None:
+    done: list[str] = []
+    with ThreadPoolExecutor(1) as executor, anyio.CancelScope() as scope:
+        scope.cancel()
+        await in_thread_surely(done.append, "work", executor=executor)
+    assert done == ["work"]
+
+
+async def test_work_is_either_run_to_its_end_or_not_at_all() -> None:
+    """Whenever the cancellation comes."""
+    for delay in range(200):
+        steps: list[str] = []
+
+        def work(steps: list[str]) -> None:
+            steps.append("begun")
+            steps.append("ended")
+
+        task = asyncio.create_task(in_thread(work, steps))
+        for _ in range(delay % 5):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task})
+        seen = [*steps]
+        assert seen in ([], ["begun", "ended"])
+        await asyncio.sleep(0)
+        assert steps == seen

@@ -1,11 +1,23 @@
 """Names of files: any text becomes the name of one file, on any file system."""
 
+import itertools
+import os
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import SavedClip
-from rhombus_clips.protocol.file_names import safe_file_name, usual_file_name, with_uuid
+from rhombus_clips.protocol.file_names import (
+    is_safe_file_name,
+    name_of_part,
+    names_for,
+    safe_file_name,
+    spelling,
+    usual_file_name,
+    with_uuid,
+)
 
 UUID = "-_AAAAAAAAAAAAAAAAAAAA"
 LETTERS = st.text(st.characters() | st.sampled_from("./\\:\0\n\u202e \u00e9"), max_size=400)
@@ -63,3 +75,40 @@ def test_title_with_half_a_letter_is_a_name_all_the_same() -> None:
     """The codec takes what JSON can say, and that is more than Unicode."""
     assert usual_file_name(SavedClip(uuid=UUID, title="\ud83d broken")) == f"_ broken {UUID}.mp4"
     assert safe_file_name("\ud83d") == "_"
+
+
+@given(LETTERS, st.sampled_from([UUID, "../../x", "\ud800" * 9, "u" * 999]), st.integers(100, 255))
+def test_names_for_a_clip_are_safe_and_fit_and_never_end(text: str, uuid: str, most: int) -> None:
+    names = [*itertools.islice(names_for(safe_file_name(text), uuid, most), 20)]
+    assert all(len(name.encode()) <= most for name in names)
+    assert all(is_safe_file_name(name) for name in names)
+    assert len({spelling(name) for name in names}) >= 19
+
+
+@given(LETTERS, st.integers(100, 255))
+def test_usual_name_keeps_the_whole_uuid_however_short_it_has_to_be(text: str, most: int) -> None:
+    clip = SavedClip(uuid=UUID, title=text, timestamp_ms=1_760_000_000_000)
+    name = next(names_for(usual_file_name(clip), UUID, most))
+    assert name.startswith("2025-10-09 08.53.20Z ")
+    assert name.endswith(f" {UUID}.mp4")
+
+
+@given(LETTERS, st.characters(categories=["L"], max_codepoint=0x24F))
+def test_spelling_is_the_same_for_what_macos_takes_for_one(text: str, letter: str) -> None:
+    name = text + letter
+    for form in ("NFC", "NFD"):
+        assert spelling(unicodedata.normalize(form, name)) == spelling(name)
+    assert spelling(spelling(name)) == spelling(name)
+
+
+@pytest.mark.parametrize(("one", "other"), [("A.MP4", "a.mp4"), ("\u00c9", "e\u0301"), ("ß", "SS")])
+def test_spellings_by_example(one: str, other: str) -> None:
+    assert spelling(one) == spelling(other)
+
+
+def test_names_of_parts_fit_and_are_told_apart() -> None:
+    names = [f"{'é' * 68}{number}.mp4" for number in range(9)]
+    shorter = {name_of_part(name, 143 - 10) for name in names}
+    assert len(shorter) == 9
+    assert all(len(os.fsencode(name)) <= 133 for name in shorter)
+    assert name_of_part("clip.mp4", 133) == "clip.mp4"

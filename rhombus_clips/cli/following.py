@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import os
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -25,6 +24,7 @@ from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_opt
 from rhombus_clips.cli.output import SAVED, echo, echo_json, printable
 from rhombus_clips.cli.running import in_session, say
 from rhombus_clips.concurrency import alongside, each
+from rhombus_clips.media.files import read, replace
 
 # For a clip that appears while it is still in the making.
 _MOST_WAITED = 900.0
@@ -73,7 +73,11 @@ def follow(
                     except _PASSING as error:
                         await _wait_after(error, interval)
             finally:
-                place.end(follower)
+                # It ends with an exception, which says more than a file that is a little behind.
+                try:
+                    place.end(follower)
+                except OSError as error:
+                    say(f"{error}: the last clips may come again at the next start")
 
     with contextlib.suppress(KeyboardInterrupt):
         in_session(work)
@@ -94,9 +98,8 @@ class Place:
 
     def read(self) -> str | None:
         """What was kept; None at the first start."""
-        if self._path is None or not self._path.exists():
-            return None
-        return self._path.read_text(encoding="utf-8", errors="replace")
+        kept = None if self._path is None else read(self._path)
+        return None if kept is None else kept.decode("utf-8", errors="replace")
 
     def begin(self) -> None:
         """Say that the follower has handed out a clip which is not done with."""
@@ -125,14 +128,8 @@ class Place:
 
     def keep(self, cursor: str) -> None:
         """Put *cursor* in the place of what was kept; a kill leaves the one or the other."""
-        if self._path is None:
-            return
-        new = self._path.with_name(f"{self._path.name}.new")
-        with new.open("w", encoding="utf-8") as file:
-            file.write(cursor)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        if self._path is not None:
+            replace(self._path, cursor.encode())
 
 
 def _follower(

@@ -1,6 +1,7 @@
 """The arguments and options that commands share, and the types of their values."""
 
 import math
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from rhombus_clips.protocol.file_names import local_path
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -113,8 +116,26 @@ class Lifetime(click.ParamType[int]):
         return int(match[1]) * _SECONDS[match[2]]
 
 
-FOLDER = click.Path(file_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
+class LocalPath(click.Path):
+    """A path on this machine."""
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Path:
+        """Turn the argument into what the session takes."""
+        try:
+            path = local_path(value, "it")
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        super().convert(value, param, ctx)
+        return path
+
+
+FOLDER = LocalPath(file_okay=False)
+FILE = LocalPath(dir_okay=False)
 
 as_json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object a line."

@@ -1,15 +1,20 @@
 """One file, from the media host to a path: whole and verified, or not there."""
 
+import contextlib
 import hashlib
+import traceback
 from collections.abc import Callable
+from concurrent.futures import Executor
 from contextlib import aclosing
+from io import FileIO
 from pathlib import Path
 
 from attrs import define, frozen
 
-from rhombus_clips.concurrency import in_thread
+from rhombus_clips.concurrency import in_thread, in_thread_surely
 from rhombus_clips.errors import IntegrityError, RhombusError
 from rhombus_clips.media.fetching import Fetching
+from rhombus_clips.media.files import NotRegularFileError, open_to_read, regular_status
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.media.storing import Storing
 from rhombus_clips.protocol.media import MediaFile
@@ -18,6 +23,7 @@ Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""
 
 _HASHED_AT_ONCE = 16 * 1024 * 1024
+_CHUNK = 1024 * 1024
 
 
 @frozen(kw_only=True)
@@ -44,6 +50,11 @@ class Download:
     progress: Progress | None
     replaces: bool = True
     """Whether another file at the path is replaced, or left alone, which is an error."""
+    is_listed: bool = False
+    """Whether a manifest names the file afterwards, and removes the note that proves it until then.
+
+    A file that is described needs no such note: its own hash proves it.
+    """
 
     async def run(self) -> Downloaded:
         """Fetch what is missing, verify the whole, put it in its place.
@@ -52,18 +63,28 @@ class Download:
         cannot be written, and what `Fetching.pieces` does. Then nothing is at the path that was
         not there before, and a part is kept to go on from, unless it was wrong.
         """
-        there = await self._whole_file()
+        file = self.fetching.fetch.file
+        keeps_note = self.is_listed and file.sha256_hex is None
+        part = PartFile(self.path, file.path, replaces=self.replaces, keeps_note=keeps_note)
+        try:
+            return await self._brought(part)
+        except BaseException as error:
+            _forget_locals(error)
+            raise
+        finally:
+            if part.is_open:
+                await in_thread_surely(part.close, executor=part.thread)
+            else:
+                part.close()
+
+    async def _brought(self, part: PartFile) -> Downloaded:
+        there = await self._whole_file(part.thread)
         if there is not None:
             return there
-        file = self.fetching.fetch.file
-        part = PartFile(self.path, file.path, replaces=self.replaces)
-        try:
-            await in_thread(part.open)
-            await self._recall(part)
-            await self._complete(part)
-            await in_thread(part.put_in_place)
-        finally:
-            part.close()
+        await in_thread(part.open, executor=part.thread)
+        await self._recall(part)
+        await self._complete(part)
+        await in_thread(part.put_in_place, executor=part.thread)
         return Downloaded(
             path=self.path,
             byte_count=part.size,
@@ -71,31 +92,30 @@ class Download:
             requests=self.fetching.requests,
         )
 
-    async def _whole_file(self) -> Downloaded | None:
+    async def _whole_file(self, thread: Executor) -> Downloaded | None:
         """What is at the path already, if it is provably the file."""
         file = self.fetching.fetch.file
-        if file.sha256_hex is None or not await in_thread(_is_file, self.path, file):
+        if file.sha256_hex is None or not await in_thread(
+            _may_be, self.path, file, executor=thread
+        ):
             return None
-        running, size = hashlib.sha256(), 0
-        # Slice by slice: who cancels does not wait for the hash of a large file.
-        while data := await in_thread(_read_slice, self.path, size):
-            await in_thread(running.update, data)
-            size += len(data)
-        digest = running.hexdigest()
-        if digest != file.sha256_hex:
+        byte_count, sha256_hex = await hashed(self.path, executor=thread)
+        if sha256_hex != file.sha256_hex:
             return None
-        return Downloaded(path=self.path, byte_count=size, sha256_hex=digest, requests=0)
+        return Downloaded(path=self.path, byte_count=byte_count, sha256_hex=sha256_hex, requests=0)
 
     async def _recall(self, part: PartFile) -> None:
         """Take up what an earlier download left, if the whole can be trusted afterwards."""
         fetch = self.fetching.fetch
-        left = await in_thread(part.recall)
+        left = await in_thread(part.recall, executor=part.thread)
         too_long = fetch.file.byte_count is not None and left > fetch.file.byte_count
         fetch.offset, fetch.etag = left, part.etag
         if too_long or not fetch.can_resume:
             fetch.start_over()
         fetch.was_resumed = fetch.offset > 0
-        while fetch.offset and await in_thread(part.hash_more, _HASHED_AT_ONCE):
+        while fetch.offset and await in_thread(
+            part.hash_more, _HASHED_AT_ONCE, executor=part.thread
+        ):
             pass
 
     async def _complete(self, part: PartFile) -> None:
@@ -108,7 +128,7 @@ class Download:
                 # What was put together from several answers may be wrong where it was; what
                 # came by one is what the host has.
                 if not self.fetching.fetch.was_resumed:
-                    part.discard()
+                    await in_thread_surely(part.discard, executor=part.thread)
                     raise self.fetching.explained(error) from None
                 self.fetching.fetch.start_over(trusts_ranges=False)
                 part.hash(0, b"")
@@ -139,11 +159,67 @@ class Download:
         return fetch.total if fetch.total is not None else fetch.file.byte_count
 
 
-def _read_slice(path: Path, start: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read(_HASHED_AT_ONCE)
+async def hashed(path: Path, *, executor: Executor | None = None) -> tuple[int, str]:
+    """How long the file at *path* is, and its SHA-256.
+
+    Slice by slice: whoever cancels does not wait for the hash of a large file.
+    """
+    hashing = _Hashing(path)
+    try:
+        while await in_thread(hashing.slice, executor=executor):
+            pass
+    finally:
+        # Nothing was written: closing it waits for no disk.
+        hashing.close()
+    return hashing.size, hashing.running.hexdigest()
 
 
-def _is_file(path: Path, file: MediaFile) -> bool:
-    return path.is_file() and file.byte_count in {None, path.stat().st_size}
+class _Hashing:
+    """A file that is being hashed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: FileIO | None = None
+        self.running = hashlib.sha256()
+        self.size = 0
+
+    def slice(self) -> bool:
+        """Hash some more; whether that was not yet the end."""
+        if self._file is None:
+            self._file = open_to_read(self._path, follows_links=True)
+        for _ in range(0, _HASHED_AT_ONCE, _CHUNK):
+            data = self._file.read(min(_CHUNK, _HASHED_AT_ONCE))
+            if not data:
+                return False
+            self.running.update(data)
+            self.size += len(data)
+        return True
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _may_be(path: Path, file: MediaFile) -> bool:
+    """Whether what is at *path*, also by a link, has the length of *file*; nothing is opened."""
+    try:
+        status = regular_status(path, follows_links=True)
+    except NotRegularFileError:
+        return False
+    return status is not None and file.byte_count in {None, status.st_size}
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Free what the frames of a failed download hold: an error that is kept keeps its traceback.
+
+    Megabytes of buffers and bodies would stay in memory with it. Frames of others, such as those of
+    the caller's own functions, are left as they are.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if str(frame.f_globals.get("__name__")).startswith("rhombus_clips.media."):
+                with contextlib.suppress(RuntimeError):  # Those that are still running.
+                    frame.clear()
+        error = error.__cause__ or error.__context__

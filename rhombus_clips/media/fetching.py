@@ -124,6 +124,7 @@ class Fetching:
                 raise DisconnectedError("the connection closed before the end of the file")
         finally:
             answer.close()
+            self._current = None  # An error that is kept would keep what was not read of it.
 
     async def _answer(self) -> MediaAnswer:
         await self.host.pause.wait()

@@ -200,7 +200,7 @@ class Downloads:
             self.waits.close()
 
     async def _let_wait(self, errand: _Errand, uuid: str, waits: Waits) -> None:
-        there = await self._attempted(errand, in_thread(self._manifest.file_of, errand.clip))
+        there = await self._attempted(errand, self._manifest.file_of(errand.clip))
         if there is not None:
             self._end(errand, there)
             return
@@ -270,14 +270,14 @@ class Downloads:
         clip, manifest = errand.record, self._manifest
         if clip.uuid is None:
             raise DownloadError("a clip without a uuid has no file")
-        there = await in_thread(manifest.file_of, clip)
+        there = await manifest.file_of(clip)
         if there is not None:
             return there
         name = safe_file_name(errand.noting(self._name_of)(clip))
-        is_its_own = await in_thread(manifest.is_clip, name, clip)
-        path = errand.path = manifest.claim(clip.uuid, name, is_its_own=is_its_own)
-        file = await self.download(
-            clip, path, self._progress_of(errand), manifest.owns(path, clip.uuid)
+        place = await manifest.claim(clip, name)
+        errand.path = place.path
+        file = place.there or await self.download(
+            clip, place.path, self._progress_of(errand), place.replaces
         )
         try:
             await in_thread(manifest.add, clip, file)

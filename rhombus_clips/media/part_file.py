@@ -1,6 +1,6 @@
 """A file that is being fetched: ``name.part`` until it is whole, with a running hash.
 
-What blocks is run in threads. Beside the part lies ``name.part.json`` for as long
+Everything here blocks and is run in threads. Beside the part lies ``name.part.json`` for as long
 as it is not whole: whose bytes these are, and the entity tag by which the media host can tell
 that they still are.
 """
@@ -8,13 +8,33 @@ that they still are.
 import contextlib
 import errno
 import hashlib
-import io
 import json
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from rhombus_clips.errors import DownloadError
+from rhombus_clips.media.files import (
+    NOT_SUPPORTED,
+    SHORTEST_LIMIT,
+    close_quietly,
+    create,
+    longest_name,
+    open_or_create,
+    open_to_read,
+    read,
+    refuse_linked,
+    regular_status,
+    remove,
+    remove_quietly,
+    sync,
+    sync_folder,
+    write_all,
+)
+from rhombus_clips.protocol.file_names import NOTE, PART, name_of_part
 from rhombus_clips.protocol.media import strong_etag
 
 try:
@@ -22,55 +42,132 @@ try:
 except ImportError:  # On Windows an open file cannot be renamed over, which protects as well.
     fcntl = None  # type: ignore[assignment, unused-ignore]  # it is a module elsewhere
 
-PART, NOTE = ".part", ".part.json"
 _CHUNK = 1024 * 1024
+_TRIES = 10
+
+# What this process writes where the file system has no locks.
+_unlocked: set[str] = set()
+_unlocked_guard = threading.Lock()
 
 
 class PartFile:
-    """The part of *path*; at *path* itself a file is whole or absent."""
+    """The part of *path*; at *path* itself a file is whole or absent.
 
-    def __init__(self, path: Path, source: str, *, replaces: bool) -> None:
+    :param keeps_note: Whether a note stays when the part was put in its place. It has the hash of
+        the file then, so that the next run knows it again should this one end before it is listed.
+    """
+
+    def __init__(
+        self, path: Path, source: str, *, replaces: bool, keeps_note: bool = False
+    ) -> None:
         self.path = path.absolute()
-        self.part = self.path.with_name(f"{path.name}{PART}")
-        self._note = self.path.with_name(f"{path.name}{NOTE}")
+        self.part = self.path.parent / f"{self.path.name}{PART}"
+        self._note = self.path.parent / f"{self.path.name}{NOTE}"
         self._source = source
         self._replaces = replaces
-        self._file: IO[bytes] = io.BytesIO()
+        self._keeps_note = keeps_note
+        self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._has_failed = False
+        self._is_listed_as_unlocked = False
+        self._has_stable_identity = True
         self.size = 0
         self.etag: str | None = None
+        self.thread = ThreadPoolExecutor(1)
+        """Where to run all this but `hash`: no other work keeps it busy."""
 
     def open(self) -> None:
         """Open the part, for this download alone.
 
-        Raises `DownloadError` when another has it open, or it is linked from elsewhere, and
-        `OSError` where nothing can be written.
+        Raises `DownloadError` when another has it open, it is linked from elsewhere, or something
+        other than a file lies in one of the places, and `OSError` where nothing can be written.
         """
         if self.path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, "a file cannot be put in its place", self.path)
-        if self.path.exists() and not self.path.is_file():
-            raise DownloadError(f"{self.path} is no file, and is not replaced by one")
-        while True:
-            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
-            flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-            file = os.fdopen(os.open(self.part, flags, 0o666), "r+b", buffering=0)
+            raise IsADirectoryError(
+                errno.EISDIR, "a file cannot be put in the place of a folder", str(self.path)
+            )
+        regular_status(self.path)
+        self._fit_names()
+        regular_status(self._note)
+        for tries_left in reversed(range(_TRIES)):
+            file = open_or_create(self.part)
             try:
-                _lock(file, self.part)
+                self._lock(file)
                 # Between opening and locking it another download may have put it in its place.
-                if _is_at(file, self.part):
-                    self._refuse_linked(file)
+                # Where that seems to happen each time, the file system numbers its files anew.
+                self._has_stable_identity = tries_left > 0
+                if self._is_at_part(file):
+                    refuse_linked(file, self.part)
                     self._file = file
                     return
             except BaseException:
-                file.close()
+                self._let_go(file)
                 raise
-            file.close()
+            self._let_go(file)
+        raise DownloadError(f"{self.part} is moved or replaced all the time: choose another path")
 
-    def _refuse_linked(self, file: IO[bytes]) -> None:
-        """Whoever gave the part a second name does not want it emptied."""
-        if os.fstat(file.fileno()).st_nlink != 1:
-            raise DownloadError(f"{self.part} has another name too: move it away")
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to close."""
+        return self._file is not None and not self._file.closed
+
+    @property
+    def _opened(self) -> FileIO:
+        if self._file is None:
+            raise ValueError("the part is not open")
+        return self._file
+
+    def _fit_names(self) -> None:
+        """Give the part and the note names that the file system has room for."""
+        if len(os.fsencode(self._note.name)) > SHORTEST_LIMIT:
+            most = longest_name(self.path.parent)
+            if len(os.fsencode(self.path.name)) > most:
+                raise OSError(
+                    errno.ENAMETOOLONG,
+                    f"{os.strerror(errno.ENAMETOOLONG)}: {most} bytes are the most here",
+                    str(self.path),
+                )
+            name = name_of_part(self.path.name, most - len(NOTE))
+            self.part = self.path.parent / f"{name}{PART}"
+            self._note = self.path.parent / f"{name}{NOTE}"
+
+    def _lock(self, file: FileIO) -> None:
+        error = DownloadError(
+            f"{self.part} is being written by another download: wait for its end, or choose"
+            " another path"
+        )
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise error from None
+        except OSError as lacking:
+            if lacking.errno not in NOT_SUPPORTED:
+                raise
+            # Without locks two processes are not told apart. Two downloads of one process are.
+            with _unlocked_guard:
+                if str(self.part) in _unlocked:
+                    raise error from None
+                _unlocked.add(str(self.part))
+                self._is_listed_as_unlocked = True
+
+    def _let_go(self, file: FileIO) -> None:
+        close_quietly(file)
+        if self._is_listed_as_unlocked:
+            self._is_listed_as_unlocked = False
+            with _unlocked_guard:
+                _unlocked.discard(str(self.part))
+
+    def _is_at_part(self, file: FileIO) -> bool:
+        """Whether *file* is what has the name of the part."""
+        there = regular_status(self.part)
+        if there is None:
+            return False
+        status = os.fstat(file.fileno())
+        if self._has_stable_identity:
+            return os.path.samestat(status, there)
+        return status.st_size == there.st_size
 
     # --- what is there already ---------------------------------------------------------------
 
@@ -80,17 +177,17 @@ class PartFile:
         `etag` is their entity tag then; of bytes that nothing is noted of, none. They are still
         to be hashed, by `hash_more`.
         """
-        note = self._read_note()
+        note = noted_at(self._note)
         if note is not None:
             if note.get("source") != self._source:
                 return 0
             self.etag = strong_etag(note.get("etag"))
-        return os.fstat(self._file.fileno()).st_size
+        return os.fstat(self._opened.fileno()).st_size
 
     def hash_more(self, most: int) -> bool:
         """Hash up to *most* of the bytes that are there; whether there are more."""
         for _ in range(0, most, _CHUNK):
-            chunk = self._file.read(_CHUNK)
+            chunk = self._opened.read(_CHUNK)
             if not chunk:
                 return False
             self.hash(self.size, chunk)
@@ -102,30 +199,35 @@ class PartFile:
         """Empty the part, for bytes that have that entity tag."""
         # In this order, so that never, wherever the process ends, bytes lie there under the
         # entity tag of others.
-        self._note.unlink(missing_ok=True)
-        self._file.seek(0)
-        self._file.truncate()
+        remove(self._note)
+        file = self._opened
+        file.seek(0)
+        if os.fstat(file.fileno()).st_size:
+            file.truncate()
         self.etag = etag
-        self._note.write_text(json.dumps({"source": self._source, "etag": etag}), encoding="utf-8")
+        self._write_note()
+
+    def _write_note(self, **more: str) -> None:
+        note = json.dumps({"source": self._source, "etag": self.etag, **more})
+        with create(self._note) as file:
+            write_all(file, note.encode())
 
     def write(self, start: int, data: bytes | memoryview, etag: str | None) -> None:
-        """Write *data* behind what is there; at the start of the file, in place of it.
+        """Write *data* after what is there; at the start of the file, in place of it.
 
-        Behind a write that failed nothing is written: it would lie where it does not belong.
+        After a write that failed nothing is written: it would lie where it does not belong.
         """
         if self._has_failed:
             return
         self._has_failed = True
         if start == 0:
             self._begin(etag)
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+        write_all(self._opened, data)
         self._has_failed = False
-        _begin_storing(self._file, start, len(data))
+        _begin_storing(self._opened, start, len(data))
 
     def hash(self, start: int, data: bytes | memoryview) -> None:
-        """Hash *data* behind what was hashed; at the start of the file, in place of it.
+        """Hash *data* after what was hashed; at the start of the file, in place of it.
 
         It touches nothing that `write` does, and may run beside it.
         """
@@ -148,23 +250,40 @@ class PartFile:
         Raises `DownloadError` when somebody else has changed the part, or made a file at the path
         that is not to be replaced.
         """
-        os.fsync(self._file.fileno())
-        if not self._is_ours() or os.fstat(self._file.fileno()).st_size != self.size:
-            raise DownloadError(f"{self.part} was changed by somebody else")
+        file = self._opened
+        sync(file)
+        is_whole = os.fstat(file.fileno()).st_size == self.size
+        if not is_whole or not (self._is_at_part(file) or self._part_has_the_hash()):
+            raise DownloadError(
+                f"{self.part} was changed by somebody else: download the file once more"
+            )
+        if self._keeps_note:
+            # Without it the file is perhaps fetched once more: no reason not to have it now.
+            with contextlib.suppress(OSError):
+                remove(self._note)
+                self._write_note(sha256Hex=self.sha256_hex)
         if fcntl is None:
-            self._file.close()
+            file.close()
+        regular_status(self.path)
         if self._replaces:
-            os.replace(self.part, self.path)  # noqa: PTH105  # says what happens to what is there
+            self.part.replace(self.path)
         else:
             self._put_beside_others()
-        self._note.unlink(missing_ok=True)
-        if hasattr(os, "O_DIRECTORY"):
-            folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-        self._file.close()
+        if not self._keeps_note:
+            remove_quietly(self._note)
+        sync_folder(self.path.parent)
+        self._let_go(file)
+
+    def _part_has_the_hash(self) -> bool:
+        """Whether the file called as the part holds what was written, whatever its number is.
+
+        Where a file system numbers its files anew, nothing else tells whether it is the same.
+        """
+        status = regular_status(self.part)
+        if status is None or status.st_size != self.size:
+            return False
+        with open_to_read(self.part) as there:
+            return hashlib.file_digest(there, "sha256").hexdigest() == self.sha256_hex
 
     def _put_beside_others(self) -> None:
         """Put the part at a path where nothing is, and nothing is replaced."""
@@ -176,42 +295,55 @@ class PartFile:
         except OSError:
             has_links = False
         else:
-            self.part.unlink()
+            # A part that stays does no harm: the file is in its place.
+            remove_quietly(self.part)
             return
-        if has_links or self.path.exists():
-            raise DownloadError(f"{self.path} was made by somebody else meanwhile")
+        if has_links or os.path.lexists(self.path):
+            raise DownloadError(
+                f"{self.path} was made by somebody else meanwhile: move it away, and download the"
+                " file once more"
+            )
         self.part.rename(self.path)
 
     def close(self) -> None:
-        """Leave the part for another time; nothing, if there is nothing in it."""
-        if not isinstance(self._file, io.FileIO) or self._file.closed:
+        """Leave the part for another time; nothing, if there is nothing in it. Never raises."""
+        self.thread.shutdown(wait=False)
+        if self._file is None or self._file.closed:
             return
         try:
-            if os.fstat(self._file.fileno()).st_size == 0:
-                self.discard()
-        finally:
-            self._file.close()
+            is_empty = os.fstat(self._file.fileno()).st_size == 0
+        except OSError:
+            is_empty = False
+        if is_empty:
+            self.discard()
+        self._let_go(self._file)
 
     def discard(self) -> None:
-        """Take the part away."""
-        try:
-            if self._is_ours():
-                self.part.unlink(missing_ok=True)
-                self._note.unlink(missing_ok=True)
-        finally:
-            self._file.close()
-
-    def _is_ours(self) -> bool:
-        return _is_at(self._file, self.part)
-
-    def _read_note(self) -> dict[str, Any] | None:
-        with contextlib.suppress(OSError, ValueError):
-            note: object = json.loads(self._note.read_text(encoding="utf-8"))
-            return cast("dict[str, Any]", note) if isinstance(note, dict) else None
-        return None
+        """Remove the part. Never raises: why it is removed is what the caller has to know."""
+        file = self._opened
+        with contextlib.suppress(OSError, DownloadError):
+            if not self._is_at_part(file):
+                return
+            if fcntl is None:  # An open file cannot be removed there.
+                self._let_go(file)
+            try:
+                remove(self.part)
+            except OSError:
+                self._let_go(file)
+                remove(self.part)
+            remove(self._note)
+        self._let_go(file)
 
 
-def _begin_storing(file: IO[bytes], start: int, length: int) -> None:
+def noted_at(path: Path) -> dict[str, Any] | None:
+    """What the note at *path* says; None if it says nothing that can be understood."""
+    with contextlib.suppress(OSError, ValueError, RecursionError):
+        note: object = json.loads(read(path) or b"")
+        return cast("dict[str, Any]", note) if isinstance(note, dict) else None
+    return None
+
+
+def _begin_storing(file: FileIO, start: int, length: int) -> None:
     """Let the disk begin with what was just written, so that the wait for it at the end is short.
 
     It was written only now, and so is not on the disk: that is why this advice, which is about
@@ -220,19 +352,3 @@ def _begin_storing(file: IO[bytes], start: int, length: int) -> None:
     if hasattr(os, "posix_fadvise"):
         with contextlib.suppress(OSError):
             os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_DONTNEED)
-
-
-def _lock(file: IO[bytes], name: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise DownloadError(f"{name} is being written by another download") from None
-
-
-def _is_at(file: IO[bytes], path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
-    except FileNotFoundError:
-        return False

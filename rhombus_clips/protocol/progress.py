@@ -49,13 +49,14 @@ class Polling:
     appears_within: float = field(default=60.0, validator=is_seconds_or_zero)
     """For how long a clip may not be there: a new splice is not visible at once.
 
-    Not there is a clip where the service answers 404, or without a clip, or with an ``errorMsg``
-    that says so ("clip not found")."""
+    A clip counts as absent if the service answers 404, or without a clip, or with an ``errorMsg``
+    that says so ("clip not found"). Until it has been seen, every ``errorMsg`` counts: how the
+    service speaks of a clip that it does not know is not documented."""
     outage: float = field(default=300.0, validator=is_seconds_or_zero)
     """For how long the service may be out of reach, beyond the retries of each call.
 
-    Likewise for how long it may answer with another clip, or refuse for a reason that does not
-    say that the clip is not there ("internal failure")."""
+    Likewise for how long it may answer with another clip, or refuse one that it has shown for a
+    reason that does not say that it is absent ("internal failure")."""
 
     def next_interval(self, last: float, *, moved: bool) -> float:
         """How long to wait after a look that saw a move, or none; *last* is 0 after the first."""
@@ -104,6 +105,10 @@ class Watched:
             case _ if says_absent(error, self.uuid):
                 self._out_of_reach_since = None
                 self._refuse_deleted()
+                since = self._absent_since = _earlier(self._absent_since, now)
+                patience = self.polling.appears_within
+            case ApiError() if self.clip is None:
+                # Until the clip has been seen, any refusal may be how the service says so.
                 since = self._absent_since = _earlier(self._absent_since, now)
                 patience = self.polling.appears_within
             case _ if _is_of_the_moment(error):

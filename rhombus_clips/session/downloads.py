@@ -17,7 +17,7 @@ from rhombus_clips.protocol.arguments import (
     seconds_of,
     whole_number,
 )
-from rhombus_clips.protocol.file_names import usual_file_name
+from rhombus_clips.protocol.file_names import local_path, usual_file_name
 from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
 from rhombus_clips.protocol.progress import Polling
 from rhombus_clips.protocol.retry import RetryPolicy
@@ -54,21 +54,23 @@ class ClipFiles(Splices):
         replaced.
 
         :param clip: The clip, as any of the session's methods gives it.
-        :param path: Where to; the folder must be there.
+        :param path: Where to, on this machine; the folder must be there.
         :param verify: Compare length and SHA-256 with `byte_count` and `sha256_hex`, where the
             clip has them; True unless given. What they stand for is not documented.
         :param progress: Called with the bytes that are there and how many there will be.
         :return: The path, the length and the hash of the file, and how many requests it took.
         :raises NotFoundError: when the media host has no such file: before the clip is complete.
         :raises IntegrityError: when the file is not the one of the clip's record.
-        :raises DownloadError: when the clip does not say where it lies, or *path* is being written
-            by another download.
+        :raises DownloadError: when the clip does not say where it lies, *path* is being written by
+            another download, or something other than a regular file has its name or that of a part.
+        :raises ValueError: when *path* is empty or a URL.
         :raises OSError: when it cannot be written.
         :raises RhombusError: as every request to the media host, see the README's table.
         """
         progress = function_or_none(progress, "progress")
+        target = local_path(path, "path")
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
-        return await self._download(file, Path(path), progress)
+        return await self._download(file, target, progress)
 
     async def download_thumbnail(
         self, clip: SavedClip, path: str | PathLike[str], *, progress: Progress | None = None
@@ -85,8 +87,9 @@ class ClipFiles(Splices):
         :raises NotFoundError: and the others of `download_clip`.
         """
         progress = function_or_none(progress, "progress")
+        target = local_path(path, "path")
         file = thumbnail_file(instance(clip, SavedClip, "clip"))
-        return await self._download(file, Path(path), progress)
+        return await self._download(file, target, progress)
 
     @asynccontextmanager
     async def stream_clip(
@@ -132,12 +135,12 @@ class ClipFiles(Splices):
         was interrupted or because there are new clips, and what is there whole is skipped.
 
         :param clips: The clips; a pager is read as the downloads go on.
-        :param folder: Where to; it is made when it is not there.
+        :param folder: Where to, on this machine; it is made when it is not there.
         :param concurrency: How many files to fetch at once, 1 to 64; 4 by default.
         :param name: Names the file of a clip, as it is when it is complete: by default when the
             footage begins, its title and its uuid. Letters that file systems do not take are
-            replaced, folders are not made, and the name of another clip's file gets the uuid behind
-            it.
+            replaced, folders are not made, and a name that is not free, or too long for the folder,
+            is changed and gets the uuid.
         :param deadline: How long to wait for a clip that is still in the making, in seconds from
             when it is met; None, the default, does not wait, and counts it among the failures.
             Clips that wait hold up no download: they are watched together, as `watch_clips` does,
@@ -164,6 +167,7 @@ class ClipFiles(Splices):
         name = function(name, "name")
         progress = function_or_none(progress, "progress")
         on_end = function_or_none(on_end, "on_end")
+        target = local_path(folder, "folder")
         if deadline is not None:
             deadline = seconds_of(deadline, "deadline")
         instance(polling, Polling, "polling")
@@ -175,20 +179,27 @@ class ClipFiles(Splices):
             replaces: bool,  # noqa: FBT001  # as a Callable is typed
         ) -> Downloaded:
             file = clip_file(clip, verify=verify)
-            return await self._download(file, path, progress, replaces=replaces)
+            return await self._download(file, path, progress, replaces=replaces, is_listed=True)
 
         waits = None
         if deadline is not None:
             waits = WaitingRoom(
                 self.get_clip_with_progress, self._list_some, polling, deadline=deadline
             )
-        downloads = Downloads(download, Path(folder), name, progress, on_end, waits)
+        downloads = Downloads(download, target, name, progress, on_end, waits)
         return await downloads.run(clips, at_once=concurrency)
 
     async def _download(
-        self, file: MediaFile, path: Path, progress: Progress | None, *, replaces: bool = True
+        self,
+        file: MediaFile,
+        path: Path,
+        progress: Progress | None,
+        *,
+        replaces: bool = True,
+        is_listed: bool = False,
     ) -> Downloaded:
-        return await Download(self._fetching(file), path, progress, replaces).run()
+        fetching = self._fetching(file)
+        return await Download(fetching, path, progress, replaces, is_listed).run()
 
     def _fetching(self, file: MediaFile) -> Fetching:
         return Fetching(self._media, Fetch(file), self._retry, self._secret)

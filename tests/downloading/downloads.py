@@ -1,6 +1,11 @@
 """What tests of downloads share: a clip, its bytes, and what was asked for."""
 
+import asyncio
+import gc
+import io
 import random
+import types
+from collections.abc import Iterator
 from typing import Any
 
 from attrs import evolve
@@ -32,3 +37,37 @@ NOTHING_KNOWN: dict[str, Any] = {"byte_count": None, "sha256_hex": None}
 
 def ranges_of(fake: FakeRhombus) -> list[str | None]:
     return [request.header("Range") for request in fake.media_requests]
+
+
+_LARGE = 10_000
+_OF_OTHERS = (type, types.ModuleType, types.FunctionType, types.CodeType, asyncio.Task)
+
+
+def large_things_held_by(error: BaseException) -> list[str]:
+    """Bytes and buffers that stay in memory for as long as *error* is kept."""
+    seen: set[int] = set()
+    waiting: list[Any] = [error]
+    found: list[str] = []
+    while waiting:
+        thing = waiting.pop()
+        if id(thing) in seen or isinstance(thing, (*_OF_OTHERS, asyncio.AbstractEventLoop)):
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, bytes | bytearray | io.BytesIO):
+            size = len(thing.getvalue() if isinstance(thing, io.BytesIO) else thing)
+            if size >= _LARGE:
+                found.append(f"{type(thing).__name__} of {size}")
+        elif isinstance(thing, types.FrameType):
+            waiting += _locals_of(thing)
+        elif isinstance(thing, types.TracebackType):
+            waiting += [thing.tb_frame, thing.tb_next]
+        else:
+            waiting += gc.get_referents(thing)
+    return found
+
+
+def _locals_of(frame: types.FrameType) -> Iterator[Any]:
+    """What a frame holds; those of the tests and of their tools hold what they please."""
+    name = str(frame.f_globals.get("__name__"))
+    if name.startswith(("rhombus_clips.", "concurrent.", "contextlib")):
+        yield from frame.f_locals.values()

@@ -20,7 +20,7 @@ from rhombus_clips.media import storing as rules
 from rhombus_clips.media.fetching import Piece
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.media.storing import Storing
-from tests.downloading.downloads import SOURCE
+from tests.downloading.downloads import SOURCE, large_things_held_by
 
 BATCH = 64
 
@@ -198,3 +198,112 @@ async def test_file_is_not_closed_under_a_write_beside_which_no_thread_can_be_ha
         async with aclosing(storing):
             await storing.add(Piece(0, b"bytes"), None)
     assert file.part.read_bytes() == b"bytes"
+
+
+async def test_what_has_come_is_on_the_disk_soon_though_nothing_more_comes(file) -> None:
+    """A process that is killed while the host is silent has lost nothing."""
+    async with aclosing(Storing(file)) as storing:
+        for piece in pieces_of([b"first, ", b"second, ", b"third"]):
+            await storing.add(piece, None)
+        with anyio.fail_after(20):
+            while file.part.read_bytes() != b"first, second, third":  # noqa: ASYNC110  # on a disk
+                await asyncio.sleep(0.01)
+        await storing.add(Piece(20, b", fourth"), None)
+        await storing.finish()
+    assert file.part.read_bytes() == b"first, second, third, fourth"
+    assert (file.size, file.sha256_hex) == (
+        28, hashlib.sha256(b"first, second, third, fourth").hexdigest(),
+    )  # fmt: skip
+
+
+async def test_batch_that_begins_by_itself_waits_for_a_disk_that_does_not_keep_up(
+    file, monkeypatch
+) -> None:
+    """And begins when there is room."""
+    may_go_on = threading.Event()
+    write = file.write
+    started: list[int] = []
+
+    def stuck(start: int, *arguments: Any) -> None:
+        started.append(start)
+        may_go_on.wait(20)
+        write(start, *arguments)
+
+    monkeypatch.setattr(file, "write", stuck)
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
+    async with aclosing(Storing(file)) as storing:
+        await storing.add(Piece(0, b"0" * BATCH), None)
+        await storing.add(Piece(BATCH, b"1" * BATCH), None)
+        await storing.add(Piece(2 * BATCH, b"2"), None)
+        timer = storing._timer
+        assert timer is not None
+        for _ in range(3):
+            storing._begin_late()
+            assert len(storing._under_way) == rules._BUFFERS - 1
+            assert storing._timer is not None, "it tries again later"
+        may_go_on.set()
+        for job in storing._under_way[0].jobs:
+            await asyncio.wrap_future(job)
+        storing._begin_late()
+        assert storing._timer is None
+        await storing.finish()
+    assert file.part.read_bytes() == b"0" * BATCH + b"1" * BATCH + b"2"
+
+
+async def test_no_timer_outlives_its_block(file, monkeypatch) -> None:
+    monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
+    async with aclosing(Storing(file)) as storing:
+        for piece in pieces_of([b"first, ", b"second"]):
+            await storing.add(piece, None)
+        timer = storing._timer
+        assert timer is not None
+    assert timer.cancelled()
+    assert file.part.read_bytes() == b"first, second"
+
+
+@pytest.mark.parametrize("fails", ["write", "hash"])
+async def test_failure_that_is_kept_keeps_no_buffer(fails: str, file, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(file, fails, fail)
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    with pytest.raises(OSError, match="no space") as caught:
+        async with aclosing(Storing(file)) as storing:
+            for piece in pieces_of([bytes([number]) * 20_000 for number in range(9)]):
+                await storing.add(piece, None)
+                del piece
+    assert large_things_held_by(caught.value) == []
+
+
+async def test_views_are_released_when_the_disk_is_full(file, monkeypatch) -> None:
+    """CPython 3.12.1 crashes on those that a traceback still holds when it is collected."""
+    views: list[memoryview] = []
+
+    class Full:
+        name = "full"
+
+        def write(self, data: memoryview) -> int:
+            views.append(data)
+            if len(views) > 1:
+                raise OSError(28, "no space left")
+            return 5
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    real = file._file
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    with pytest.raises(OSError, match="no space") as caught:
+        async with aclosing(Storing(file)) as storing:
+            monkeypatch.setattr(file, "_file", Full())
+            await storing.add(Piece(0, b"x" * 20_000), None)
+            batch = storing._under_way[0]
+            views.append(batch.data)
+            await storing.finish()
+    assert len(views) > 2
+    for view in views:
+        with pytest.raises(ValueError, match="released"):
+            view.tobytes()
+    assert large_things_held_by(caught.value) == []
