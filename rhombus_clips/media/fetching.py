@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -15,15 +14,14 @@ from rhombus_clips.errors import (
     RhombusError,
 )
 from rhombus_clips.media.host import MediaAnswer, MediaHost
+from rhombus_clips.protocol.envelope import retry_after
 from rhombus_clips.protocol.media import Fetch, StartOverError, missing_advice
 from rhombus_clips.protocol.refusals import is_passing
-from rhombus_clips.protocol.retry import RetryPolicy, parse_retry_after
+from rhombus_clips.protocol.retry import RetryPolicy
 
 logger = logging.getLogger("rhombus_clips")
 
 _FRUITFUL = 64 * 1024
-# More doublings than any cap needs, and fewer than a float can bear.
-_MOST_DOUBLINGS = 64
 
 
 @frozen
@@ -57,6 +55,10 @@ class Fetching:
     _failures: int = 0
     _furthest: int = 0
     _current: MediaAnswer | None = None
+    _is_redirected: bool = False
+    """Whether the last answer came from a host that the media host redirected to."""
+    _asked_wait: float = 0.0
+    """How long the last answer asked to wait, in seconds, if that is for this file alone."""
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
         """The rest of the file, piece by piece.
@@ -98,6 +100,9 @@ class Fetching:
     async def _pieces_of_one_answer(self) -> AsyncGenerator[Piece, None]:
         fetch = self.fetch
         answer = self._current = await self._answer()
+        self._is_redirected = answer.is_redirected
+        if answer.head.status == 503:
+            self._asked_wait = retry_after(answer.head.headers) or 0.0
         try:
             if answer.head.status == 416 and fetch.offset:
                 if fetch.is_behind_end(answer.head):
@@ -129,7 +134,7 @@ class Fetching:
     async def _answer(self) -> MediaAnswer:
         await self.host.pause.wait()
         self.requests += 1
-        self._current = None
+        self._is_redirected, self._asked_wait = False, 0.0
         now = asyncio.get_running_loop().time
         started = now()
         outcome: object = "cancelled"
@@ -153,22 +158,15 @@ class Fetching:
             self._failures = 0
         self._furthest = max(self._furthest, self.fetch.offset)
         self._failures += 1
-        answer = self._current
-        is_redirected = answer is not None and answer.is_redirected
-        passes = is_passing(error, is_redirected=is_redirected)
-        doublings = min(self._failures - 1, _MOST_DOUBLINGS)
-        backoff = min(self.retry.cap, self.retry.base * 2.0**doublings)
-        wait = random.uniform(0, backoff)
+        passes = is_passing(error, is_redirected=self._is_redirected)
+        wait = self.retry.backoff(self._failures)
         if isinstance(error, RateLimitedError):
             # For all downloads of the session: they share the budget that is spent.
             self.host.pause.begin(max(error.retry_after or 0.0, wait))
         if not passes or self._failures >= self.retry.attempts:
             raise self.explained(error)
         self.last_failure = self.explained(error)
-        if answer is not None and answer.head.status == 503:
-            asked = parse_retry_after(answer.head.headers.get("Retry-After"))
-            wait = max(wait, asked or 0.0)
-        return wait
+        return max(wait, self._asked_wait)
 
     def close(self) -> None:
         """Let go of the answer that is being read; who reads it is woken up."""

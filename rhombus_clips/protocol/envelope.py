@@ -75,11 +75,14 @@ def status_error(reply: Reply) -> StatusError:
         text += f" ({_ADVICE[status]})"
     details: dict[str, Any] = {"status": status, "message": message, "body_excerpt": body_excerpt}
     if status == 429:
-        moment = parse_http_date(reply.headers.get("Date"))
-        retry_after = parse_retry_after(reply.headers.get("Retry-After"), moment)
-        return RateLimitedError(text, retry_after=retry_after, **details)
+        return RateLimitedError(text, retry_after=retry_after(reply.headers), **details)
     kind = ServerError if status >= 500 else _STATUS_ERRORS.get(status, StatusError)
     return kind(text, **details)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """How long a response asks to wait, in seconds; None if it does not say."""
+    return parse_retry_after(headers.get("Retry-After"), parse_http_date(headers.get("Date")))
 
 
 def open_envelope(payload: object) -> dict[str, Any]:

@@ -300,8 +300,9 @@ async def test_views_are_released_when_the_disk_is_full(file, monkeypatch) -> No
             monkeypatch.setattr(file, "_file", Full())
             await storing.add(Piece(0, b"x" * 20_000), None)
             batch = storing._under_way[0]
-            views.append(batch.data)
+            held = batch.data
             await storing.finish()
+    views.append(held)
     assert len(views) > 2
     for view in views:
         with pytest.raises(ValueError, match="released"):
