@@ -58,18 +58,29 @@ def on_terminal(
     ) as process:  # fmt: skip
         os.close(end)
         shown, waiting, ahead = b"", list(answers), list(steps)
-        while chunk := _read(terminal):
-            shown += chunk
-            while ahead and ahead[0][0].encode() in shown:
-                ahead.pop(0)[1]()
-            if waiting and waiting[0][0].encode() in shown.rpartition(b"\n")[2]:
-                _, answer = waiting.pop(0)
-                if isinstance(answer, signal.Signals):
-                    process.send_signal(answer)
-                else:
-                    os.write(terminal, f"{answer}\n".encode())
-        os.close(terminal)
-        return process.wait(30), shown.decode()
+        try:
+            while chunk := _read(terminal):
+                shown += chunk
+                while ahead and ahead[0][0].encode() in shown:
+                    ahead.pop(0)[1]()
+                if waiting and waiting[0][0].encode() in shown.rpartition(b"\n")[2]:
+                    _answer(process, terminal, waiting.pop(0)[1])
+            return process.wait(30), shown.decode()
+        finally:
+            process.kill()  # After a failure it may wait for an answer for ever.
+            os.close(terminal)
+
+
+def _answer(
+    process: "subprocess.Popen[bytes]", terminal: int, answer: str | signal.Signals
+) -> None:
+    typed = ""
+    if isinstance(answer, signal.Signals):
+        # Python sees a signal that comes just before it reads only once it has read a line.
+        process.send_signal(answer)
+    else:
+        typed = answer
+    os.write(terminal, f"{typed}\n".encode())
 
 
 def _read(terminal: int) -> bytes:
