@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from rhombus_clips import SavedClipFollower
+from rhombus_clips import RetryPolicy, SavedClipFollower
 from rhombus_clips.cli.following import Place
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.testing import FakeRhombus
@@ -143,7 +143,7 @@ def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
 @pytest.fixture
 def impatient(monkeypatch):
     """Downloads within this process do not wait between their attempts."""
-    monkeypatch.setattr("rhombus_clips.media.fetching.random.uniform", lambda *_: 0)
+    monkeypatch.setattr(RetryPolicy, "backoff", lambda *_: 0.0)
 
 
 @pytest.mark.usefixtures("impatient")

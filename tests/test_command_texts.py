@@ -78,9 +78,7 @@ def test_no_control_character_of_an_error_reaches_the_outputs(
 ) -> None:
     fake.faults = [json_answer(200, {"error": True, "errorMsg": HOSTILE}, times=None)]
     line = [name, *LINES[name](fake, str(tmp_path))]
-    # A watch takes such a refusal for an absence that may pass.
-    patience = ["--appears-within", "0"] if name == "watch" else []
-    result = invoke(fake, *line, *patience, code=1)
+    result = invoke(fake, *line, code=1)
     assert controls_in(result.output) == set()
     assert HARMLESS in result.stderr
     fake.faults = [json_answer(400, {"message": HOSTILE}, times=None)]

@@ -47,7 +47,9 @@ class BytesPath:
         return b"clips"
 
 
-@pytest.mark.parametrize("value", [b"clips", 5, None, BytesPath()], ids=str)
+@pytest.mark.parametrize(
+    "value", [b"clips", 5, None, BytesPath()], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_text_is_refused(value: Any) -> None:
     with pytest.raises(TypeError, match="path must be a string or a path object"):
         local_path(value, "path")

@@ -94,14 +94,13 @@ async def test_obstacle_at_one_path_is_a_failure_of_that_clip(
         assert str(hindered.uuid) in str(failure.error)
 
 
-async def test_error_of_the_system_is_the_cause_of_the_clip_s_failure(
-    fake, session, tmp_path
-) -> None:
-    clips = (await the_clips(session))[:1]
-    (tmp_path / f"{usual_file_name(clips[0])}.part").mkdir()
-    (failure,) = (await session.download_clips(clips, tmp_path)).failures
-    assert isinstance(failure.error.__cause__, IsADirectoryError)
-    assert os.strerror(errno.EISDIR) in str(failure.error)
+async def test_error_of_the_system_is_the_cause_of_the_clip_s_failure(tmp_path: Path) -> None:
+    error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    summary = await run(tmp_path, failing(error))
+    assert summary.failures
+    for failure in summary.failures:
+        assert failure.error.__cause__ is error
+        assert os.strerror(errno.ELOOP) in str(failure.error)
 
 
 # --- by the kind of error, without a network -----------------------------------------------------

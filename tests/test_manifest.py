@@ -259,11 +259,11 @@ async def test_file_without_its_line_is_known_again(
     naming = {} if name is None else named(name, clips=wanted)
 
     def killed(*_: object) -> None:
-        raise SystemError("as if it ended here")
+        raise MemoryError("as if it ended here")
 
     with monkeypatch.context() as patch:
         patch.setattr(Manifest, "add", killed)
-        with pytest.raises(SystemError):
+        with pytest.raises(MemoryError):
             await session.download_clips(wanted, tmp_path, **naming)
     assert len([*tmp_path.glob("*.mp4")]) == 1
     summary = await session.download_clips(wanted, tmp_path, **naming)

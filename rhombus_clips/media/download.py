@@ -1,8 +1,6 @@
 """One file, from the media host to a path: whole and verified, or not there."""
 
-import contextlib
 import hashlib
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import aclosing
@@ -68,9 +66,6 @@ class Download:
         part = PartFile(self.path, file.path, replaces=self.replaces, keeps_note=keeps_note)
         try:
             return await self._brought(part)
-        except BaseException as error:
-            _forget_locals(error)
-            raise
         finally:
             if part.is_open:
                 await in_thread_surely(part.close, executor=part.thread)
@@ -142,6 +137,7 @@ class Download:
 
     async def _write_pieces(self, part: PartFile) -> None:
         async with aclosing(Storing(part)) as storing, aclosing(self.fetching.pieces()) as pieces:
+            piece = None
             try:
                 async for piece in pieces:
                     await storing.add(piece, self.fetching.fetch.etag)
@@ -151,6 +147,8 @@ class Download:
                 # A disk that is full, of which nothing was heard yet, is the greater trouble.
                 await storing.finish()
                 raise
+            finally:
+                piece = None  # A failure that is kept would keep its bytes.
             await storing.finish()
 
     @property
@@ -207,19 +205,3 @@ def _may_be(path: Path, file: MediaFile) -> bool:
     except NotRegularFileError:
         return False
     return status is not None and file.byte_count in {None, status.st_size}
-
-
-def _forget_locals(error: BaseException | None) -> None:
-    """Free what the frames of a failed download hold: an error that is kept keeps its traceback.
-
-    Megabytes of buffers and bodies would stay in memory with it. Frames of others, such as those of
-    the caller's own functions, are left as they are.
-    """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        for frame, _ in traceback.walk_tb(error.__traceback__):
-            if str(frame.f_globals.get("__name__")).startswith("rhombus_clips.media."):
-                with contextlib.suppress(RuntimeError):  # Those that are still running.
-                    frame.clear()
-        error = error.__cause__ or error.__context__

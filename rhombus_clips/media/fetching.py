@@ -72,6 +72,7 @@ class Fetching:
                 async with aclosing(self._pieces_of_one_answer()) as pieces:
                     async for piece in pieces:
                         yield piece
+                        del piece  # A failure that is kept would keep its bytes.
                 if self._is_whole():
                     return
             except StartOverError:
@@ -103,6 +104,7 @@ class Fetching:
         self._is_redirected = answer.is_redirected
         if answer.head.status == 503:
             self._asked_wait = retry_after(answer.head.headers) or 0.0
+        data, piece = b"", None
         try:
             if answer.head.status == 416 and fetch.offset:
                 if fetch.is_behind_end(answer.head):
@@ -129,7 +131,9 @@ class Fetching:
                 raise DisconnectedError("the connection closed before the end of the file")
         finally:
             answer.close()
-            self._current = None  # An error that is kept would keep what was not read of it.
+            # A failure that is kept would keep their bytes.
+            self._current = piece = None
+            data = b""
 
     async def _answer(self) -> MediaAnswer:
         await self.host.pause.wait()

@@ -141,7 +141,8 @@ class Manifest:
             path, there = self._folder / candidate, None
             if candidate != own and await in_thread(names.is_taken, path):
                 there = await self._recognized(path, clip)
-                if there is None:
+                # A folder or a link in the way is no other clip's file: the download says so.
+                if there is None and not await in_thread(_is_obstacle, path):
                     continue
             # Another clip may have taken the name while the file was hashed.
             if self._owners.setdefault(spelling(candidate), uuid) == uuid:
@@ -204,6 +205,15 @@ def _status(path: Path) -> os.stat_result | None:
     with contextlib.suppress(OSError):
         return regular_status(path, follows_links=True)
     return None
+
+
+def _is_obstacle(path: Path) -> bool:
+    """Whether something is at *path* that no clip's file is: a folder, a link, a pipe."""
+    try:
+        regular_status(path)
+    except OSError:
+        return True
+    return False
 
 
 def _note_beside(path: Path) -> Path:
