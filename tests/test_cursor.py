@@ -4,16 +4,17 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
 from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
 from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
 from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order
+from tests.examples import examples
 from tests.walking import Clip, Walked, listings, most_near_one_ms, spaced, visible, walk_through
 
 
-@settings(max_examples=1500)
+@examples(1500)
 @given(listings())
 def test_each_clip_exactly_once_or_an_error_that_says_why(drawn) -> None:
     """Ties, either order, either clock, inclusive or not, every end, hidden clips, cut pages,
@@ -48,7 +49,7 @@ def _cannot_be_told_from_the_end(entries, listing, walked: Walked) -> bool:
     )
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(listings())
 def test_pages_that_are_not_cut_never_raise(drawn) -> None:
     entries, listing, page_size = drawn
@@ -56,7 +57,7 @@ def test_pages_that_are_not_cut_never_raise(drawn) -> None:
     assert walk_through(entries, listing, page_size).serials == visible(entries)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(listings())
 def test_resumed_walk_loses_nothing_behind_its_cursor(drawn) -> None:
     """A second walk from any cursor of the first lists all that the first had not."""
@@ -88,7 +89,7 @@ def _cursors_on_the_way(entries, listing, page_size, walk):
             answer = Listed(page.clips, page.cursor)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(listings())
 def test_cursor_that_is_no_time_goes_back_as_it_came(drawn) -> None:
     """A service that knows only the cursors that it gave is walked verbatim."""

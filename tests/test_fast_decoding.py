@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import (
@@ -27,6 +27,7 @@ from rhombus_clips.codec.strict import MismatchError, strict, wire_fields
 from rhombus_clips.models import ClipWithProgressAnswer
 from rhombus_clips.testing import faults
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
+from tests.examples import examples
 
 KINDS = [SavedClip, SavedClipPage, SharedClipGroup, SplicedClip, ClipWithProgressAnswer]
 
@@ -81,7 +82,7 @@ _trees = st.recursive(
 )
 
 
-@settings(max_examples=600)
+@examples(600)
 @given(kind=st.sampled_from(KINDS), data=st.data())
 def test_whatever_it_takes_it_makes_as_the_strict_one_does(kind, data) -> None:
     wire = [wire for _, wire, _ in wire_fields(kind)]

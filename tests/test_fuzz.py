@@ -4,12 +4,13 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ClipSession, DecodeError, RhombusError, to_dict
 from rhombus_clips.testing import FakeRhombus, faults
 from rhombus_clips.testing.clips import make_clips
+from tests.examples import examples
 
 JSON = st.recursive(
     st.none()
@@ -51,7 +52,7 @@ def bodies(draw: st.DrawFn) -> Any:
     return page
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(bodies())
 async def test_any_body_gives_a_true_result_or_a_clear_error(page) -> None:
     """Never another exception than ours, never a value that was not sent."""
@@ -70,7 +71,7 @@ async def test_any_body_gives_a_true_result_or_a_clear_error(page) -> None:
     assert _same(to_dict(answer), page), (to_dict(answer), page)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     st.binary(max_size=200)
     | st.text(max_size=100).map(lambda text: text.encode("utf-8", "replace"))

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import (
@@ -25,6 +25,7 @@ from rhombus_clips import (
 from rhombus_clips.codec import encode_request, text
 from rhombus_clips.models import Extra, Model
 from tests.drawn import ALL_MODELS, drawn
+from tests.examples import examples
 
 
 class Colour(Enum):
@@ -63,7 +64,7 @@ def exact(model: Any) -> tuple[Any, str, str]:
     return model, repr(model), repr(model.extra)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
 def test_every_model_dumps_and_loads_as_itself_with_either_parser(

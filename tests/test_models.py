@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import (
@@ -23,6 +23,7 @@ from rhombus_clips import (
 from rhombus_clips.models import Extra, Model
 from rhombus_clips.models.moments import from_epoch_ms, to_epoch_ms
 from tests.drawn import ALL_MODELS, conveniences, drawn
+from tests.examples import examples
 
 MOMENT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
 MS = 1_760_000_000_000
@@ -142,7 +143,7 @@ def test_last_moment_of_the_calendar_is_one() -> None:
     assert latest.expires_at is None
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
 def test_no_convenience_of_any_model_raises(kind: type[Model], data: st.DataObject) -> None:
@@ -156,7 +157,7 @@ def test_no_convenience_of_any_model_raises(kind: type[Model], data: st.DataObje
     assert model == copy.deepcopy(model)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
 def test_every_model_is_hashable_and_equal_ones_hash_equal(

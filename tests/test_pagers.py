@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import anyio
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 
 from rhombus_clips import (
     BadRequestError,
@@ -21,6 +21,7 @@ from rhombus_clips import (
 )
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.clips import make_clips
+from tests.examples import examples
 from tests.walking import listings, most_near_one_ms, visible
 
 SAVED_CLIPS = "/api/event/getSavedClipsV2"
@@ -36,7 +37,7 @@ def _wire(clip, serial: int) -> dict[str, object]:
     }
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(listings())
 async def test_each_clip_exactly_once_over_real_sockets(drawn) -> None:
     """The same promise as of the walk alone, through the service, the wire and the codec."""

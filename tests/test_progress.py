@@ -7,7 +7,6 @@ import pytest
 from attrs import evolve
 
 from rhombus_clips import (
-    ApiError,
     AuthenticationError,
     BadRequestError,
     ClipFailedError,
@@ -15,13 +14,12 @@ from rhombus_clips import (
     ClipStatus,
     ClipWithProgress,
     DecodeError,
-    NotFoundError,
     Polling,
     RetryPolicy,
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.progress import Watched, has_failed, says_absent
+from rhombus_clips.protocol.progress import Watched, has_failed
 from rhombus_clips.testing import FakeRhombus, UnknownClip, faults
 from rhombus_clips.testing.faults import json_answer
 from tests.renders import CAMERA, GET, LIST, LONG_AGO, QUICK, answers, count_of, status, statuses
@@ -269,98 +267,6 @@ async def test_error_of_a_look_arrives_as_it_is(fake, session) -> None:
     fake.faults = [evolve(faults.UNAUTHENTICATED, path=GET, times=None)]
     with pytest.raises(AuthenticationError):
         await statuses(session.watch_clips(["a", "b"], polling=QUICK))
-
-
-@pytest.mark.parametrize(
-    ("message", "is_absent"),
-    [
-        ("clip not found", True),
-        ("Not found.", True),
-        ("CLIP_NOT_FOUND", True),
-        ("clipNotFound", True),
-        ("No such event", True),
-        (f"{CAMERA} does not exist", True),
-        ("The video couldn't be found", True),
-        ("saved clip was deleted", True),
-        ("internal failure", False),
-        ("rate exceeded", False),
-        ("permission denied for this clip", False),
-        ("role not found", False),
-        ("user not found for clip", False),
-        ("region not found", False),
-        ("clip is being processed", False),
-        (None, False),
-    ],
-)
-def test_only_what_speaks_of_an_absent_clip_says_that_it_is_absent(
-    message: str | None, *, is_absent: bool
-) -> None:
-    assert says_absent(ApiError("refused", error_msg=message), CAMERA) == is_absent
-
-
-@pytest.mark.parametrize(
-    ("error", "is_absent"),
-    [
-        (ClipNotFoundError("there is no clip"), True),
-        (NotFoundError("HTTP 404", status=404), True),
-        (ServerError("not found", status=500), False),
-        (DecodeError("clip not found"), False),
-    ],
-)
-def test_absence_is_told_by_the_kind_of_error(error: RhombusError, *, is_absent: bool) -> None:
-    assert says_absent(error, "a") == is_absent
-
-
-@pytest.mark.parametrize("message", ["internal failure", "rate exceeded", None])
-async def test_refusals_of_the_moment_do_not_make_a_clip_deleted(
-    message: str | None, fake, session
-) -> None:
-    """However many come in a row; once the patience with an outage is over they are raised."""
-    refusal = json_answer(200, {"error": True, "errorMsg": message}, path=GET, times=10)
-    fake.faults = [*answers(status("RENDERING")), refusal, *answers(status("COMPLETE"))]
-    patient = evolve(QUICK, appears_within=0, outage=60)
-    seen = await statuses(session.watch_clip("a", polling=patient))
-    assert seen == ["RENDERING", "COMPLETE"]
-    assert count_of(fake, GET) == 12
-    fake.faults = [*answers(status("RENDERING")), evolve(refusal, times=None)]
-    with pytest.raises(ApiError) as caught:
-        await statuses(session.watch_clip("a", polling=evolve(QUICK, appears_within=60, outage=0)))
-    assert caught.value.error_msg == message
-
-
-@pytest.mark.parametrize("unknown", UnknownClip)
-async def test_absences_in_a_row_are_a_deletion_however_the_service_says_so(
-    unknown: UnknownClip, fake, session
-) -> None:
-    fake.unknown_clip = unknown
-    uuid = fake.start_render(seconds=60)
-    with pytest.raises(ClipFailedError, match="was there, and is deleted"):
-        async for _ in session.watch_clip(uuid, polling=evolve(QUICK, appears_within=60)):
-            await session.delete_saved_clip(uuid)
-
-
-async def test_clip_that_appears_again_is_watched_on(fake, session) -> None:
-    gone = answers(None, None)
-    fake.faults = [
-        *answers(status("RENDERING")), *gone, *answers(status("RENDERING")), *gone,
-        *answers(status("COMPLETE")),
-    ]  # fmt: skip
-    seen = await statuses(session.watch_clip("a", polling=evolve(QUICK, appears_within=60)))
-    assert seen == ["RENDERING", "COMPLETE"]
-    assert count_of(fake, GET) == 7
-
-
-async def test_refusal_about_one_of_several_clips_does_not_end_the_watch_of_the_others(
-    fake, session
-) -> None:
-    good = fake.start_render(seconds=0.1)
-    refusal = {"error": True, "errorMsg": "internal failure"}
-    fake.faults = [json_answer(200, refusal, path=GET)]
-    seen = []
-    with pytest.raises(ApiError, match="internal failure"):
-        async for clip in session.watch_clips(["a", good], polling=evolve(QUICK, outage=0)):
-            seen.append(clip.status)
-    assert seen[-1] == "COMPLETE"
 
 
 def test_interval_is_the_shortest_wait_though_the_slowest_is_shorter() -> None:

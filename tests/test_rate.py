@@ -2,7 +2,7 @@
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import RateLimit
@@ -10,11 +10,12 @@ from rhombus_clips.pacing import Pacing
 from rhombus_clips.protocol.rate import TokenBucket
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.bucket import TokenBucket as ServiceBucket
+from tests.examples import examples
 
 LIMIT = RateLimit(per_second=1.0, burst=4)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     st.lists(
         st.tuples(

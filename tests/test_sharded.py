@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
 from rhombus_clips import (
@@ -24,6 +24,7 @@ from rhombus_clips.pacing import Pacing
 from rhombus_clips.protocol.clock import CLIP_TIMES
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.listing import Entry
+from tests.examples import examples
 from tests.sharding import clips_at, created_after, sharded_listing, sharded_uuids
 
 LISTINGS = [
@@ -55,10 +56,9 @@ LAGS: dict[str, tuple[int, ...] | None] = {
 }
 
 
-@settings(
-    max_examples=100,
+@examples(
+    100,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],  # Each example takes sockets; shrinking takes minutes.
 )
 @given(

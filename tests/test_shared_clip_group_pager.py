@@ -4,11 +4,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ClipSession, RetryPolicy, ServerError
 from rhombus_clips.testing import FakeRhombus, faults
+from tests.examples import examples
 
 DAY = timedelta(days=1)
 BEGIN = datetime(2025, 9, 1, tzinfo=UTC)
@@ -25,7 +26,7 @@ async def test_whole_range_is_one_request(fake, session) -> None:
     assert pager.stats.items == 20
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     created=st.lists(st.none() | st.integers(0, 50), max_size=12),
     start=st.integers(0, 25),
