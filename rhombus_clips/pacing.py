@@ -24,12 +24,66 @@ _OF_LATE = 3.0
 _NEVER = -math.inf
 
 
-class Pacing:
-    """One per session: the rate budget belongs to a whole organization, so all calls share it.
+class Pause:
+    """A time in which no request starts, because the service asked for that.
 
-    It measures every wait with the clock of the event loop, which ends the waits too. A clock of
-    its own could stand still meanwhile, as those of the `time` module do in a frozen test.
+    It is measured with the clock of the event loop, which also ends the waits. Another clock could
+    stand still meanwhile, as those of the `time` module do in a frozen test.
     """
+
+    def __init__(self) -> None:
+        self._until = _NEVER
+        self._closed = asyncio.Event()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed.is_set()
+
+    @property
+    def is_on(self) -> bool:
+        """Whether no request may start now."""
+        # Most sessions never pause, and need not read the clock for each call.
+        return self._until != _NEVER and self._until > _now()
+
+    def ended_within(self, seconds: float) -> bool:
+        """Whether a pause is on, or ended less than *seconds* ago."""
+        return self._until != _NEVER and _now() < self._until + seconds
+
+    def begin(self, seconds: float) -> None:
+        """Let no request start for *seconds* from now; a longer pause that is on stays."""
+        self._until = max(self._until, _now() + seconds)
+
+    def delay(self) -> float:
+        """How long to wait before a request may start, in seconds; 0 when no pause is on.
+
+        Two callers get different answers, so that they do not start again in one instant.
+        """
+        left = self._until - _now()
+        return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
+
+    async def wait(self) -> None:
+        """Wait until no pause is on. Raises `SessionClosedError` when the session is closed."""
+        while delay := self.delay():
+            await self.sleep(delay)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
+        await _in_time(self._closed.wait(), _now() + seconds)
+        self.refuse_if_closed()
+
+    def refuse_if_closed(self) -> None:
+        """Raise `SessionClosedError` if the session is closed."""
+        if self.is_closed:
+            raise SessionClosedError("the session was closed while a request waited")
+
+    def close(self) -> None:
+        """End every wait."""
+        self._closed.set()
+
+
+class Pacing:
+    """One per session: the rate budget belongs to a whole organization, so all calls share it."""
 
     def __init__(self, rate: RateLimit | None, *, connections: float) -> None:
         self._bucket = None if rate is None else TokenBucket(rate)
@@ -38,35 +92,26 @@ class Pacing:
         self._in_flight = 0
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
-        self._closed = asyncio.Event()
-        self._paused_until = _NEVER
+        self._pause = Pause()
 
     def begin_pause(self, seconds: float) -> None:
         """Let no request start for *seconds* from now; a longer pause that is on stays."""
-        if not self._is_paused():
+        if not self._pause.is_on:
             self._at_once = max(1.0, min(self._at_once, self._in_flight + 1) / 2)
-        self._paused_until = max(self._paused_until, _now() + seconds)
+        self._pause.begin(seconds)
 
     def delay(self) -> float:
-        """How long to wait before a request may start, in seconds; 0 when no pause is on.
-
-        Two callers get different answers, so that they do not start again in one instant.
-        """
-        left = self._paused_until - _now()
-        return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
+        """As `Pause.delay`."""
+        return self._pause.delay()
 
     @property
     def is_short(self) -> bool:
         """Whether the service refused something of late, or a request would have to wait."""
-        return _now() < self._paused_until + _OF_LATE or self._seconds_to_wait() > 0
-
-    def _is_paused(self) -> bool:
-        # Most sessions never pause, and need not read the clock for each call.
-        return self._paused_until != _NEVER and self._paused_until > _now()
+        return self._pause.ended_within(_OF_LATE) or self._seconds_to_wait() > 0
 
     def start_at_once(self) -> bool:
         """Start a request if nothing holds it up, which is as good as being admitted."""
-        if self._is_paused() or self._queue.locked() or self._seconds_to_wait() > 0:
+        if self._pause.is_on or self._queue.locked() or self._seconds_to_wait() > 0:
             return False
         self._start()
         return True
@@ -91,30 +136,21 @@ class Pacing:
 
     def pause(self) -> Awaitable[None] | None:
         """What to wait for until no pause is on; None when none is."""
-        return self._wait_for_end_of_pause() if self._is_paused() else None
-
-    async def _wait_for_end_of_pause(self) -> None:
-        while delay := self.delay():
-            await self.sleep(delay)
+        return self._pause.wait() if self._pause.is_on else None
 
     async def sleep(self, seconds: float) -> None:
-        """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
-        await _in_time(self._closed.wait(), _now() + seconds)
-        self._refuse_if_closed()
-
-    def _refuse_if_closed(self) -> None:
-        if self._closed.is_set():
-            raise SessionClosedError("the session was closed while the call waited")
+        """As `Pause.sleep`."""
+        await self._pause.sleep(seconds)
 
     def close(self) -> None:
         """End every wait."""
-        self._closed.set()
+        self._pause.close()
         self._answered.set()
 
     def finished(self) -> None:
         """Say that a request that was admitted is over."""
         self._in_flight -= 1
-        if self._at_once < self._connections and not self._is_paused():
+        if self._at_once < self._connections and not self._pause.is_on:
             self._at_once = min(self._connections, self._at_once + 1 / self._at_once)
         if self._bucket is not None:
             self._bucket.finish(_now())
@@ -134,7 +170,7 @@ class Pacing:
     async def _take_turn(self) -> None:
         async with self._queue:  # First come, first served.
             while seconds := self._seconds_to_wait():
-                self._refuse_if_closed()
+                self._pause.refuse_if_closed()
                 if math.isinf(seconds):
                     self._answered.clear()
                     await self._answered.wait()

@@ -25,7 +25,7 @@ from rhombus_clips.errors import (
     redacted,
 )
 from rhombus_clips.media.clients import Clients
-from rhombus_clips.media.pause import Pause
+from rhombus_clips.pacing import Pause
 from rhombus_clips.protocol.media import Head, MediaTimeout, redirect_target
 from rhombus_clips.protocol.redirects import check_host, host_of, origin_of, request_target
 from rhombus_clips.protocol.refusals import media_error
@@ -38,16 +38,6 @@ from rhombus_clips.transport import (
 )
 
 T = TypeVar("T")
-
-# What aiohttp raises, and what the resolver and the cookie jar of a borrowed session let through.
-_FOREIGN = (
-    aiohttp.ClientError,
-    OSError,
-    RuntimeError,
-    UnicodeError,
-    OverflowError,
-    CookieError,
-)
 
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
@@ -210,7 +200,9 @@ class MediaHost:
         """Await *work* of aiohttp's, with errors of ours in place of its own."""
         try:
             return await work
-        except _FOREIGN as error:
+        except RhombusError:
+            raise
+        except Exception as error:  # noqa: BLE001  # A resolver or a cookie jar may raise anything.
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.
             failure = closed_under_way() if self._was_closed else self._translated(error)

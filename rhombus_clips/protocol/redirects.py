@@ -5,16 +5,14 @@ and change percent escapes. Each of these invalidates a signature.
 """
 
 import re
-from ipaddress import IPv6Address
 from urllib.parse import SplitResult, urlsplit
 
 from rhombus_clips.errors import ConnectError, DownloadError
 from rhombus_clips.protocol.auth import is_confidential
+from rhombus_clips.protocol.hosts import host_mistake
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE_ASCII = re.compile(r"[!-~]*")
-_LABEL = re.compile(r"[A-Za-z0-9_-]{1,63}")
-_LONGEST_HOST = 253
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int | None]
@@ -74,23 +72,11 @@ def check_host(url: str) -> None:
     """
     parts = urlsplit(url)
     name = parts.hostname or ""
-    if "[" in parts.netloc:
-        is_valid = _is_ipv6(name)
-    else:
-        labels = name.removesuffix(".").split(".")
-        is_valid = len(name) <= _LONGEST_HOST and all(map(_LABEL.fullmatch, labels))
-    if not is_valid:
-        raise ConnectError(
-            f"cannot connect: {name[:80]!r} is not a valid host name", is_lasting=True
-        )
-
-
-def _is_ipv6(name: str) -> bool:
-    try:
-        # A zone names an interface of this machine, which no other host can know.
-        return IPv6Address(name).scope_id is None
-    except ValueError:
-        return False
+    mistake = host_mistake(f"[{name}]" if "[" in parts.netloc else name)
+    if mistake is None and "%" in name:
+        mistake = "has a zone, which names an interface of another machine"
+    if mistake is not None:
+        raise ConnectError(f"cannot connect: the host {name[:80]!r} {mistake}", is_lasting=True)
 
 
 def _resolved(url: str, location: str) -> str:
