@@ -225,7 +225,7 @@ class Transport:
     def _client_timeout(self, http: aiohttp.ClientSession, seconds: float) -> aiohttp.ClientTimeout:
         # aiohttp's own timer covers the body too, a garbled chunk that hangs its parser
         # included, and costs less than a cancel scope around the call.
-        if not self._owns_http and not _has_free_connection(http.connector):
+        if not self._owns_http and not has_free_connection(http.connector):
             return self._timeout_after(seconds, connect=None)
         if seconds > self._timeout.total - _SAME_SECONDS:
             return self._whole_call
@@ -290,7 +290,7 @@ class Transport:
         )
 
 
-def _has_free_connection(connector: aiohttp.BaseConnector | None) -> bool:
+def has_free_connection(connector: aiohttp.BaseConnector | None) -> bool:
     """Whether a request need not wait until another one gives its connection back.
 
     aiohttp tells how many connections there may be, and keeps to itself how many are in use.

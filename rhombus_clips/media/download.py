@@ -7,7 +7,7 @@ from contextlib import aclosing
 from io import FileIO
 from pathlib import Path
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from rhombus_clips.concurrency import in_thread, in_thread_surely
 from rhombus_clips.errors import IntegrityError, RhombusError
@@ -53,6 +53,8 @@ class Download:
 
     A file that is described needs no such note: its own hash proves it.
     """
+    _raised: Exception | None = field(default=None, init=False)
+    """What *progress* raised: the caller's own, whatever its class."""
 
     async def run(self) -> Downloaded:
         """Fetch what is missing, verify the whole, put it in its place.
@@ -120,6 +122,8 @@ class Download:
                     await self._write_pieces(part)
                 self.fetching.fetch.check_whole(part.size, part.sha256_hex)
             except IntegrityError as error:
+                if error is self._raised:
+                    raise
                 # What was put together from several answers may be wrong where it was; what
                 # came by one is what the host has.
                 if not self.fetching.fetch.was_resumed:
@@ -141,15 +145,24 @@ class Download:
             try:
                 async for piece in pieces:
                     await storing.add(piece, self.fetching.fetch.etag)
-                    if self.progress is not None:
-                        self.progress(piece.end, self._total)
-            except RhombusError:
+                    self._report(piece.end)
+            except RhombusError as error:
                 # A disk that is full, of which nothing was heard yet, is the greater trouble.
-                await storing.finish()
+                if error is not self._raised:
+                    await storing.finish()
                 raise
             finally:
                 piece = None  # A failure that is kept would keep its bytes.
             await storing.finish()
+
+    def _report(self, byte_count: int) -> None:
+        if self.progress is None:
+            return
+        try:
+            self.progress(byte_count, self._total)
+        except Exception as error:
+            self._raised = error
+            raise
 
     @property
     def _total(self) -> int | None:

@@ -19,7 +19,15 @@ from pathlib import Path
 from rhombus_clips.errors import DownloadError
 
 NOT_SUPPORTED = frozenset(
-    {errno.EINVAL, errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.ENOTTY, errno.EOPNOTSUPP}
+    {
+        errno.EINVAL,
+        errno.ENOLCK,
+        errno.ENOSYS,
+        errno.ENOTSUP,
+        errno.ENOTTY,
+        errno.EOPNOTSUPP,
+        errno.EPERM,  # as a sandbox says it
+    }
 )
 """How file systems say that they lack a feature, as network and FUSE file systems do."""
 
@@ -228,7 +236,7 @@ def sync_folder(folder: Path) -> None:
     if not hasattr(os, "O_DIRECTORY"):
         return
     # A folder may be writable and not readable.
-    with _optional(errno.EACCES, errno.EPERM, errno.EBADF, errno.EISDIR):
+    with _optional(errno.EACCES, errno.EBADF, errno.EISDIR):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         try:
             os.fsync(descriptor)

@@ -33,11 +33,16 @@ from rhombus_clips.transport import (
     checked_base_url,
     closed_under_way,
     end_reading,
+    has_free_connection,
     read_any,
     transport_error,
 )
 
 T = TypeVar("T")
+
+# What aiohttp raises about a connection. All else comes from the resolver or the settings of a
+# borrowed session, before anything is sent.
+_OF_CONNECTIONS = (aiohttp.ClientError, OSError, RuntimeError)
 
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
@@ -182,9 +187,11 @@ class MediaHost:
             max_field_size=_LONGEST_LINE,
             **settings,
         )
-        return await self.within(
-            self.timeout.connect + self.timeout.stall, request, "no answer began"
-        )
+        # The wait for a connection that other requests hold has no limit: a file may take long.
+        # aiohttp limits the steps that come after it.
+        limit = self.timeout.connect + self.timeout.stall
+        seconds = limit if has_free_connection(http.connector) else math.inf
+        return await self.within(seconds, request, "no answer began")
 
     def forget(self, response: aiohttp.ClientResponse) -> None:
         """Note that nobody reads *response* any more."""
@@ -222,7 +229,11 @@ class MediaHost:
                 return DisconnectedError("the answer has a cookie that cannot be read")
             case _:
                 return transport_error(
-                    error, connect=self.timeout.connect, read=self.timeout.stall, total=math.inf
+                    error,
+                    connect=self.timeout.connect,
+                    read=self.timeout.stall,
+                    total=math.inf,
+                    was_sent=isinstance(error, _OF_CONNECTIONS),
                 )
 
     @property

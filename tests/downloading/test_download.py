@@ -280,3 +280,31 @@ async def test_host_that_cannot_be_reached_is_tried_as_often_as_the_policy_says(
             await session.download_clip(await the_clip(session), path)
     assert caught.value.attempts == 5
     assert caught.value.__context__ is None or fake.api_key not in repr(caught.value.__context__)
+
+
+@pytest.mark.parametrize("kind", [IntegrityError, DownloadError, ServerError, OSError])
+async def test_error_of_progress_arrives_as_it_is_and_keeps_the_part(
+    kind: type[Exception], fake, session, path
+) -> None:
+    """Also when it is of a class by which a download itself would start over."""
+    error = ServerError("mine", status=500) if kind is ServerError else kind("mine")
+    known = dict(vars(error))
+    calls: list[int] = []
+
+    def fail(byte_count: int, _: int | None) -> None:
+        calls.append(byte_count)
+        raise error
+
+    clip = await the_clip(session)
+    with pytest.raises(kind) as caught:
+        await session.download_clip(clip, path, progress=fail)
+    assert caught.value is error
+    assert vars(error) == known
+    assert len(calls) == 1
+    assert path.with_name("clip.mp4.part").stat().st_size == calls[0]
+    # One error may be raised by several downloads, of a part that was resumed as well.
+    with pytest.raises(kind) as caught:
+        await session.download_clip(clip, path, progress=fail)
+    assert caught.value is error
+    assert vars(error) == known
+    assert len(calls) == 2

@@ -228,3 +228,46 @@ async def test_settings_of_a_borrowed_session_do_not_break_media(
         fake.media_faults = [faults.Respond(403, b"no", path=SOURCE)]
         with pytest.raises(PermissionDeniedError):
             await lent.download_clip(clip, path)
+
+
+# --- what a borrowed session raises itself -------------------------------------------------------
+
+
+@pytest.mark.parametrize("raised", [ValueError("mine"), KeyError("mine"), LookupError("mine")])
+async def test_whatever_a_resolver_of_a_borrowed_session_raises_is_an_error_of_ours(
+    raised: Exception, fake, connect, path
+) -> None:
+    class Resolver(aiohttp.abc.AbstractResolver):
+        async def resolve(self, host, port=0, family=0):
+            raise raised
+
+        async def close(self) -> None:
+            pass
+
+    connector = aiohttp.TCPConnector(resolver=Resolver())
+    async with (
+        connect(fake) as session,
+        aiohttp.ClientSession(connector=connector) as http,
+        connect(fake, http=http, media_url="https://media.example") as lent,
+    ):
+        clip = await the_clip(session)
+        with pytest.raises(ConnectError, match="mine") as caught:
+            await lent.download_clip(clip, path)
+    assert caught.value.__context__ is None
+
+
+async def test_settings_of_a_borrowed_session_that_contradict_each_other_are_an_error_of_ours(
+    fake, connect, tmp_path, path, monkeypatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login caller password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with (
+        connect(fake) as session,
+        aiohttp.ClientSession(headers={"Authorization": "a"}, trust_env=True) as http,
+        connect(fake, http=http) as lent,
+    ):
+        clip = await the_clip(session)
+        with pytest.raises(ConnectError, match="AUTHORIZATION"):
+            await lent.download_clip(clip, path)
+    assert fake.media_requests == []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+import aiohttp
 import pytest
 from attrs import evolve
 
@@ -133,3 +134,40 @@ async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
         fetching = session._fetching(clip_file(await the_clip(session)))
         fetching._failures = 5000
         assert 0 <= fetching._wait_after(DisconnectedError("again")) <= 3
+
+
+async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(
+    fake, connect, path, move_clock
+) -> None:
+    """A file on the only connection may take longer than the beginning of an answer may."""
+    held, queued, free = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    trace = aiohttp.TraceConfig()
+
+    async def note_held(*_: object) -> None:
+        held.set()
+
+    async def note_queued(*_: object) -> None:
+        queued.set()
+
+    trace.on_connection_create_end.append(note_held)
+    trace.on_connection_queued_start.append(note_queued)
+    fake.media_faults = [faults.Held(free)]
+    connector = aiohttp.TCPConnector(limit=1)
+    async with connect(fake) as session:
+        clip = await the_clip(session)
+    async with (
+        aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as http,
+        connect(fake, http=http) as session,
+    ):
+        unlimited = aiohttp.ClientTimeout(total=None)
+        other = asyncio.create_task(http.get(fake.media_url + SOURCE, timeout=unlimited))
+        await held.wait()
+        waiting = asyncio.create_task(session.download_clip(clip, path))
+        await queued.wait()
+        move_clock(1000)
+        for _ in range(5):  # What would end the wait has its turn.
+            await asyncio.sleep(0)
+        free.set()
+        (await other).close()
+        file = await waiting
+    assert file.requests == 1

@@ -26,7 +26,7 @@ from tests.downloading.downloads import (
 )
 from tests.test_files import failing
 
-LACKING = ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]
+LACKING = ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM"]
 REAL = ["ENOSPC", "EIO", "EDQUOT", "EROFS"]
 
 
