@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from rhombus_clips.testing import FakeRhombus
+from tests.examples import a_few
 from tests.held import Held
 from tests.hostile import LINES, controls_in, first_uuid
 from tests.hostile import fake as fake  # noqa: PLC0414  # a fixture
@@ -23,7 +24,9 @@ def run(fake: FakeRhombus, *arguments: str, **options) -> "subprocess.CompletedP
     )
 
 
-@pytest.mark.parametrize("name", ["saved", "details", "rename", "download", "make", "shared"])
+@pytest.mark.parametrize(
+    "name", a_few(["saved", "details", "rename", "download", "make", "shared"])
+)
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_encoding_without_the_letters_of_a_title_ends_no_command(
     name: str, encoding: str, fake: FakeRhombus, tmp_path
@@ -61,7 +64,7 @@ def test_terminal_without_colours_gets_none(environment, fake: FakeRhombus) -> N
 
 
 @pytest.mark.parametrize("closing", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
-@pytest.mark.parametrize("line", ["saved", "saved --json", "count"])
+@pytest.mark.parametrize("line", a_few(["saved", "saved --json", "count"]))
 def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus) -> None:
     result = subprocess.run(
         ["bash", "-c", f"{' '.join(RUN)} {line} {closing}"],
@@ -72,7 +75,9 @@ def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus)
 
 @pytest.mark.parametrize(
     "line",
-    ["saved", "saved --json", "count", "--help", "saved --help", "rename {uuid} x", "--version"],
+    a_few(
+        ["saved", "saved --json", "count", "--help", "saved --help", "rename {uuid} x", "--version"]
+    ),
 )
 def test_full_disk_is_one_clear_line(line: str, fake: FakeRhombus) -> None:
     command = line.format(uuid=first_uuid(fake))
@@ -87,7 +92,9 @@ def test_full_disk_is_one_clear_line(line: str, fake: FakeRhombus) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["saved", "saved --json", "clips", "details {uuid}", "count", "--help", "rename {uuid} x"],
+    a_few(
+        ["saved", "saved --json", "clips", "details {uuid}", "count", "--help", "rename {uuid} x"]
+    ),
 )
 def test_reader_of_any_pipe_may_leave(line: str, fake: FakeRhombus) -> None:
     """It has left before the command prints anything."""
@@ -187,7 +194,7 @@ def test_folder_whose_name_is_not_utf_8_takes_downloads(fake: FakeRhombus, tmp_p
 # --- Ctrl-C --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted({*LINES} - {"download", "make", "watch"}))
+@pytest.mark.parametrize("name", a_few(sorted({*LINES} - {"download", "make", "watch"})))
 def test_interruption_ends_with_130(name: str, fake: FakeRhombus, tmp_path) -> None:
     """While the command waits for an answer of the service."""
     arguments = LINES[name](fake, str(tmp_path))

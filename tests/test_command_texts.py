@@ -14,6 +14,7 @@ from rhombus_clips.cli import commands, running
 from rhombus_clips.cli.output import json_line, printable
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import json_answer
+from tests.examples import a_few
 from tests.hostile import HOSTILE, LINES, controls_in, first_uuid
 from tests.hostile import fake as fake  # noqa: PLC0414  # a fixture
 from tests.test_command import environment_of, invoke, json_lines, on_terminal
@@ -107,7 +108,7 @@ def test_no_control_character_of_a_followed_clip_is_shown(fake: FakeRhombus, jso
     assert ":ab:" in line
 
 
-@pytest.mark.parametrize("name", ["clips", "details", "make", "watch", "download", "delete"])
+@pytest.mark.parametrize("name", a_few(["make", "details", "clips", "download", "watch", "delete"]))
 @pytest.mark.parametrize("is_json", [False, True])
 def test_terminal_with_bars_and_prompts_gets_no_control_character(
     name: str, is_json: bool, fake: FakeRhombus, tmp_path

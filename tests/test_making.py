@@ -216,6 +216,7 @@ async def test_service_that_does_not_tell_the_longest_splice_makes_clips(
     fault, fake, session
 ) -> None:
     """Then an hour is the longest."""
+    fake.render_seconds = 0.1
     fake.faults = [evolve(fault, path="/api/video/getMaxSpliceDuration", times=None)]
     (clip,) = await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)
     assert clip.is_complete
