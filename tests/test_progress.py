@@ -367,7 +367,7 @@ async def test_refusal_about_one_of_several_clips_does_not_end_the_watch_of_the_
     fake.faults = [json_answer(200, refusal, path=GET)]
     seen = []
     with pytest.raises(ApiError, match="internal failure"):
-        async for clip in session.watch_clips(["a", good], polling=evolve(QUICK, outage=0)):
+        async for clip in session.watch_clips(["a", good], polling=evolve(QUICK, appears_within=0)):
             seen.append(clip.status)
     assert seen[-1] == "COMPLETE"
 
