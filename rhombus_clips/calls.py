@@ -17,6 +17,7 @@ from rhombus_clips.errors import (
     redacted,
 )
 from rhombus_clips.models import Answer
+from rhombus_clips.models.moments import from_epoch_ms
 from rhombus_clips.pacing import Pacing
 from rhombus_clips.protocol.endpoints import Endpoint
 from rhombus_clips.protocol.envelope import (
@@ -72,9 +73,11 @@ class Caller:
         """The service's clock now, in epoch milliseconds, to the second.
 
         It is the ``Date`` of the most recent response plus the time since. None before any
-        response with a readable ``Date``. Call it on the event loop.
+        response with a readable ``Date``, and outside of the event loop, whose clock measures that
+        time.
         """
-        return self._transport.clock.epoch_ms(asyncio.get_running_loop().time())
+        now = loop_time()
+        return None if now is None else self._transport.clock.epoch_ms(now)
 
     async def aclose(self) -> None:
         """End the calls that wait, and close the connections."""
@@ -186,10 +189,23 @@ class Caller:
         await self._pacing.sleep(wait)
 
 
+def loop_time() -> float | None:
+    """The clock of the running event loop, in seconds; None where no loop runs."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return None
+
+
+def local_time_ms() -> int:
+    """What this machine's clock says now, in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 def service_or_local_time_ms(caller: Caller) -> int:
     """What the service's clock says now; this machine's, where the service's is not known."""
     service_time = caller.service_time_ms()
-    return time.time_ns() // 1_000_000 if service_time is None else service_time
+    return local_time_ms() if service_time is None else service_time
 
 
 @define
@@ -251,7 +267,8 @@ class _Call:
                 )
         if not is_success(reply):
             self._server_errors += reply.status == 500
-            raise status_error(reply)
+            now = self.transport.clock.epoch_ms(asyncio.get_running_loop().time())
+            raise status_error(reply, from_epoch_ms(now))
         return reply
 
     async def attempt_or_failure(self) -> Reply | RhombusError:

@@ -23,7 +23,7 @@ from rhombus_clips.errors import (
     SessionClosedError,
 )
 from rhombus_clips.protocol.envelope import Reply
-from rhombus_clips.protocol.hosts import checked_base_url
+from rhombus_clips.protocol.hosts import checked_base_url, length_mistake
 from rhombus_clips.protocol.http_dates import ServiceClock
 from rhombus_clips.protocol.proxies import proxy_for
 from rhombus_clips.protocol.retry import Timeout
@@ -137,6 +137,7 @@ class Transport:
         pause: Callable[[], Awaitable[None] | None],
     ) -> None:
         self._base = base_url
+        self._host_mistake = length_mistake(urlsplit(base_url).hostname or "")
         self._headers = {
             "Accept": "application/json",
             "Content-Type": "application/json",
@@ -183,6 +184,10 @@ class Transport:
         http = self.open()
         if seconds <= 0:
             raise DeadlineExceededError("no time was left to send the request")
+        if self._host_mistake is not None:
+            raise ConnectError(
+                f"cannot connect: the host of base_url {self._host_mistake}", is_lasting=True
+            )
         response: aiohttp.ClientResponse | None = None
         try:
             response = await http.post(

@@ -12,8 +12,16 @@ from typing import cast
 
 import pytest
 
-from rhombus_clips import RetryPolicy, SavedClipFollower
+from rhombus_clips import (
+    AuthenticationError,
+    ConnectError,
+    RetryPolicy,
+    RhombusError,
+    SavedClipFollower,
+    ServerError,
+)
 from rhombus_clips.cli.following import Place
+from rhombus_clips.cli.following import is_passing as is_passing_trouble
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
@@ -266,3 +274,16 @@ def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
     result = invoke(fake_elsewhere, "follow", "--state", str(tmp_path / "state"), code=1)
     assert "HTTP 401" in result.stderr
     assert "no space left: the last clips may come again" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "is_passing"),
+    [
+        (ConnectError("no route"), True),
+        (ConnectError("invalid certificate", is_lasting=True), False),
+        (ServerError("busy", status=503), True),
+        (AuthenticationError("no such key", status=401), False),
+    ],
+)
+def test_only_trouble_that_may_pass_is_waited_out(error: RhombusError, *, is_passing: bool) -> None:
+    assert is_passing_trouble(error) is is_passing

@@ -19,8 +19,10 @@ from rhombus_clips import (
     DeadlineExceededError,
     DecodeError,
     DisconnectedError,
+    MetaDataLocation,
     RetryPolicy,
     RhombusError,
+    SavedClip,
     Timeout,
 )
 from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
@@ -190,6 +192,24 @@ class Resolver(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["a..b", ".a", f"{'a' * 64}.example", f"{'ü' * 60}.example", f"{'abc.' * 64}example"],
+    ids=["an empty part", "an empty first part", "a long part", "a long part in ASCII", "long"],
+)
+async def test_name_that_no_resolver_can_look_up_is_a_lasting_connect_error(host: str) -> None:
+    """Of the API and of the media host alike; the change was not sent, nor tried a second time."""
+    clip = SavedClip(uuid="A" * 22, clip_location=MetaDataLocation(region="us-west-2"))
+    url = f"https://{host}"
+    async with ClipSession("k" * 22, base_url=url, media_url=url) as session:
+        with pytest.raises(ConnectError, match="host name") as caught:
+            await _change(session)
+        assert (caught.value.attempts, caught.value.maybe_applied) == (1, False)
+        with pytest.raises(ConnectError, match="host name"):
+            async with session.stream_clip(clip):
+                pass
 
 
 def _raising(error: Exception) -> Callable[[], Any]:

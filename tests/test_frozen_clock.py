@@ -16,7 +16,10 @@ from rhombus_clips import (
     Timeout,
 )
 from rhombus_clips.pacing import Pacing
-from rhombus_clips.testing import faults
+from rhombus_clips.testing import FakeRhombus, faults
+from tests.test_following import clip_at, take
+
+T0 = 1_800_000_000.0
 
 
 @pytest.fixture
@@ -83,3 +86,19 @@ async def test_session_is_short_of_budget_no_longer_than_a_while_on_a_frozen_clo
     with anyio.fail_after(20):
         while pacing.is_short:  # noqa: ASYNC110  # it is a property, and no event ends it
             await asyncio.sleep(0.001)
+
+
+async def test_clip_made_before_the_first_look_is_new_on_a_frozen_clock(
+    connect, monkeypatch
+) -> None:
+    """How long ago the follower was made is measured by the event loop's clock."""
+    loop, moved = asyncio.get_running_loop(), [0.0]
+    loops_time = loop.time
+    monkeypatch.setattr(loop, "time", lambda: loops_time() + moved[0])
+    async with FakeRhombus(3, now=lambda: T0 + moved[0]) as fake, connect(fake) as session:
+        follower = session.follow_saved_clips(interval=0.01)
+        fake.clips.append(clip_at(1, int(1000 * T0) + 5000))
+        moved[0] = 10.0
+        fake.clips.append(clip_at(2, int(1000 * T0) + 10_500))
+        with anyio.fail_after(20):
+            assert len(await take(follower, 2)) == 2

@@ -13,6 +13,7 @@ from rhombus_clips import (
     ClipNotFoundError,
     ClipStatus,
     ClipWithProgress,
+    ConnectError,
     DecodeError,
     Polling,
     RetryPolicy,
@@ -109,6 +110,14 @@ async def test_what_no_waiting_mends_is_raised_at_once(fault, kind, fake, sessio
     with pytest.raises(kind):
         await statuses(session.watch_clip("a", polling=QUICK))
     assert len(fake.requests) == 1
+
+
+def test_connection_that_lasting_trouble_keeps_away_is_not_waited_for() -> None:
+    """An invalid certificate, or a proxy that wants credentials, stays so."""
+    watched = Watched("a", Polling(outage=100))
+    watched.tolerate(ConnectError("no route"), 0.0)
+    with pytest.raises(ConnectError, match="certificate"):
+        watched.tolerate(ConnectError("invalid certificate", is_lasting=True), 1.0)
 
 
 async def test_one_odd_answer_does_not_end_the_watch(fake, session) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-import time
 from datetime import timedelta
+from email.utils import formatdate
 from typing import Any
 
+import anyio
 import pytest
 
-from rhombus_clips import ClipSession, SavedClipFollower
+from rhombus_clips import ClipSession, RateLimitedError, SavedClipFollower, Timeout
 from rhombus_clips.protocol.appearing import Appearing
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.test_following import clip_at, take
@@ -103,13 +104,52 @@ async def test_clip_of_the_future_hides_none_whatever_the_local_clock_says(conne
         assert (await waiting).uuid == fake.clips[-1]["uuid"]
 
 
-async def test_service_without_a_date_is_followed_by_the_local_clock(connect) -> None:
+@pytest.mark.parametrize("has_clips", [True, False])
+async def test_service_without_a_date_is_followed_from_its_clips_on(
+    has_clips, fake, session
+) -> None:
+    """It misses no new clip and yields no old one, whichever clock is ahead."""
+    fake.sends_date = False
+    if not has_clips:
+        fake.clips.clear()
+    follower = session.follow_saved_clips(interval=0.01)
+    waiting = await first_of(follower, fake)
+    late, new = clip_at(200, service_ms(fake) - 200_000), clip_at(201, service_ms(fake))
+    fake.clips += [late, new]
+    with anyio.fail_after(20):
+        first = await waiting
+        assert {first.uuid, *await take(follower, 1)} == {late["uuid"], new["uuid"]}
+    assert session._call.service_time_ms() is None
+
+
+async def test_clip_made_before_the_first_look_is_new_without_a_date_too(connect) -> None:
+    """Only the local clock can tell, where it is right."""
     async with FakeRhombus(20, sends_date=False) as fake, connect(fake) as session:
         follower = session.follow_saved_clips(interval=0.01)
-        waiting = await first_of(follower, fake)
-        fake.clips.append(clip_at(3, int(1000 * time.time())))
-        assert (await waiting).uuid == fake.clips[-1]["uuid"]
+        fake.clips.append(clip_at(200, service_ms(fake)))
+        with anyio.fail_after(20):
+            assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
         assert session._call.service_time_ms() is None
+
+
+def test_listings_are_made_without_an_event_loop() -> None:
+    """Nothing is sent, and nothing is awaited, before they are iterated."""
+    session = ClipSession("k" * 22)
+    session.follow_saved_clips()
+    session.shared_clip_groups(created_after=1_700_000_000_000, window=timedelta(days=100))
+
+
+async def test_wait_until_a_date_goes_by_what_earlier_responses_told(fake, connect) -> None:
+    """The refusal itself has no readable date."""
+    async with connect(fake, timeout=Timeout(total=10)) as session:
+        await session.get_saved_clips()
+        until = formatdate(fake.now() + 30, usegmt=True)
+        refusal = {"Retry-After": until, "Date": "soon"}
+        fake.faults = [faults.Respond(429, headers=refusal)]
+        with pytest.raises(RateLimitedError) as caught:
+            await session.get_saved_clips()
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 32
 
 
 async def test_cursor_of_a_follower_that_never_began_keeps_when_it_was_made(fake, session) -> None:

@@ -12,6 +12,7 @@ import click
 from rhombus_clips import (
     ClipSession,
     ConfigurationError,
+    ConnectError,
     RateLimitedError,
     RhombusError,
     SavedClip,
@@ -70,7 +71,9 @@ def follow(
                             if folder is not None:
                                 await _bring(session, clip, folder, interval)
                             place.note(follower)
-                    except _PASSING as error:
+                    except RhombusError as error:
+                        if not is_passing(error):
+                            raise
                         await _wait_after(error, interval)
             finally:
                 # It ends with an exception, which says more than a file that is a little behind.
@@ -153,10 +156,16 @@ async def _bring(session: ClipSession, clip: SavedClip, folder: Path, interval: 
         if not outcome.failures:
             return
         ((name, error),) = outcome.failures
-        if not isinstance(error, _PASSING):
+        if not is_passing(error):
             say(f"{name}: {error}")
             return
         await _wait_after(error, interval)
+
+
+def is_passing(error: RhombusError) -> bool:
+    """Whether *error* may be over after a while: an invalid certificate stays so."""
+    is_lasting = isinstance(error, ConnectError) and error.is_lasting
+    return isinstance(error, _PASSING) and not is_lasting
 
 
 async def _wait_after(error: RhombusError, interval: float) -> None:

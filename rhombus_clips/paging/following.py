@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
-from time import monotonic, time_ns
 from typing import Any
 
 import anyio
 from attrs import evolve
 
 from rhombus_clips import codec
-from rhombus_clips.calls import Caller, service_or_local_time_ms
+from rhombus_clips.calls import Caller, local_time_ms, loop_time, service_or_local_time_ms
 from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
@@ -40,14 +39,16 @@ class SavedClipFollower(Resumable[SavedClip]):
         self._caller = caller
         self._list = list_
         self._appearing = appearing
-        if appearing.made is not None:
-            # Two moments of one clock: it does not matter how far off that is.
-            passed = max(0, time_ns() // 1_000_000 - appearing.made)
-            self._made_at = monotonic() - passed / 1000
-            if caller.service_time_ms() is not None:
-                self._begin()
         self._times = times
         self._interval = interval
+        self._loop_time_then = loop_time()
+        self._age_then = 0
+        if appearing.made is not None:
+            # Two moments of one clock: it does not matter how far off that is.
+            self._age_then = max(0, local_time_ms() - appearing.made)
+            service_time = caller.service_time_ms()
+            if service_time is not None:
+                appearing.begin(service_time - self._age_then)
 
     @property
     def cursor(self) -> str:
@@ -70,12 +71,10 @@ class SavedClipFollower(Resumable[SavedClip]):
 
     async def _new_clips(self) -> AsyncGenerator[SavedClip, Any]:
         """What one listing has that was not handed out."""
-        begun = monotonic()
+        begun = anyio.current_time()
         try:
             if self._appearing.made is not None:
-                if self._caller.service_time_ms() is None:
-                    await self._caller.decoded_by(_nothing, GET_SAVED_CLIPS, {"max_page_size": 1})
-                self._begin()
+                await self._begin(self._appearing.made)
             listing = self._list(evolve(self._times, since=self._appearing.since))
             async with aclosing(aiter(listing)) as clips:
                 async for clip in clips:
@@ -85,15 +84,30 @@ class SavedClipFollower(Resumable[SavedClip]):
         except RhombusError as error:
             error.cursor = self.cursor
             raise
-        self._appearing.listed_all(self._service_time_at(begun))
+        passed = round(1000 * (anyio.current_time() - begun))
+        self._appearing.listed_all(service_or_local_time_ms(self._caller) - passed)
 
-    def _begin(self) -> None:
-        """Begin at the moment at which the follower was made."""
-        self._appearing.begin(self._service_time_at(self._made_at))
+    async def _begin(self, made: int) -> None:
+        """Begin at the moment at which the follower was made; by the local clock that is *made*."""
+        if self._caller.service_time_ms() is None:
+            await self._caller.decoded_by(_nothing, GET_SAVED_CLIPS, {"max_page_size": 1})
+        service_time = self._caller.service_time_ms()
+        if service_time is not None:
+            self._appearing.begin(service_time - self._age(made))
+            return
+        there: dict[str, int] = {}
+        async with aclosing(aiter(self._list(self._times))) as clips:
+            async for clip in clips:
+                time = self._times.time_of(clip)
+                if time is not None:
+                    there[_name(clip)] = time
+        self._appearing.begin_after(there, made + self._age(made))
 
-    def _service_time_at(self, moment: float) -> int:
-        """What the service's clock said at a moment of `time.monotonic`."""
-        return service_or_local_time_ms(self._caller) - round(1000 * (monotonic() - moment))
+    def _age(self, made: int) -> int:
+        """How long ago the follower was made, in milliseconds."""
+        if self._loop_time_then is None:  # It was made before there was an event loop.
+            return max(0, local_time_ms() - made)
+        return self._age_then + round(1000 * (anyio.current_time() - self._loop_time_then))
 
 
 def _nothing(_document: codec.Document) -> Generator[None, None, None]:

@@ -1,6 +1,7 @@
 """Which clips are new: those of a time not yet known, or late within the grace."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, cast
 
 from attrs import define, field
@@ -61,6 +62,19 @@ class Appearing:
         listing has was there before.
         """
         self.since, self.new_from, self.made = moment - self.grace, moment, None
+
+    def begin_after(self, there: Mapping[str, int], now: int) -> None:
+        """As `begin`, where the service does not tell its time: after the clips that are *there*.
+
+        *now* is the local clock's. It is behind the service's if one of those clips is later; then
+        all of them count as old. Otherwise those that are later than the follower are new. It may
+        still be ahead, so what is late is judged by the newest clip.
+        """
+        newest = max(there.values(), default=0)
+        new_from = newest + 1 if self.made is None or newest > now else self.made
+        self.since = min(newest, new_from) - self.grace
+        self._seen = {name: time for name, time in there.items() if self.since <= time < new_from}
+        self.new_from = self.made = None
 
     def is_new(self, name: str, time: int) -> bool:
         """Whether the clip of that name was not handed out yet; from now on it counts as such."""

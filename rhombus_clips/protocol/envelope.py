@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, cast
 
 from attrs import field, frozen
@@ -59,8 +60,12 @@ def is_success(reply: Reply) -> bool:
     return 200 <= reply.status < 300
 
 
-def status_error(reply: Reply) -> StatusError:
-    """The error for a reply whose status is not a success."""
+def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
+    """The error for a reply whose status is not a success.
+
+    *now* is the service's time, as far as earlier replies told it; it stands in for a ``Date``
+    that this one lacks.
+    """
     status = reply.status
     body_excerpt = reply.body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")[:_EXCERPT_LENGTH]
     message = _message_of(reply.body) or " ".join(body_excerpt.split())
@@ -75,14 +80,18 @@ def status_error(reply: Reply) -> StatusError:
         text += f" ({_ADVICE[status]})"
     details: dict[str, Any] = {"status": status, "message": message, "body_excerpt": body_excerpt}
     if status == 429:
-        return RateLimitedError(text, retry_after=retry_after(reply.headers), **details)
+        return RateLimitedError(text, retry_after=retry_after(reply.headers, now), **details)
     kind = ServerError if status >= 500 else _STATUS_ERRORS.get(status, StatusError)
     return kind(text, **details)
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """How long a response asks to wait, in seconds; None if it does not say."""
-    return parse_retry_after(headers.get("Retry-After"), parse_http_date(headers.get("Date")))
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """How long a response asks to wait, in seconds; None if it does not say.
+
+    A date is compared with that of the response, or with *now* where it has none.
+    """
+    date = parse_http_date(headers.get("Date"))
+    return parse_retry_after(headers.get("Retry-After"), date or now)
 
 
 def open_envelope(payload: object) -> dict[str, Any]:

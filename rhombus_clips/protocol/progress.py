@@ -8,6 +8,7 @@ from rhombus_clips.errors import (
     ApiError,
     ClipFailedError,
     ClipNotFoundError,
+    ConnectError,
     DecodeError,
     NotFoundError,
     RateLimitedError,
@@ -157,6 +158,8 @@ def _speaks_of_absence(message: str, uuid: str) -> bool:
 
 
 def _is_of_the_moment(error: RhombusError) -> bool:
+    if isinstance(error, ConnectError) and error.is_lasting:
+        return False
     kinds = TransportError | ServerError | RateLimitedError | DecodeError | ApiError
     return isinstance(error, kinds) or (
         isinstance(error, StatusError) and error.status in PASSING_REFUSALS

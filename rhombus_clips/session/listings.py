@@ -1,8 +1,9 @@
 """Listings: pagers, which take as many requests as it takes, and none before they are iterated."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Unpack
 
+from rhombus_clips.calls import local_time_ms
 from rhombus_clips.models import ClipWithProgressPage
 from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
@@ -158,7 +159,8 @@ class ClipListings(Resource):
             when neither this nor *cursor* is given, those at or after the moment of this call, by
             the service's clock, and earlier ones that appear late within the grace. That clock is
             the ``Date`` of its responses, to the second; where none has come yet, a small request
-            asks for one. Without a ``Date``, this machine's clock counts.
+            asks for one. Where the service sends no ``Date``, the first look lists every clip:
+            new is what follows these, and those made since this call by this machine's clock.
         :param cursor: Where another follower stopped, its `cursor`, instead of *since*. The clips
             that it handed out do not come again, those that it missed by less than the grace do.
         :param by: Which time of a clip tells whether it is new: ``created_at_ms`` unless given. A
@@ -183,7 +185,7 @@ class ClipListings(Resource):
         elif since is not None:
             appearing = Appearing(to_epoch_ms(since, "since"), grace_ms)
         else:
-            now = to_epoch_ms(datetime.now(UTC))
+            now = local_time_ms()
             appearing = Appearing(now, grace_ms, made=now)
 
         times = TimeRange(by=by, or_by="timestamp_ms")
