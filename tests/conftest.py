@@ -1,6 +1,7 @@
 """What the tests share: a fake service, and a session that waits for nothing."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -24,6 +25,12 @@ for _name, _examples in _PROFILES.items():
         derandomize=True,
     )
 settings.load_profile("quick")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many processes as there are cores: most tests wait for a socket or a process."""
+    return 2 * (os.cpu_count() or 1)
+
 
 IMPATIENT = RetryPolicy(attempts=5, base=0.001, cap=0.002)
 

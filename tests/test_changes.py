@@ -24,6 +24,7 @@ from rhombus_clips import (
     Unset,
 )
 from rhombus_clips.testing import FakeRhombus, UnknownClip, Updates, faults
+from tests.examples import a_few
 
 PRIVATE = ClipAccessSettings(visibility=ClipVisibility.PRIVATE)
 
@@ -69,7 +70,7 @@ def befalling(fault: faults.Fault, path: str) -> faults.Fault:
 
 
 @pytest.mark.parametrize("case", AMBIGUOUS)
-@pytest.mark.parametrize("path", CHANGES)
+@pytest.mark.parametrize("path", a_few(CHANGES))
 async def test_change_is_not_sent_again_after_an_ambiguous_failure(
     path: str, case: str, fake, connect
 ) -> None:

@@ -40,14 +40,14 @@ def test_encoding_without_the_letters_of_a_title_ends_no_command(
     assert name == "download" or ("Köln" if encoding == "latin-1" else "K?ln") in shown
 
 
-@pytest.mark.parametrize("name", ["saved", "count"])
+@pytest.mark.parametrize("name", a_few(["saved", "count"]))
 def test_json_in_another_encoding_is_ascii(name: str, fake: FakeRhombus) -> None:
     result = run(fake, name, "--json", env={"LC_ALL": "C", "PYTHONIOENCODING": "latin-1"})
     assert result.stdout.isascii()
     assert all(json.loads(line) for line in result.stdout.splitlines())
 
 
-@pytest.mark.parametrize("columns", ["0", "1", "10", "40"])
+@pytest.mark.parametrize("columns", a_few(["10", "0", "1", "40"]))
 def test_narrow_terminal_loses_no_text(columns: str, fake: FakeRhombus) -> None:
     code, shown = on_terminal(fake, "saved", "--limit", "1", environment={"COLUMNS": columns})
     assert code == 0
@@ -55,7 +55,7 @@ def test_narrow_terminal_loses_no_text(columns: str, fake: FakeRhombus) -> None:
     assert "COMPLETE" in shown
 
 
-@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"NO_COLOR": "1"}])
+@pytest.mark.parametrize("environment", a_few([{"TERM": "dumb"}, {"NO_COLOR": "1"}]))
 def test_terminal_without_colours_gets_none(environment, fake: FakeRhombus) -> None:
     code, shown = on_terminal(fake, "saved", "--limit", "1", environment=environment)
     assert code == 0
@@ -63,7 +63,7 @@ def test_terminal_without_colours_gets_none(environment, fake: FakeRhombus) -> N
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown)
 
 
-@pytest.mark.parametrize("closing", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+@pytest.mark.parametrize("closing", a_few([">&-", "2>&-", "<&-", ">&- 2>&- <&-"]))
 @pytest.mark.parametrize("line", a_few(["saved", "saved --json", "count"]))
 def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus) -> None:
     result = subprocess.run(
@@ -112,12 +112,14 @@ def test_reader_of_any_pipe_may_leave(line: str, fake: FakeRhombus) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [
-        ["delete", "{uuid}"],
-        ["share", "{uuid}", "--password"],
-        ["share", "{uuid}", "--password-stdin"],
-        ["unshare", "{group}"],
-    ],
+    a_few(
+        [
+            ["delete", "{uuid}"],
+            ["share", "{uuid}", "--password"],
+            ["share", "{uuid}", "--password-stdin"],
+            ["unshare", "{group}"],
+        ]
+    ),
 )
 def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, arguments) -> None:
     names = {"uuid": first_uuid(fake), "group": fake.shared_clip_groups[0]["uuid"]}
@@ -213,11 +215,13 @@ def test_interruption_ends_with_130(name: str, fake: FakeRhombus, tmp_path) -> N
 
 @pytest.mark.parametrize(
     ("arguments", "prompt"),
-    [
-        (["delete", "{uuid}"], "[y/N]"),
-        (["share", "{uuid}", "--password"], "Password:"),
-        (["unshare", "{group}"], "[y/N]"),
-    ],
+    a_few(
+        [
+            (["delete", "{uuid}"], "[y/N]"),
+            (["share", "{uuid}", "--password"], "Password:"),
+            (["unshare", "{group}"], "[y/N]"),
+        ]
+    ),
 )
 def test_interruption_of_a_prompt_ends_with_130(fake: FakeRhombus, arguments, prompt) -> None:
     names = {"uuid": first_uuid(fake), "group": fake.shared_clip_groups[0]["uuid"]}

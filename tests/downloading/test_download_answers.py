@@ -18,6 +18,7 @@ from tests.downloading.downloads import (
     ranges_of,
     the_clip,
 )
+from tests.examples import a_few
 
 WHOLE = f"bytes 0-{len(DATA) - 1}/{len(DATA)}"
 ETAG = {"ETag": f'"{hashlib.sha256(DATA).hexdigest()[:32]}"'}
@@ -287,7 +288,7 @@ RAW = {
 
 
 @pytest.mark.parametrize("is_borrowed", [True, False])
-@pytest.mark.parametrize("case", RAW)
+@pytest.mark.parametrize("case", a_few(RAW))
 async def test_whatever_comes_is_an_error_of_ours_or_a_file(
     case: str, is_borrowed: bool, fake, connect, path
 ) -> None:
