@@ -109,10 +109,15 @@ async def test_one_attempt_turns_retries_off(fake, connect) -> None:
     assert len(fake.requests) == 1
 
 
-async def test_wait_that_would_pass_the_deadline_raises_at_once(fake, connect) -> None:
+async def test_wait_that_would_pass_the_deadline_raises_at_once(fake, connect, monkeypatch) -> None:
     """The last failure is raised, as soon as it is clear that no attempt can follow."""
+    waits: list[float] = []
+
+    async def sleep(_pause: object, seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("rhombus_clips.pacing.Pause.sleep", sleep)
     fake.faults = [faults.Respond(429, headers={"Retry-After": "60"})]
-    started = time.monotonic()
     async with connect(fake, timeout=Timeout(total=5)) as session:
         with pytest.raises(RateLimitedError) as caught:
             await _call(session)
@@ -122,7 +127,7 @@ async def test_wait_that_would_pass_the_deadline_raises_at_once(fake, connect) -
             await _call(session)
         assert caught.value.attempts == 0
     assert len(fake.requests) == 1
-    assert time.monotonic() - started < 2
+    assert waits == []
 
 
 async def test_pause_after_429_holds_up_every_call_of_the_session(
@@ -259,21 +264,19 @@ async def test_calls_that_a_pause_refuses_do_not_make_it_longer(fake, connect) -
 @pytest.mark.parametrize(
     "fault",
     [
-        faults.Silence(5),
-        faults.Latency(5),
+        faults.Silence(600),
+        faults.Latency(600),
         faults.Drip(bytes_at_once=2, pause=0.02),
         faults.GarbledChunks(),
     ],
 )
 async def test_call_ends_at_its_deadline(fake, connect, fault) -> None:
     fake.faults = [fault]
-    started = time.monotonic()
     async with connect(fake, timeout=Timeout(total=0.1)) as session:
         with pytest.raises(DeadlineExceededError) as caught:
             await _call(session, UNSAFE)
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.maybe_applied
-    assert time.monotonic() - started < 1
 
 
 async def test_slow_answer_within_the_deadline_is_not_ended(fake, connect) -> None:
@@ -346,11 +349,9 @@ async def test_closing_ends_calls_that_wait_for_a_pause_or_the_rate(fake, connec
     await fake.wait_for_requests(2)
     waiting = [asyncio.ensure_future(_call(session)) for _ in range(2)]
     await anyio.sleep(0.02)
-    started = time.monotonic()
     await session.aclose()
     results = await asyncio.gather(*paused, *waiting, return_exceptions=True)
     assert sum(isinstance(result, SessionClosedError) for result in results) == 3
-    assert time.monotonic() - started < 1
 
 
 async def test_cancelled_call_leaves_the_session_working(fake, session) -> None:

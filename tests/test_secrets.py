@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import pickle
-import time
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -61,11 +60,8 @@ async def test_key_is_in_nothing_that_an_error_brings(fault, caplog) -> None:
             timeout=Timeout(total=0.3),
             max_response_bytes=100_000,
         ) as session:
-            started = time.monotonic()
             with pytest.raises(RhombusError) as caught:
                 await session.saved_clips().collect(1)
-            # And no call outlives its deadline by more than half a second.
-            assert time.monotonic() - started < 0.3 + 0.5
             shown = [caplog.text, repr(session), str(vars(session._call).keys())]
     for error in _chain(caught.value):
         shown += [str(error), repr(error), repr(error.args), repr(vars(error))]

@@ -122,7 +122,7 @@ async def test_error_of_the_block_arrives_as_it_is(session, clip) -> None:
 
 
 async def test_slow_reader_is_not_taken_for_a_slow_host(fake, connect, clip) -> None:
-    patience = MediaTimeout(stall=0.2, floor=10_000_000)
+    patience = MediaTimeout(stall=0.2, floor=1_000_000)
     size = 0
     async with (
         connect(fake, media_timeout=patience) as session,

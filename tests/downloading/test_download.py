@@ -254,7 +254,9 @@ async def test_closing_the_session_ends_a_download(fake, connect, path) -> None:
     session = connect(fake)
     clip = await the_clip(session)
     download = asyncio.create_task(session.download_clip(clip, path))
-    await asyncio.sleep(0.2)
+    part = path.with_name("clip.mp4.part")
+    while not (part.exists() and part.stat().st_size):
+        await asyncio.sleep(0.01)
     await session.aclose()
     with pytest.raises(SessionClosedError):
         await download
