@@ -253,10 +253,11 @@ async def test_closing_the_session_ends_a_download(fake, connect, path) -> None:
     fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=5)]
     session = connect(fake)
     clip = await the_clip(session)
-    download = asyncio.create_task(session.download_clip(clip, path))
-    part = path.with_name("clip.mp4.part")
-    while not (part.exists() and part.stat().st_size):
-        await asyncio.sleep(0.01)
+    begun = asyncio.Event()
+    download = asyncio.create_task(
+        session.download_clip(clip, path, progress=lambda *_: begun.set())
+    )
+    await begun.wait()
     await session.aclose()
     with pytest.raises(SessionClosedError):
         await download
