@@ -172,6 +172,8 @@ class CursorWalk(Generic[ItemT]):
     def _verified(self, listed: Listed[ItemT], boundary: int, direction: int) -> Asking[ItemT]:
         """The page that follows *boundary*, given what the overlap lists."""
         asked = _asked(boundary, direction)
+        if listed.is_refused:  # A refusal says nothing about what there is.
+            listed = yield Ask(asked, self._size)
         is_dead = not listed.items and (listed.is_last or listed.cursor == asked)
         if self._boundary_was_listed and is_dead:
             # The boundary's clip must come back, unless it was deleted: then nothing else comes.
@@ -298,11 +300,13 @@ class CursorWalk(Generic[ItemT]):
         """A page that settles something; no larger than the service has shown to accept."""
         size = min(size, self._largest_size)
         listed = yield Ask(page_timestamp_ms, size, is_probe=True)
+        if listed.is_refused:
+            if size > self._accepted_size:
+                self._largest_size = size = self._accepted_size
+            # If it was not the size, the service may have refused at that moment alone.
+            listed = yield Ask(page_timestamp_ms, size, is_probe=True)
         if not listed.is_refused:
             self._accepted_size = max(self._accepted_size, size)
-        elif size > self._accepted_size:
-            self._largest_size = self._accepted_size
-            listed = yield Ask(page_timestamp_ms, self._largest_size, is_probe=True)
         return listed
 
     # --- what a page tells -------------------------------------------------------------------
