@@ -228,7 +228,6 @@ async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(c
 
 async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monkeypatch) -> None:
     monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.01)
-    monkeypatch.setattr("rhombus_clips.testing.bucket.math.ceil", lambda _: 0)
     rate = RateLimit(per_second=100, burst=5)
     patient = RetryPolicy(attempts=100, base=0.001, cap=0.01)
     async with FakeRhombus(200, rate=rate) as fake, connect(fake, retry=patient) as session:
