@@ -14,8 +14,8 @@ from rhombus_clips.testing import FakeRhombus
 from tests.service_document import load_facts
 
 # Sockets make single examples slow now and then: their number bounds a test, not their time. The
-# default is quick; ``--hypothesis-profile=deep`` takes ten times as many (see tests/examples.py).
-_PROFILES = {"quick": 20, "deep": 200}
+# default is quick; ``--hypothesis-profile=deep`` takes twenty times as many (see tests/examples.py).
+_PROFILES = {"quick": 10, "deep": 200}
 for _name, _examples in _PROFILES.items():
     settings.register_profile(
         _name,

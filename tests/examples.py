@@ -18,9 +18,9 @@ def _profile_examples() -> int:
 
 def examples(number: int, **more: Any) -> settings:
     """Draw *number* examples, scaled as the profile scales the usual 100."""
-    return settings(max_examples=max(5, number * _profile_examples() // _USUAL), **more)
+    return settings(max_examples=max(3, number * _profile_examples() // _USUAL), **more)
 
 
 def a_few(values: Iterable[T]) -> list[T]:
-    """Each fourth of *values*, all of them in the deep profile: for cases that start a process."""
-    return list(values) if _profile_examples() >= _USUAL else list(values)[::4]
+    """Each sixth of *values*, all of them in the deep profile: for cases that start a process."""
+    return list(values) if _profile_examples() >= _USUAL else list(values)[::6]

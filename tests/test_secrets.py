@@ -14,6 +14,7 @@ from attrs import evolve
 
 from rhombus_clips import ClipSession, RetryPolicy, RhombusError, Timeout
 from rhombus_clips.testing import FakeRhombus, faults
+from tests.examples import a_few
 
 KEY = "MARKER-that-must-not-leave"
 
@@ -47,7 +48,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("fault", a_few(FAULTS), ids=lambda fault: type(fault).__name__)
 async def test_key_is_in_nothing_that_an_error_brings(fault, caplog) -> None:
     """Text, arguments, attributes, notes, causes, contexts, traceback, pickle, log, repr."""
     caplog.set_level(logging.DEBUG)
@@ -87,7 +88,7 @@ ECHOES = [
 ]
 
 
-@pytest.mark.parametrize("fault", [*FAULTS, *ECHOES], ids=lambda fault: type(fault).__name__)
+@pytest.mark.parametrize("fault", a_few([*FAULTS, *ECHOES]), ids=lambda fault: type(fault).__name__)
 async def test_key_is_in_no_variable_of_the_frames_of_an_error(fault) -> None:
     """Reporters of errors show the variables of each frame, those of other libraries included."""
     async with FakeRhombus(3, api_key=KEY) as fake:
