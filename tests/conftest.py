@@ -14,7 +14,7 @@ from rhombus_clips.testing import FakeRhombus
 from tests.service_document import load_facts
 
 # Sockets make single examples slow now and then: their number bounds a test, not their time. The
-# default is quick; ``--hypothesis-profile=deep`` takes twenty times as many (see tests/examples.py).
+# default is quick; ``--hypothesis-profile=deep`` takes twenty times as many.
 _PROFILES = {"quick": 10, "deep": 200}
 for _name, _examples in _PROFILES.items():
     settings.register_profile(

@@ -22,5 +22,5 @@ def examples(number: int, **more: Any) -> settings:
 
 
 def a_few(values: Iterable[T]) -> list[T]:
-    """Each sixth of *values*, all of them in the deep profile: for cases that start a process."""
-    return list(values) if _profile_examples() >= _USUAL else list(values)[::6]
+    """Each eighth of *values*, all of them in the deep profile: for cases that start a process."""
+    return list(values) if _profile_examples() >= _USUAL else list(values)[::8]
