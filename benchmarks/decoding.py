@@ -26,7 +26,7 @@ from benchmarks.pages import CLIPS_A_PAGE, make_page
 from benchmarks.service import Clips, Setting
 from rhombus_clips import SavedClipPage, loads
 from rhombus_clips.codec.strict import is_enum, is_list, is_map, is_model, wire_fields, without_none
-from rhombus_clips.models import Model
+from rhombus_clips.models.base import Model
 
 Decoder = Callable[[bytes], Any]
 

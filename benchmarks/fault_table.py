@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from attrs import evolve
 
 from rhombus_clips import ClipSession, RetryPolicy, RhombusError, Timeout
-from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.testing import FakeRhombus, faults
 
 READS = GET_SAVED_CLIPS

@@ -14,7 +14,8 @@ from benchmarks.calls import API_KEY, HEADERS, SAVED_CLIPS
 from benchmarks.elsewhere import service_elsewhere
 from benchmarks.measuring import Row, at_least, at_most
 from benchmarks.service import Setting, serve
-from rhombus_clips import ClipSession, turns
+from rhombus_clips import ClipSession
+from rhombus_clips.calls import turns
 
 _CALLS = 1000
 _LONGEST_STALL = 0.06

@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 
 from benchmarks.elsewhere import Lifetime
 from rhombus_clips import SavedClip, from_dict
-from rhombus_clips.protocol.retry import RateLimit
+from rhombus_clips.calls.retry import RateLimit
 from rhombus_clips.testing.bucket import TokenBucket
 from rhombus_clips.testing.clips import Wire, make_clips
 

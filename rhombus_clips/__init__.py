@@ -1,201 +1,34 @@
 """An async client for the video clips of the Rhombus cloud."""
 
+from rhombus_clips import (
+    arguments,
+    calls,
+    codec,
+    errors,
+    media,
+    models,
+    paging,
+    renders,
+    session,
+)
 from rhombus_clips._version import __version__
-from rhombus_clips.codec import (
-    dumps,
-    from_dict,
-    loads,
-    to_dict,
-)
-from rhombus_clips.errors import (
-    ApiError,
-    AuthenticationError,
-    BadRequestError,
-    ClipFailedError,
-    ClipNotFoundError,
-    ConfigurationError,
-    ConnectError,
-    CursorCycleError,
-    CursorStalledError,
-    DeadlineExceededError,
-    DecodeError,
-    DisconnectedError,
-    DownloadError,
-    IntegrityError,
-    NotFoundError,
-    PagingError,
-    PermissionDeniedError,
-    RateLimitedError,
-    RhombusError,
-    ServerError,
-    SessionClosedError,
-    StatusError,
-    TransportError,
-)
-from rhombus_clips.media import (
-    ClipStream,
-    Downloaded,
-    DownloadFailure,
-    DownloadSummary,
-)
-from rhombus_clips.models import (
-    Activity,
-    AlteredView,
-    AspectRatio,
-    CameraMountingDirection,
-    ClipAccessSettings,
-    ClipBoundingBox,
-    ClipSeekPoint,
-    ClipStatus,
-    ClipVisibility,
-    ClipWithProgress,
-    ClipWithProgressPage,
-    CroppedPermyriadRect,
-    DewarpedView,
-    FootageSeekPointColor,
-    HardwareVariation,
-    Integration,
-    MetaDataLocation,
-    OpenEnum,
-    Point,
-    PolicyEventPipeline,
-    Resolution,
-    SavedClip,
-    SavedClipCount,
-    SavedClipPage,
-    SavedClipWithDetails,
-    SensorValue,
-    SharedClip,
-    SharedClipGroup,
-    SharedClipGroupLink,
-    SharedClipGroupPage,
-    SharedClipGroupWithDetails,
-    SharedClipWithDetails,
-    Splice,
-    SplicedClip,
-    SplicedClipProgress,
-    TimeInterval,
-    ToastCheckInfo,
-    ToastOrder,
-)
-from rhombus_clips.paging import (
-    ClipWithProgressPager,
-    Pager,
-    PagerStats,
-    SavedClipFollower,
-    SavedClipPager,
-    SharedClipGroupPager,
-)
-from rhombus_clips.protocol.arguments import Unset
-from rhombus_clips.protocol.auth import (
-    AuthScheme,
-)
-from rhombus_clips.protocol.filters import (
-    ClipFilters,
-)
-from rhombus_clips.protocol.media import (
-    MediaTimeout,
-)
-from rhombus_clips.protocol.progress import (
-    Polling,
-)
-from rhombus_clips.protocol.retry import (
-    RateLimit,
-    RetryPolicy,
-    Timeout,
-)
-from rhombus_clips.protocol.splices import (
-    SpliceOptions,
-)
-from rhombus_clips.session import (
-    ClipSession,
-)
+from rhombus_clips.arguments import *
+from rhombus_clips.calls import *
+from rhombus_clips.codec import *
+from rhombus_clips.errors import *
+from rhombus_clips.media import *
+from rhombus_clips.models import *
+from rhombus_clips.paging import *
+from rhombus_clips.renders import *
+from rhombus_clips.session import *
 
-__all__ = [
-    "Activity",
-    "AlteredView",
-    "ApiError",
-    "AspectRatio",
-    "AuthScheme",
-    "AuthenticationError",
-    "BadRequestError",
-    "CameraMountingDirection",
-    "ClipAccessSettings",
-    "ClipBoundingBox",
-    "ClipFailedError",
-    "ClipFilters",
-    "ClipNotFoundError",
-    "ClipSeekPoint",
-    "ClipSession",
-    "ClipStatus",
-    "ClipStream",
-    "ClipVisibility",
-    "ClipWithProgress",
-    "ClipWithProgressPage",
-    "ClipWithProgressPager",
-    "ConfigurationError",
-    "ConnectError",
-    "CroppedPermyriadRect",
-    "CursorCycleError",
-    "CursorStalledError",
-    "DeadlineExceededError",
-    "DecodeError",
-    "DewarpedView",
-    "DisconnectedError",
-    "DownloadError",
-    "DownloadFailure",
-    "DownloadSummary",
-    "Downloaded",
-    "FootageSeekPointColor",
-    "HardwareVariation",
-    "Integration",
-    "IntegrityError",
-    "MediaTimeout",
-    "MetaDataLocation",
-    "NotFoundError",
-    "OpenEnum",
-    "Pager",
-    "PagerStats",
-    "PagingError",
-    "PermissionDeniedError",
-    "Point",
-    "PolicyEventPipeline",
-    "Polling",
-    "RateLimit",
-    "RateLimitedError",
-    "Resolution",
-    "RetryPolicy",
-    "RhombusError",
-    "SavedClip",
-    "SavedClipCount",
-    "SavedClipFollower",
-    "SavedClipPage",
-    "SavedClipPager",
-    "SavedClipWithDetails",
-    "SensorValue",
-    "ServerError",
-    "SessionClosedError",
-    "SharedClip",
-    "SharedClipGroup",
-    "SharedClipGroupLink",
-    "SharedClipGroupPage",
-    "SharedClipGroupPager",
-    "SharedClipGroupWithDetails",
-    "SharedClipWithDetails",
-    "Splice",
-    "SpliceOptions",
-    "SplicedClip",
-    "SplicedClipProgress",
-    "StatusError",
-    "TimeInterval",
-    "Timeout",
-    "ToastCheckInfo",
-    "ToastOrder",
-    "TransportError",
-    "Unset",
-    "__version__",
-    "dumps",
-    "from_dict",
-    "loads",
-    "to_dict",
-]
+__all__ = ["__version__"]
+__all__ += arguments.__all__
+__all__ += calls.__all__
+__all__ += codec.__all__
+__all__ += errors.__all__
+__all__ += media.__all__
+__all__ += models.__all__
+__all__ += paging.__all__
+__all__ += renders.__all__
+__all__ += session.__all__

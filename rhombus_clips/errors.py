@@ -33,6 +33,32 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Any, Self
 
+__all__ = [
+    "ApiError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ClipFailedError",
+    "ClipNotFoundError",
+    "ConfigurationError",
+    "ConnectError",
+    "CursorCycleError",
+    "CursorStalledError",
+    "DeadlineExceededError",
+    "DecodeError",
+    "DisconnectedError",
+    "DownloadError",
+    "IntegrityError",
+    "NotFoundError",
+    "PagingError",
+    "PermissionDeniedError",
+    "RateLimitedError",
+    "RhombusError",
+    "ServerError",
+    "SessionClosedError",
+    "StatusError",
+    "TransportError",
+]
+
 _SHORTEST_SECRET = 8
 
 

@@ -15,7 +15,7 @@ from rhombus_clips.codec.strict import (
     wire_fields,
     without_none,
 )
-from rhombus_clips.models import Extra, Model
+from rhombus_clips.models.base import Extra, Model
 
 
 def _subclasses(model: type[Model]) -> Iterator[type[Model]]:

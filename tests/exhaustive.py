@@ -14,8 +14,8 @@ from typing import Any
 from attrs import frozen
 
 from rhombus_clips.errors import CursorStalledError, PagingError
-from rhombus_clips.protocol.cursor import CursorWalk
-from rhombus_clips.protocol.listed import Fresh, Listed
+from rhombus_clips.paging.rules.cursor import CursorWalk
+from rhombus_clips.paging.rules.listed import Fresh, Listed
 from rhombus_clips.testing.listing import Entry, LastPage, Listing, list_page
 from tests.walking import Clip
 

@@ -13,7 +13,7 @@ from rhombus_clips import (
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.progress import Watched, says_absent
+from rhombus_clips.renders.polling import Watched, says_absent
 from rhombus_clips.testing import UnknownClip
 from rhombus_clips.testing.faults import json_answer
 from tests.renders import CAMERA, GET, QUICK, answers, count_of, status, statuses

@@ -14,10 +14,7 @@ import pytest
 from attrs import fields
 
 from rhombus_clips import Polling, RateLimit, RetryPolicy, Timeout
-from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
-from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.models.views import CroppedPermyriadRect
-from rhombus_clips.protocol.arguments import (
+from rhombus_clips.arguments import (
     as_sent,
     bare_device_uuids,
     function,
@@ -28,9 +25,12 @@ from rhombus_clips.protocol.arguments import (
     text,
     whole_number,
 )
-from rhombus_clips.protocol.media import MediaTimeout
-from rhombus_clips.protocol.splices import interval_map, option_parameters, whole_seconds
-from rhombus_clips.protocol.windows import Window
+from rhombus_clips.media.ranges import MediaTimeout
+from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
+from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.models.views import CroppedPermyriadRect
+from rhombus_clips.paging.rules.windows import Window
+from rhombus_clips.renders.splice_arguments import interval_map, option_parameters, whole_seconds
 
 LONE_SURROGATE = "\ud800"
 

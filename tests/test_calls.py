@@ -27,8 +27,8 @@ from rhombus_clips import (
     StatusError,
     Timeout,
 )
-from rhombus_clips.pacing import Pacing
-from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.testing import FakeRhombus, faults
 
 UNSAFE = evolve(GET_SAVED_CLIPS, safe=False)
@@ -72,7 +72,7 @@ CELLS: list[tuple[faults.Fault, int, int, type[RhombusError]]] = [
 async def test_lasting_fault_reaches_the_server_as_often_as_the_table_says(
     fake, session, monkeypatch, fault, when_safe, when_unsafe, kind, safe
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     fake.faults = [evolve(fault, times=None)]
     with pytest.raises(kind) as caught:
         await _call(session, GET_SAVED_CLIPS if safe else UNSAFE)
@@ -85,7 +85,7 @@ async def test_lasting_fault_reaches_the_server_as_often_as_the_table_says(
 
 @pytest.mark.parametrize("fault", [cell[0] for cell in CELLS if cell[1] > 1])
 async def test_passing_fault_is_not_seen_by_the_caller(fake, session, monkeypatch, fault) -> None:
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     fake.faults = [fault]
     assert (await _call(session)).saved_clips
     assert len(fake.requests) == 2
@@ -116,7 +116,7 @@ async def test_wait_that_would_pass_the_deadline_raises_at_once(fake, connect, m
     async def sleep(_pause: object, seconds: float) -> None:
         waits.append(seconds)
 
-    monkeypatch.setattr("rhombus_clips.pacing.Pause.sleep", sleep)
+    monkeypatch.setattr("rhombus_clips.calls.pacing.Pause.sleep", sleep)
     fake.faults = [faults.Respond(429, headers={"Retry-After": "60"})]
     async with connect(fake, timeout=Timeout(total=5)) as session:
         with pytest.raises(RateLimitedError) as caught:
@@ -133,7 +133,7 @@ async def test_wait_that_would_pass_the_deadline_raises_at_once(fake, connect, m
 async def test_pause_after_429_holds_up_every_call_of_the_session(
     fake, session, monkeypatch
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.05)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.05)
     fake.faults = [faults.Respond(429, headers={"Retry-After": "0.15"})]
     refused = asyncio.ensure_future(_call(session))
     await fake.wait_for_requests(1)
@@ -174,7 +174,7 @@ async def test_call_that_gets_its_connection_within_a_pause_goes_out_after_it(
     fake, session, monkeypatch
 ) -> None:
     """A pause may begin while a connection is being opened, after the call was let go."""
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     pacing = session._call._pacing
     connect = aiohttp.TCPConnector._create_connection
 
@@ -192,7 +192,7 @@ async def test_call_that_gets_its_connection_within_a_pause_goes_out_after_it(
 async def test_fewer_calls_are_let_out_at_once_after_a_refusal_and_ever_more_again(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     pacing = Pacing(None, connections=16)
     deadline = anyio.current_time() + 5
 

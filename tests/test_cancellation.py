@@ -144,7 +144,7 @@ async def test_cancelled_at_any_wait_it_leaves_nothing_behind(
     fake_elsewhere, monkeypatch, job, befalls, by_scope
 ) -> None:
     """No connection is held, no task is left, no token is kept, and the session still works."""
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.001)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     at = 0
     while True:
         at += 1

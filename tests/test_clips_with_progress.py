@@ -15,8 +15,8 @@ from rhombus_clips import (
     DecodeError,
     ServerError,
 )
-from rhombus_clips.protocol.filters import filter_parameters
-from rhombus_clips.protocol.tokens import TokenWalk
+from rhombus_clips.paging.rules.filters import filter_parameters
+from rhombus_clips.paging.rules.tokens import TokenWalk
 from rhombus_clips.testing import LastPage, Listing, faults
 from rhombus_clips.testing.faults import json_answer
 

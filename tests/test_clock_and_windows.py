@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips.protocol.clock import Clock, TimeRange
-from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Listed
-from rhombus_clips.protocol.windows import Window
+from rhombus_clips.paging.rules.clock import Clock, TimeRange
+from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST, Listed
+from rhombus_clips.paging.rules.windows import Window
 from tests.walking import Clip
 
 

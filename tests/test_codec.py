@@ -24,8 +24,10 @@ from rhombus_clips import (
     loads,
     to_dict,
 )
-from rhombus_clips.codec import encode_request, text
-from rhombus_clips.models import ClipWithProgressAnswer, SplicedClipsAnswer
+from rhombus_clips.codec import text
+from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.models.saved_clip import ClipWithProgressAnswer
+from rhombus_clips.models.spliced_clip import SplicedClipsAnswer
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
 from tests.service_document import load_facts
 

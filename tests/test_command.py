@@ -165,7 +165,7 @@ def test_failure_of_the_service_is_one_clear_line(run, clip_uuid) -> None:
 
 def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
     monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr("rhombus_clips.protocol.retry.random.uniform", lambda *_: 0)
+    monkeypatch.setattr("rhombus_clips.calls.retry.random.uniform", lambda *_: 0)
     result = run("saved", code=1)
     assert result.stderr.count("\n") == 1
     assert "cannot connect" in result.stderr

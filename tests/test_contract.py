@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from importlib import import_module
+from pkgutil import iter_modules
 from types import UnionType
 from typing import Any, get_args, get_origin
 
@@ -9,9 +11,15 @@ import attrs
 import pytest
 
 from rhombus_clips import ClipSession, models
+from rhombus_clips.calls import endpoints
+from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.codec.strict import wire_name
-from rhombus_clips.protocol import endpoints
-from rhombus_clips.protocol.endpoints import Endpoint
+from rhombus_clips.models.base import Answer, Model
+from rhombus_clips.models.clip_details import SavedClipDetailsAnswer, _Sighting
+from rhombus_clips.models.saved_clip import ClipWithProgressAnswer, SavedClipsAnswer
+from rhombus_clips.models.shared_clip import ClipReference, SharedClipPage
+from rhombus_clips.models.shared_clip_details import SharedClipGroupDetailsAnswer
+from rhombus_clips.models.spliced_clip import MaxSpliceDurationAnswer, SplicedClipsAnswer
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import json_answer
 
@@ -31,7 +39,7 @@ SCHEMAS: dict[str, type] = {
     "AspectRatio": models.AspectRatio,
     "Resolution": models.Resolution,
     "Event_GetSavedClipsV2WSResponse": models.SavedClipPage,
-    "Event_GetClipWithProgressWSResponse": models.ClipWithProgressAnswer,
+    "Event_GetClipWithProgressWSResponse": ClipWithProgressAnswer,
     "Event_GetSharedClipGroupsV2WSResponse": models.SharedClipGroupPage,
     "SavedClipWithDetailsType": models.SavedClipWithDetails,
     "ClipBoundingBoxType": models.ClipBoundingBox,
@@ -42,24 +50,24 @@ SCHEMAS: dict[str, type] = {
     "ToastOrderIdType": models.ToastOrder,
     "SharedClipGroupWithDetailsType": models.SharedClipGroupWithDetails,
     "SharedClipWithDetailsType": models.SharedClipWithDetails,
-    "Event_RuuidWrapper": models.ClipReference,
-    "Event_GetSavedClipsWSResponse": models.SavedClipsAnswer,
-    "Event_GetSavedClipsByExternalTransactionIdWSResponse": models.SavedClipsAnswer,
+    "Event_RuuidWrapper": ClipReference,
+    "Event_GetSavedClipsWSResponse": SavedClipsAnswer,
+    "Event_GetSavedClipsByExternalTransactionIdWSResponse": SavedClipsAnswer,
     "Event_GetClipsWithProgressWSResponse": models.ClipWithProgressPage,
-    "Event_GetSavedClipDetailsWSResponse": models.SavedClipDetailsAnswer,
+    "Event_GetSavedClipDetailsWSResponse": SavedClipDetailsAnswer,
     "Event_GetSavedClipCountWSResponse": models.SavedClipCount,
-    "Event_UpdateSavedClipWSResponse": models.Answer,
-    "Event_DeleteSavedClipWSResponse": models.Answer,
+    "Event_UpdateSavedClipWSResponse": Answer,
+    "Event_DeleteSavedClipWSResponse": Answer,
     "Event_CreateSharedClipGroupWSResponse": models.SharedClipGroupLink,
     "Event_UpdateSharedClipGroupWSResponse": models.SharedClipGroupLink,
-    "Event_DeleteSharedClipGroupWSResponse": models.Answer,
-    "Event_GetSharedClipGroupDetailsWSResponse": models.SharedClipGroupDetailsAnswer,
+    "Event_DeleteSharedClipGroupWSResponse": Answer,
+    "Event_GetSharedClipGroupDetailsWSResponse": SharedClipGroupDetailsAnswer,
     "Video_SpliceV3WSResponse": models.Splice,
-    "Video_CancelSpliceV2WSResponse": models.Answer,
-    "Video_RetrySpliceWSResponse": models.Answer,
-    "Video_GetMaxSpliceDurationWSResponse": models.MaxSpliceDurationAnswer,
-    "Event_GetSplicedClipsInProgressWSResponse": models.SplicedClipsAnswer,
-    "Video_GetSplicedClipsInProgressWSResponse": models.SplicedClipsAnswer,
+    "Video_CancelSpliceV2WSResponse": Answer,
+    "Video_RetrySpliceWSResponse": Answer,
+    "Video_GetMaxSpliceDurationWSResponse": MaxSpliceDurationAnswer,
+    "Event_GetSplicedClipsInProgressWSResponse": SplicedClipsAnswer,
+    "Video_GetSplicedClipsInProgressWSResponse": SplicedClipsAnswer,
 }
 ENUMS: dict[str, type[models.OpenEnum]] = {
     "ClipStatusEnum": models.ClipStatus,
@@ -255,9 +263,18 @@ def _check_value(value: Any, schema: dict[str, Any], document: dict[str, Any], a
 
 def test_every_nested_type_is_compared() -> None:
     """No model and no enum is left out of the tables above."""
-    exported = {getattr(models, name) for name in models.__all__}
-    bases = {models.Model, models.Answer, models.Extra, models.OpenEnum}
-    assert exported - bases == {*SCHEMAS.values(), *ENUMS.values()} - bases
+    files = [
+        import_module(module.name)
+        for module in iter_modules(models.__path__, "rhombus_clips.models.")
+    ]
+    defined = {
+        kind
+        for file in files
+        for kind in vars(file).values()
+        if isinstance(kind, type) and issubclass(kind, Model | models.OpenEnum)
+    }
+    bases = {Model, models.OpenEnum, SharedClipPage, _Sighting}
+    assert defined - bases == {*SCHEMAS.values(), *ENUMS.values()}
 
 
 def _rows() -> list[Endpoint[Any]]:
@@ -310,5 +327,5 @@ def test_every_field_item_and_value_may_be_null() -> None:
 
     for model in SCHEMAS.values():
         for field in attrs.fields(model):
-            is_list_of_answer = issubclass(model, models.Answer) and get_origin(field.type) is list
+            is_list_of_answer = issubclass(model, Answer) and get_origin(field.type) is list
             assert field.name == "extra" or is_list_of_answer or nullable(field.type), field

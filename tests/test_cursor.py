@@ -7,8 +7,8 @@ from attrs import evolve
 from hypothesis import given
 
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
-from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
-from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
+from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
+from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
 from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order
 from tests.examples import examples
 from tests.walking import Clip, Walked, listings, most_near_one_ms, spaced, visible, walk_through

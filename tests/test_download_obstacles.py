@@ -17,9 +17,9 @@ from rhombus_clips import (
     RhombusError,
     SavedClip,
 )
+from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.many import Downloads, DownloadSummary
-from rhombus_clips.protocol.file_names import usual_file_name
-from rhombus_clips.protocol.media import clip_file
+from rhombus_clips.media.ranges import clip_file
 from rhombus_clips.testing import FakeRhombus, faults
 
 COUNT = 12

@@ -15,7 +15,7 @@ from rhombus_clips import (
     ServerError,
     StatusError,
 )
-from rhombus_clips.protocol.envelope import Reply, is_success, open_envelope, status_error
+from rhombus_clips.calls.envelope import Reply, is_success, open_envelope, status_error
 
 HTML = b"<html><body>\n<h1>502 Bad Gateway</h1>\n</body></html>"
 

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from rhombus_clips import ClipSession, RateLimit, RateLimitedError, RetryPolicy, SavedClip
-from rhombus_clips.protocol.retry import RateLimit as Bucket
+from rhombus_clips.calls.retry import RateLimit as Bucket
 from rhombus_clips.testing import FakeRhombus, Listing, faults
 from rhombus_clips.testing.bucket import TokenBucket
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups, make_uuid

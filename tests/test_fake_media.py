@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rhombus_clips.protocol.auth import AuthScheme
+from rhombus_clips.calls.auth import AuthScheme
 from rhombus_clips.testing import FakeRhombus, Length, Media
 from rhombus_clips.testing.clips import make_clips
 from rhombus_clips.testing.footage import make_mp4, usual_size

@@ -20,11 +20,12 @@ from rhombus_clips import (
     dumps,
     loads,
 )
-from rhombus_clips.codec import Document, document, items_one_by_one, structure
-from rhombus_clips.codec.document import finished
+from rhombus_clips.codec import document
+from rhombus_clips.codec.document import Document, finished, structure
 from rhombus_clips.codec.fast import _MOST_SHARED, StepAside, fast
+from rhombus_clips.codec.items import items_one_by_one
 from rhombus_clips.codec.strict import MismatchError, strict, wire_fields
-from rhombus_clips.models import ClipWithProgressAnswer
+from rhombus_clips.models.saved_clip import ClipWithProgressAnswer
 from rhombus_clips.testing import faults
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
 from tests.examples import examples

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import SavedClip
-from rhombus_clips.protocol.file_names import (
+from rhombus_clips.media.file_names import (
     is_safe_file_name,
     name_of_part,
     names_for,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ApiError, ClipSession, SavedClipFollower, ServerError
-from rhombus_clips.protocol.appearing import Appearing
+from rhombus_clips.paging.rules.appearing import Appearing
 from rhombus_clips.testing import FakeRhombus, Listing, faults
 from rhombus_clips.testing.clips import make_clips
 

@@ -25,7 +25,7 @@ from rhombus_clips import (
     SavedClip,
     Timeout,
 )
-from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.testing import faults
 
 ONCE = RetryPolicy(attempts=1)

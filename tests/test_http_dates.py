@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips.protocol.http_dates import ServiceClock, parse_http_date
+from rhombus_clips.calls.http_dates import ServiceClock, parse_http_date
 from rhombus_clips.testing import FakeRhombus, faults
 
 MOMENT = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)

@@ -22,8 +22,9 @@ from rhombus_clips import (
     loads,
     to_dict,
 )
-from rhombus_clips.codec import encode_request, text
-from rhombus_clips.models import Extra, Model
+from rhombus_clips.codec import text
+from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.models.base import Extra, Model
 from tests.drawn import ALL_MODELS, drawn
 from tests.examples import examples
 

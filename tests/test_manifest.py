@@ -13,8 +13,8 @@ import pytest
 from attrs import evolve
 
 from rhombus_clips import SavedClip
+from rhombus_clips.media.file_names import spelling
 from rhombus_clips.media.manifest import Manifest
-from rhombus_clips.protocol.file_names import spelling
 from rhombus_clips.testing import FakeRhombus
 
 COUNT = 6

@@ -4,7 +4,7 @@ import pytest
 from multidict import CIMultiDict
 
 from rhombus_clips import ConnectError, DownloadError, IntegrityError, MediaTimeout
-from rhombus_clips.protocol.media import (
+from rhombus_clips.media.ranges import (
     Fetch,
     Head,
     MediaFile,

@@ -20,7 +20,7 @@ from rhombus_clips import (
     TimeInterval,
     loads,
 )
-from rhombus_clips.models import Extra, Model
+from rhombus_clips.models.base import Extra, Model
 from rhombus_clips.models.moments import from_epoch_ms, to_epoch_ms
 from tests.drawn import ALL_MODELS, conveniences, drawn
 from tests.examples import examples

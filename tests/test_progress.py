@@ -20,7 +20,7 @@ from rhombus_clips import (
     RhombusError,
     ServerError,
 )
-from rhombus_clips.protocol.progress import Watched, has_failed
+from rhombus_clips.renders.polling import Watched, has_failed
 from rhombus_clips.testing import FakeRhombus, UnknownClip, faults
 from rhombus_clips.testing.faults import json_answer
 from tests.renders import CAMERA, GET, LIST, LONG_AGO, QUICK, answers, count_of, status, statuses

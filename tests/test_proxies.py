@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ClipSession, ConfigurationError, ConnectError, RetryPolicy, Timeout
-from rhombus_clips.protocol.proxies import proxy_for
+from rhombus_clips.calls.proxies import proxy_for
 
 URL = "https://api2.rhombussystems.com"
 QUICK = RetryPolicy(attempts=3, base=0.001, cap=0.001)

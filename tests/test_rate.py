@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import RateLimit
-from rhombus_clips.pacing import Pacing
-from rhombus_clips.protocol.rate import TokenBucket
+from rhombus_clips.calls.pacing import Pacing
+from rhombus_clips.calls.rate import TokenBucket
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.bucket import TokenBucket as ServiceBucket
 from tests.examples import examples

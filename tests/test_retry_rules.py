@@ -23,8 +23,8 @@ from rhombus_clips import (
     StatusError,
     Timeout,
 )
-from rhombus_clips.protocol.envelope import Reply, status_error
-from rhombus_clips.protocol.retry import may_have_been_applied, may_retry, parse_retry_after
+from rhombus_clips.calls.envelope import Reply, status_error
+from rhombus_clips.calls.retry import may_have_been_applied, may_retry, parse_retry_after
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -123,7 +123,7 @@ def test_retry_after_without_a_readable_date_is_counted_from_the_local_clock(
 
 
 def test_backoff_is_random_up_to_a_bound_that_doubles_until_the_cap(monkeypatch) -> None:
-    monkeypatch.setattr("rhombus_clips.protocol.retry.random.uniform", lambda low, high: high - low)
+    monkeypatch.setattr("rhombus_clips.calls.retry.random.uniform", lambda low, high: high - low)
     policy = RetryPolicy(base=1.0, cap=60.0)
     assert [policy.backoff(failures) for failures in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert policy.backoff(10**9) == 60

@@ -26,7 +26,7 @@ from rhombus_clips import (
     SavedClip,
     Timeout,
 )
-from rhombus_clips.protocol.auth import Secret
+from rhombus_clips.calls.auth import Secret
 from rhombus_clips.testing import FakeRhombus, Media, faults
 from tests.examples import a_few
 
@@ -169,7 +169,7 @@ def test_every_public_method_is_among_the_jobs() -> None:
 async def test_key_is_in_no_frame_of_any_traceback(
     case: str, is_borrowed: bool, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.0)  # Many calls meet a pause.
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.0)  # Many calls meet a pause.
     fault, failures = FAULTS[case], 0
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(FakeRhombus(3, api_key=KEY))

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from rhombus_clips import ClipSession, RateLimitedError, SavedClipFollower, Timeout
-from rhombus_clips.protocol.appearing import Appearing
+from rhombus_clips.paging.rules.appearing import Appearing
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.test_following import clip_at, take
 

@@ -20,8 +20,8 @@ from rhombus_clips import (
     RetryPolicy,
     ServerError,
 )
-from rhombus_clips.pacing import Pacing
-from rhombus_clips.protocol.clock import CLIP_TIMES
+from rhombus_clips.calls.pacing import Pacing
+from rhombus_clips.paging.rules.clock import CLIP_TIMES
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.listing import Entry
 from tests.examples import examples
@@ -227,7 +227,7 @@ async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(c
 
 
 async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monkeypatch) -> None:
-    monkeypatch.setattr("rhombus_clips.pacing._SPREAD", 0.01)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.01)
     rate = RateLimit(per_second=100, burst=5)
     patient = RetryPolicy(attempts=100, base=0.001, cap=0.01)
     async with FakeRhombus(200, rate=rate) as fake, connect(fake, retry=patient) as session:
@@ -331,7 +331,7 @@ async def test_clip_without_a_readable_time_is_reported_once(connect) -> None:
 
 def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("rhombus_clips.pacing._now", lambda: now[0])
+    monkeypatch.setattr("rhombus_clips.calls.pacing._now", lambda: now[0])
     pacing = Pacing(None, connections=100)
     assert not pacing.is_short
     pacing.begin_pause(1)

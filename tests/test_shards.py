@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
-from rhombus_clips.protocol.shards import Shard, divide, probe_of, steal
+from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST
+from rhombus_clips.paging.rules.shards import Shard, divide, probe_of, steal
 
 
 @given(st.integers(0, 1000), st.integers(1, 5000), st.integers(1, 70), st.sampled_from((-1, 1)))

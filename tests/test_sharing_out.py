@@ -5,9 +5,9 @@ from typing import Any
 
 from attrs import frozen
 
-from rhombus_clips.calls import Caller
+from rhombus_clips.calls.caller import Caller
+from rhombus_clips.paging.rules.shards import Shard
 from rhombus_clips.paging.sharded import ShardedClips
-from rhombus_clips.protocol.shards import Shard
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.sharding import clips_at, sharded_uuids
 

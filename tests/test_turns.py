@@ -5,8 +5,8 @@ import asyncio
 import anyio
 import pytest
 
-from rhombus_clips import turns as turns_module
-from rhombus_clips.turns import DecodingTurns
+from rhombus_clips.calls import turns as turns_module
+from rhombus_clips.calls.turns import DecodingTurns
 
 
 class Clock:

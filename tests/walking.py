@@ -7,8 +7,8 @@ from typing import Any
 from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
-from rhombus_clips.protocol.cursor import CursorWalk
-from rhombus_clips.protocol.listed import Ask, Fresh, Listed, refused
+from rhombus_clips.paging.rules.cursor import CursorWalk
+from rhombus_clips.paging.rules.listed import Ask, Fresh, Listed, refused
 from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order, list_page
 
 MOST_REQUESTS = 500

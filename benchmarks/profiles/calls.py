@@ -15,8 +15,8 @@ from benchmarks.decoding import with_pydantic
 from benchmarks.elsewhere import service_elsewhere
 from benchmarks.service import Setting, serve
 from rhombus_clips import ClipSession, SavedClipPage
-from rhombus_clips.codec import Document, encode_request, structure
-from rhombus_clips.codec.document import finished
+from rhombus_clips.codec.document import Document, finished, structure
+from rhombus_clips.codec.requests import encode_request
 
 _ROUNDS = 200
 

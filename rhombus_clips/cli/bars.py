@@ -23,7 +23,7 @@ from rich.table import Column
 from rhombus_clips import Downloaded, RhombusError, SavedClip
 from rhombus_clips.cli.output import printable
 from rhombus_clips.models import ClipWithProgress
-from rhombus_clips.protocol.progress import has_failed
+from rhombus_clips.renders.polling import has_failed
 
 _TITLE_WIDTH = 32
 

@@ -18,8 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rhombus_clips import ClipWithProgress, SavedClip, SharedClipGroup, SplicedClip, dumps
-from rhombus_clips.models import Model
-from rhombus_clips.protocol.progress import has_failed
+from rhombus_clips.models.base import Model
+from rhombus_clips.renders.polling import has_failed
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=Model)

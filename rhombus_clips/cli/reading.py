@@ -31,7 +31,7 @@ from rhombus_clips.cli.output import (
 )
 from rhombus_clips.cli.running import in_session
 from rhombus_clips.concurrency import each
-from rhombus_clips.protocol.clock import CLIP_TIMES
+from rhombus_clips.paging.rules.clock import CLIP_TIMES
 
 # --- listings ------------------------------------------------------------------------------------
 

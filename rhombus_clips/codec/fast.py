@@ -51,8 +51,8 @@ from rhombus_clips.codec.strict import (
     without_none,
 )
 from rhombus_clips.codec.text import parse, render
-from rhombus_clips.models import Extra, Model, OpenEnum
-from rhombus_clips.models.base import NO_EXTRA
+from rhombus_clips.models import OpenEnum
+from rhombus_clips.models.base import NO_EXTRA, Extra, Model
 
 _REPEATED = frozenset(
     {"clip_location_v2", "device_uuid", "org_uuid", "region", "thumbnail_location_v2", "user_uuid"}

@@ -14,7 +14,8 @@ from cattrs import Converter
 
 from rhombus_clips.codec.text import excerpt
 from rhombus_clips.errors import DecodeError
-from rhombus_clips.models import Extra, Model, OpenEnum
+from rhombus_clips.models import OpenEnum
+from rhombus_clips.models.base import Extra, Model
 
 Hook = Callable[[Any, Any], Any]
 

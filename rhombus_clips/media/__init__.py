@@ -1,8 +1,16 @@
-"""The files of clips: fetching them whole, resuming, streaming, many at a time."""
+"""The files of clips: download, resume, stream, and many at a time."""
 
-from rhombus_clips.media.download import Downloaded
-from rhombus_clips.media.host import MediaHost
-from rhombus_clips.media.many import DownloadFailure, DownloadSummary
+from rhombus_clips.media.download import Downloaded, Progress
+from rhombus_clips.media.many import DownloadFailure, DownloadSummary, OnEnd
+from rhombus_clips.media.ranges import MediaTimeout
 from rhombus_clips.media.stream import ClipStream
 
-__all__ = ["ClipStream", "DownloadFailure", "DownloadSummary", "Downloaded", "MediaHost"]
+__all__ = [
+    "ClipStream",
+    "DownloadFailure",
+    "DownloadSummary",
+    "Downloaded",
+    "MediaTimeout",
+    "OnEnd",
+    "Progress",
+]

@@ -6,8 +6,8 @@ from typing import Any
 
 import aiohttp
 
-from rhombus_clips.protocol.redirects import Origin, origin_of
-from rhombus_clips.transport import proxy_of_environment
+from rhombus_clips.calls.transport import proxy_of_environment
+from rhombus_clips.media.redirects import Origin, origin_of
 
 
 class Clients:

@@ -14,8 +14,8 @@ from rhombus_clips.errors import IntegrityError, RhombusError
 from rhombus_clips.media.fetching import Fetching
 from rhombus_clips.media.files import NotRegularFileError, open_to_read, regular_status
 from rhombus_clips.media.part_file import PartFile
+from rhombus_clips.media.ranges import MediaFile
 from rhombus_clips.media.storing import Storing
-from rhombus_clips.protocol.media import MediaFile
 
 Progress = Callable[[int, int | None], None]
 """Takes how many bytes are there, and how many there will be, None while that is not known."""

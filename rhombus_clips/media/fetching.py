@@ -7,6 +7,8 @@ from contextlib import aclosing
 
 from attrs import define, field, frozen
 
+from rhombus_clips.calls.envelope import retry_after
+from rhombus_clips.calls.retry import RetryPolicy
 from rhombus_clips.errors import (
     DisconnectedError,
     NotFoundError,
@@ -14,10 +16,8 @@ from rhombus_clips.errors import (
     RhombusError,
 )
 from rhombus_clips.media.host import MediaAnswer, MediaHost
-from rhombus_clips.protocol.envelope import retry_after
-from rhombus_clips.protocol.media import Fetch, StartOverError, missing_advice
-from rhombus_clips.protocol.refusals import is_passing
-from rhombus_clips.protocol.retry import RetryPolicy
+from rhombus_clips.media.ranges import Fetch, StartOverError, missing_advice
+from rhombus_clips.media.refusals import is_passing
 
 logger = logging.getLogger("rhombus_clips")
 

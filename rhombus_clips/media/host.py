@@ -13,6 +13,15 @@ import aiohttp
 import anyio
 from yarl import URL
 
+from rhombus_clips.calls.pacing import Pause
+from rhombus_clips.calls.transport import (
+    checked_base_url,
+    closed_under_way,
+    end_reading,
+    has_free_connection,
+    read_any,
+    transport_error,
+)
 from rhombus_clips.errors import (
     ConfigurationError,
     ConnectError,
@@ -25,18 +34,9 @@ from rhombus_clips.errors import (
     redacted,
 )
 from rhombus_clips.media.clients import Clients
-from rhombus_clips.pacing import Pause
-from rhombus_clips.protocol.media import Head, MediaTimeout, redirect_target
-from rhombus_clips.protocol.redirects import check_host, host_of, origin_of, request_target
-from rhombus_clips.protocol.refusals import media_error
-from rhombus_clips.transport import (
-    checked_base_url,
-    closed_under_way,
-    end_reading,
-    has_free_connection,
-    read_any,
-    transport_error,
-)
+from rhombus_clips.media.ranges import Head, MediaTimeout, redirect_target
+from rhombus_clips.media.redirects import check_host, host_of, origin_of, request_target
+from rhombus_clips.media.refusals import media_error
 
 T = TypeVar("T")
 

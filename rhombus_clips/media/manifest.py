@@ -11,6 +11,13 @@ from attrs import define, frozen
 
 from rhombus_clips.concurrency import in_thread
 from rhombus_clips.media.download import Downloaded, hashed
+from rhombus_clips.media.file_names import (
+    MANIFEST,
+    NOTE,
+    is_safe_file_name,
+    names_for,
+    spelling,
+)
 from rhombus_clips.media.files import (
     longest_name,
     open_or_create,
@@ -22,13 +29,6 @@ from rhombus_clips.media.files import (
 )
 from rhombus_clips.media.part_file import noted_at
 from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.file_names import (
-    MANIFEST,
-    NOTE,
-    is_safe_file_name,
-    names_for,
-    spelling,
-)
 
 
 @frozen

@@ -18,14 +18,14 @@ import anyio
 import anyio.abc
 from attrs import define, field, frozen
 
+from rhombus_clips.arguments import instance
 from rhombus_clips.concurrency import in_thread
 from rhombus_clips.errors import DownloadError, RhombusError
 from rhombus_clips.media.download import Downloaded, Progress
+from rhombus_clips.media.file_names import safe_file_name
 from rhombus_clips.media.manifest import Manifest
+from rhombus_clips.media.obstacles import meets_every_clip
 from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.arguments import instance
-from rhombus_clips.protocol.file_names import safe_file_name
-from rhombus_clips.protocol.obstacles import meets_every_clip
 
 T = TypeVar("T")
 P = ParamSpec("P")

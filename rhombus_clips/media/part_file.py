@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from rhombus_clips.errors import DownloadError
+from rhombus_clips.media.file_names import NOTE, PART, name_of_part
 from rhombus_clips.media.files import (
     NOT_SUPPORTED,
     SHORTEST_LIMIT,
@@ -34,8 +35,7 @@ from rhombus_clips.media.files import (
     sync_folder,
     write_all,
 )
-from rhombus_clips.protocol.file_names import NOTE, PART, name_of_part
-from rhombus_clips.protocol.media import strong_etag
+from rhombus_clips.media.ranges import strong_etag
 
 try:
     import fcntl

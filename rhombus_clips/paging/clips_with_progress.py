@@ -6,15 +6,16 @@ from typing import Any
 
 from attrs import evolve
 
-from rhombus_clips import codec
-from rhombus_clips.calls import Caller
+from rhombus_clips.arguments import identifier, whole_number
+from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.endpoints import Endpoint
+from rhombus_clips.codec.document import Document, structure
+from rhombus_clips.codec.items import items_one_by_one
 from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
 from rhombus_clips.paging.pager import Batch, Pager
+from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE, TokenWalk
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
-from rhombus_clips.protocol.arguments import identifier, whole_number
-from rhombus_clips.protocol.endpoints import Endpoint
-from rhombus_clips.protocol.tokens import LARGEST_TOKEN_PAGE, TokenWalk
 
 
 class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
@@ -63,13 +64,13 @@ class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
                 self._cursor = self._walk.token or token
         return None
 
-    def _decoded(self, document: codec.Document) -> Generator[None, None, ClipWithProgressPage]:
+    def _decoded(self, document: Document) -> Generator[None, None, ClipWithProgressPage]:
         try:
-            return (yield from codec.structure(document, ClipWithProgressPage))
+            return (yield from structure(document, ClipWithProgressPage))
         except DecodeError:
             if self._on_decode_error is None:
                 raise
-        page, items = yield from codec.items_one_by_one(
+        page, items = yield from items_one_by_one(
             document, ClipWithProgressPage, "saved_clips", ClipWithProgress
         )
         for item in items:

@@ -8,16 +8,17 @@ from typing import Any
 import anyio
 from attrs import evolve
 
-from rhombus_clips import codec
-from rhombus_clips.calls import Caller, local_time_ms, loop_time, service_or_local_time_ms
+from rhombus_clips.calls.caller import Caller, local_time_ms, loop_time, service_or_local_time_ms
+from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.codec import dumps
+from rhombus_clips.codec.document import Document
 from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.claim import Resumable
+from rhombus_clips.paging.rules.appearing import Appearing
+from rhombus_clips.paging.rules.clock import TimeRange
 from rhombus_clips.paging.saved_clips import SavedClipPager
-from rhombus_clips.protocol.appearing import Appearing
-from rhombus_clips.protocol.clock import TimeRange
-from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
 
 
 class SavedClipFollower(Resumable[SavedClip]):
@@ -110,7 +111,7 @@ class SavedClipFollower(Resumable[SavedClip]):
         return self._age_then + round(1000 * (anyio.current_time() - self._loop_time_then))
 
 
-def _nothing(_document: codec.Document) -> Generator[None, None, None]:
+def _nothing(_document: Document) -> Generator[None, None, None]:
     """Decode nothing: the answer is wanted for its headers."""
     yield from ()
 
@@ -119,4 +120,4 @@ def _name(clip: SavedClip) -> str:
     """What tells a clip from others: its uuid, or a hash of all that it says."""
     if clip.uuid is not None:
         return clip.uuid
-    return hashlib.sha256(codec.dumps(clip)).hexdigest()
+    return hashlib.sha256(dumps(clip)).hexdigest()

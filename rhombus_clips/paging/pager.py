@@ -17,12 +17,12 @@ from typing import Generic, TypeVar
 
 from attrs import define
 
+from rhombus_clips.arguments import whole_number
 from rhombus_clips.concurrency import Waiting, alongside
 from rhombus_clips.errors import RhombusError
-from rhombus_clips.models import Answer
+from rhombus_clips.models.base import Answer
 from rhombus_clips.paging.claim import Resumable
 from rhombus_clips.paging.prefetch import Prefetch
-from rhombus_clips.protocol.arguments import whole_number
 
 ItemT = TypeVar("ItemT")
 PageT = TypeVar("PageT", bound=Answer)

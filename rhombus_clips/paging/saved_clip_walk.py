@@ -7,16 +7,18 @@ from typing import Any
 
 from attrs import field, frozen
 
-from rhombus_clips import codec
-from rhombus_clips.calls import Caller
+from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
+from rhombus_clips.codec import dumps
+from rhombus_clips.codec.document import Document, structure
+from rhombus_clips.codec.items import DecodedItem, items_one_by_one
 from rhombus_clips.errors import ApiError, DecodeError, PagingError, RhombusError, StatusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Batch, PagerStats
-from rhombus_clips.protocol.clock import Clock, TimeRange, has_equal_times
-from rhombus_clips.protocol.cursor import CursorWalk
-from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
-from rhombus_clips.protocol.listed import Ask, Fresh, Listed, checked_cursor, refused
-from rhombus_clips.protocol.shards import Order
+from rhombus_clips.paging.rules.clock import Clock, TimeRange, has_equal_times
+from rhombus_clips.paging.rules.cursor import CursorWalk
+from rhombus_clips.paging.rules.listed import Ask, Fresh, Listed, checked_cursor, refused
+from rhombus_clips.paging.rules.shards import Order
 
 OnDecodeError = Callable[[Any, DecodeError], None]
 """Takes an item of a page that does not decode, as the JSON parser made it, and the error."""
@@ -172,19 +174,17 @@ class SavedClipWalk:
         return refused(ask)
 
     def _decoded(
-        self, asked: int | None, document: codec.Document
+        self, asked: int | None, document: Document
     ) -> Generator[None, None, Listed[SavedClip]]:
         try:
-            page = yield from codec.structure(document, SavedClipPage)
+            page = yield from structure(document, SavedClipPage)
         except DecodeError:
             if self._walking.on_decode_error is None:
                 raise
         else:
             cursor = checked_cursor(page.last_evaluated_timestamp_ms)
             return Listed(page.saved_clips, cursor, _Origin(page, asked))
-        page, items = yield from codec.items_one_by_one(
-            document, SavedClipPage, "saved_clips", SavedClip
-        )
+        page, items = yield from items_one_by_one(document, SavedClipPage, "saved_clips", SavedClip)
         bad = {id(item.model): item for item in items if item.error is not None}
         clips = [item.model for item in items]
         cursor = checked_cursor(page.last_evaluated_timestamp_ms)
@@ -226,7 +226,7 @@ class SavedClipWalk:
             and self.times.ends_before(listed.cursor, direction)
         )
 
-    def _report(self, bad: codec.DecodedItem[SavedClip]) -> None:
+    def _report(self, bad: DecodedItem[SavedClip]) -> None:
         reported, name = self._walking.reported, bad.model.uuid or repr(bad.raw)
         if reported is not None:
             if name in reported:
@@ -244,7 +244,7 @@ class _Origin:
     page: SavedClipPage
     asked: int | None
     """The cursor that the page was asked with."""
-    bad: Mapping[int, codec.DecodedItem[SavedClip]] = {}
+    bad: Mapping[int, DecodedItem[SavedClip]] = {}
 
 
 def _identity(clip: SavedClip) -> Hashable:
@@ -252,7 +252,7 @@ def _identity(clip: SavedClip) -> Hashable:
     if clip.uuid is not None:
         return clip.uuid
     try:
-        return codec.dumps(clip)
+        return dumps(clip)
     except RecursionError:
         reason = "a clip without a uuid is nested too deeply to be told from others"
     raise DecodeError(reason, path="$", expected="a flatter clip", value_excerpt="…")

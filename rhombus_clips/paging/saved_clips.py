@@ -6,17 +6,17 @@ from functools import partial
 
 from attrs import evolve
 
-from rhombus_clips.calls import Caller, service_or_local_time_ms
+from rhombus_clips.arguments import whole_number
+from rhombus_clips.calls.caller import Caller, service_or_local_time_ms
 from rhombus_clips.concurrency import Iteration, Waiting, alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.claim import AnyT
 from rhombus_clips.paging.pager import Pager
+from rhombus_clips.paging.rules.clock import TimeRange
+from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE
 from rhombus_clips.paging.saved_clip_walk import ClipBatch, OnDecodeError, SavedClipWalk, Walking
 from rhombus_clips.paging.sharded import ShardedClips
-from rhombus_clips.protocol.arguments import whole_number
-from rhombus_clips.protocol.clock import TimeRange
-from rhombus_clips.protocol.cursor import LARGEST_PAGE_SIZE
 
 _MOST_SHARDS = 64
 

@@ -13,20 +13,20 @@ from typing import Any
 import anyio
 from attrs import define, evolve, field, frozen
 
+from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.concurrency import each, side_by_side
 from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.pager import PagerStats
+from rhombus_clips.paging.rules.clock import TimeRange, has_equal_times
+from rhombus_clips.paging.rules.listed import NEWEST_FIRST, times_of
+from rhombus_clips.paging.rules.shards import Order, Shard, divide, probe_of, steal
 from rhombus_clips.paging.saved_clip_walk import (
     ClipBatch,
     EitherClock,
     SavedClipWalk,
     Walking,
 )
-from rhombus_clips.protocol.clock import TimeRange, has_equal_times
-from rhombus_clips.protocol.endpoints import GET_SAVED_CLIPS
-from rhombus_clips.protocol.listed import NEWEST_FIRST, times_of
-from rhombus_clips.protocol.shards import Order, Shard, divide, probe_of, steal
 
 logger = logging.getLogger("rhombus_clips")
 

@@ -6,11 +6,11 @@ from collections.abc import Hashable, Iterator
 from attrs import evolve
 
 from rhombus_clips import codec
-from rhombus_clips.calls import Caller
+from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.endpoints import GET_SHARED_CLIP_GROUPS
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupPage
 from rhombus_clips.paging.pager import Batch, Pager
-from rhombus_clips.protocol.endpoints import GET_SHARED_CLIP_GROUPS
-from rhombus_clips.protocol.windows import Window
+from rhombus_clips.paging.rules.windows import Window
 
 
 class SharedClipGroupPager(Pager[SharedClipGroup, SharedClipGroupPage, int]):

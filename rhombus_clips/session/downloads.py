@@ -5,24 +5,25 @@ from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
 
-from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary, MediaHost
-from rhombus_clips.media.download import Download, Progress
-from rhombus_clips.media.fetching import Fetching
-from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
-from rhombus_clips.models import SavedClip
-from rhombus_clips.protocol.arguments import (
+from rhombus_clips.arguments import (
     function,
     function_or_none,
     instance,
     seconds_of,
     whole_number,
 )
-from rhombus_clips.protocol.file_names import local_path, usual_file_name
-from rhombus_clips.protocol.media import Fetch, MediaFile, clip_file, thumbnail_file
-from rhombus_clips.protocol.progress import Polling
-from rhombus_clips.protocol.retry import RetryPolicy
+from rhombus_clips.calls.retry import RetryPolicy
+from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary
+from rhombus_clips.media.download import Download, Progress
+from rhombus_clips.media.fetching import Fetching
+from rhombus_clips.media.file_names import local_path, usual_file_name
+from rhombus_clips.media.host import MediaHost
+from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
+from rhombus_clips.media.ranges import Fetch, MediaFile, clip_file, thumbnail_file
+from rhombus_clips.models import SavedClip
+from rhombus_clips.renders.polling import Polling
+from rhombus_clips.renders.waiting import WaitingRoom
 from rhombus_clips.session.splices import Splices
-from rhombus_clips.session.waiting import WaitingRoom
 
 _MOST_AT_ONCE = 64
 

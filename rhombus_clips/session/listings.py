@@ -3,20 +3,20 @@
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 
-from rhombus_clips.calls import local_time_ms
-from rhombus_clips.models import ClipWithProgressPage
-from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
-from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
-from rhombus_clips.paging.saved_clip_walk import OnDecodeError
-from rhombus_clips.protocol.appearing import Appearing
-from rhombus_clips.protocol.arguments import function_or_none, instance, seconds_of
-from rhombus_clips.protocol.clock import ClipTime, TimeRange
-from rhombus_clips.protocol.endpoints import (
+from rhombus_clips.arguments import function_or_none, instance, seconds_of
+from rhombus_clips.calls.caller import local_time_ms
+from rhombus_clips.calls.endpoints import (
     GET_CLIPS_WITH_PROGRESS,
     GET_EXPIRING_CLIPS_FOR_ORG,
     Endpoint,
 )
-from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
+from rhombus_clips.models import ClipWithProgressPage
+from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
+from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
+from rhombus_clips.paging.rules.appearing import Appearing
+from rhombus_clips.paging.rules.clock import ClipTime, TimeRange
+from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
+from rhombus_clips.paging.saved_clip_walk import OnDecodeError
 from rhombus_clips.session.resource import Resource, epoch_ms
 
 

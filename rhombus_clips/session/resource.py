@@ -4,14 +4,14 @@ from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from rhombus_clips.calls import Caller
-from rhombus_clips.codec import Document, structure
+from rhombus_clips.arguments import UNSET, Unset
+from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.endpoints import Endpoint
+from rhombus_clips.calls.identity import refuse_another
+from rhombus_clips.codec.document import Document, structure
 from rhombus_clips.errors import ApiError
-from rhombus_clips.models import Answer
+from rhombus_clips.models.base import Answer
 from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.protocol.arguments import UNSET, Unset
-from rhombus_clips.protocol.endpoints import Endpoint
-from rhombus_clips.protocol.identity import refuse_another
 
 
 class Identified(Protocol):

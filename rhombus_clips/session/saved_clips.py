@@ -5,19 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Unpack
 
-from rhombus_clips.codec import NULL, Document, structure
-from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
-from rhombus_clips.models import (
-    ClipAccessSettings,
-    ClipWithProgress,
-    ClipWithProgressPage,
-    SavedClip,
-    SavedClipCount,
-    SavedClipPage,
-    SavedClipsAnswer,
-    SavedClipWithDetails,
-)
-from rhombus_clips.protocol.arguments import (
+from rhombus_clips.arguments import (
     UNSET,
     Unset,
     as_sent,
@@ -28,7 +16,7 @@ from rhombus_clips.protocol.arguments import (
     text,
     whole_number,
 )
-from rhombus_clips.protocol.endpoints import (
+from rhombus_clips.calls.endpoints import (
     DELETE_SAVED_CLIP,
     GET_CLIP_WITH_PROGRESS,
     GET_CLIPS_WITH_PROGRESS,
@@ -41,9 +29,22 @@ from rhombus_clips.protocol.endpoints import (
     UPDATE_SAVED_CLIP,
     Endpoint,
 )
-from rhombus_clips.protocol.filters import ClipFilters, filter_parameters
-from rhombus_clips.protocol.identity import refuse_another, refuse_unnamed
-from rhombus_clips.protocol.tokens import LARGEST_TOKEN_PAGE
+from rhombus_clips.calls.identity import refuse_another, refuse_unnamed
+from rhombus_clips.codec.document import Document, structure
+from rhombus_clips.codec.requests import NULL
+from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
+from rhombus_clips.models import (
+    ClipAccessSettings,
+    ClipWithProgress,
+    ClipWithProgressPage,
+    SavedClip,
+    SavedClipCount,
+    SavedClipPage,
+    SavedClipWithDetails,
+)
+from rhombus_clips.models.saved_clip import SavedClipsAnswer
+from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
+from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.session.resource import Resource, epoch_ms, written
 
 CLIP_PATH = "$.clip.uuid"

@@ -3,18 +3,7 @@
 from collections.abc import Generator, Iterable
 from datetime import datetime, timedelta
 
-from rhombus_clips.calls import service_or_local_time_ms
-from rhombus_clips.codec import NULL, Document, structure
-from rhombus_clips.errors import ApiError
-from rhombus_clips.models import (
-    ClipReference,
-    SharedClipGroup,
-    SharedClipGroupLink,
-    SharedClipGroupWithDetails,
-)
-from rhombus_clips.models.moments import MILLISECOND
-from rhombus_clips.paging import SharedClipGroupPager
-from rhombus_clips.protocol.arguments import (
+from rhombus_clips.arguments import (
     UNSET,
     Unset,
     identifier,
@@ -24,15 +13,23 @@ from rhombus_clips.protocol.arguments import (
     text_or_none,
     whole_number,
 )
-from rhombus_clips.protocol.endpoints import (
+from rhombus_clips.calls.caller import service_or_local_time_ms
+from rhombus_clips.calls.endpoints import (
     CREATE_SHARED_CLIP_GROUP,
     DELETE_SHARED_CLIP_GROUP,
     GET_SHARED_CLIP_GROUP_DETAILS,
     GET_SHARED_CLIP_GROUPS,
     UPDATE_SHARED_CLIP_GROUP,
 )
-from rhombus_clips.protocol.identity import refuse_another, refuse_unnamed
-from rhombus_clips.protocol.windows import Window
+from rhombus_clips.calls.identity import refuse_another, refuse_unnamed
+from rhombus_clips.codec.document import Document, structure
+from rhombus_clips.codec.requests import NULL
+from rhombus_clips.errors import ApiError
+from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
+from rhombus_clips.models.moments import MILLISECOND
+from rhombus_clips.models.shared_clip import ClipReference
+from rhombus_clips.paging import SharedClipGroupPager
+from rhombus_clips.paging.rules.windows import Window
 from rhombus_clips.session.resource import Resource, epoch_ms, written
 
 _GROUP_PATH = "$.sharedClipGroup.uuid"

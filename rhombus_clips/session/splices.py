@@ -4,7 +4,21 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from rhombus_clips.calls import service_or_local_time_ms
+from rhombus_clips.arguments import (
+    function_or_none,
+    identifier,
+    identifiers,
+    instance,
+    seconds_of,
+)
+from rhombus_clips.calls.caller import service_or_local_time_ms
+from rhombus_clips.calls.endpoints import (
+    CANCEL_SPLICE,
+    GET_MAX_SPLICE_DURATION,
+    GET_SPLICED_CLIPS_IN_PROGRESS,
+    RETRY_SPLICE,
+    SPLICE,
+)
 from rhombus_clips.errors import (
     ApiError,
     DecodeError,
@@ -14,23 +28,8 @@ from rhombus_clips.errors import (
 )
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, Splice, SplicedClip
 from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.progress import wait_for_all, watch_clip, watch_clips
-from rhombus_clips.protocol.arguments import (
-    function_or_none,
-    identifier,
-    identifiers,
-    instance,
-    seconds_of,
-)
-from rhombus_clips.protocol.endpoints import (
-    CANCEL_SPLICE,
-    GET_MAX_SPLICE_DURATION,
-    GET_SPLICED_CLIPS_IN_PROGRESS,
-    RETRY_SPLICE,
-    SPLICE,
-)
-from rhombus_clips.protocol.progress import Polling, Watched
-from rhombus_clips.protocol.splices import (
+from rhombus_clips.renders.polling import Polling, Watched
+from rhombus_clips.renders.splice_arguments import (
     Interval,
     SpliceOptions,
     interval_map,
@@ -40,6 +39,7 @@ from rhombus_clips.protocol.splices import (
     refuse_longer,
     whole_seconds,
 )
+from rhombus_clips.renders.watching import wait_for_all, watch_clip, watch_clips
 from rhombus_clips.session.saved_clips import SavedClips
 
 # The service's clock is known to the second.

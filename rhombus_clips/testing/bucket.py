@@ -4,7 +4,7 @@ import math
 
 from attrs import define, field
 
-from rhombus_clips.protocol.retry import RateLimit
+from rhombus_clips.calls.retry import RateLimit
 
 
 @define

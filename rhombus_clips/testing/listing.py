@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import field, frozen, validators
 
-from rhombus_clips.protocol.clock import ClipTime
+from rhombus_clips.paging.rules.clock import ClipTime
 
 
 class LastPage(Enum):

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from enum import Enum
 
+from rhombus_clips.arguments import function
 from rhombus_clips.codec import to_dict
-from rhombus_clips.models import Model
-from rhombus_clips.protocol.arguments import function
+from rhombus_clips.models.base import Model
 from rhombus_clips.testing.clips import (
     NEWEST_MS,
     Wire,

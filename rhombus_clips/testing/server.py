@@ -12,9 +12,9 @@ from typing import Any, Self, cast
 
 from aiohttp import web
 
-from rhombus_clips.models import Model
-from rhombus_clips.protocol.auth import AuthScheme
-from rhombus_clips.protocol.retry import RateLimit
+from rhombus_clips.calls.auth import AuthScheme
+from rhombus_clips.calls.retry import RateLimit
+from rhombus_clips.models.base import Model
 from rhombus_clips.testing.api import HANDLERS
 from rhombus_clips.testing.bucket import TokenBucket
 from rhombus_clips.testing.clips import Wire

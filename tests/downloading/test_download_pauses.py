@@ -14,7 +14,7 @@ from rhombus_clips import (
     RetryPolicy,
     SessionClosedError,
 )
-from rhombus_clips.protocol.media import clip_file
+from rhombus_clips.media.ranges import clip_file
 from rhombus_clips.testing import Media, faults
 from tests.downloading.downloads import DATA, SOURCE, the_clip
 

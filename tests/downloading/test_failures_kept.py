@@ -82,7 +82,7 @@ def test_interpreter_survives_a_failure_that_is_collected(tmp_path) -> None:
     program = f"""
 import asyncio, gc, resource
 from pathlib import Path
-from rhombus_clips.media import storing
+from rhombus_clips.media import (storing)
 from rhombus_clips.media.fetching import Piece
 from rhombus_clips.media.part_file import PartFile
 

@@ -17,7 +17,7 @@ PROGRAM = """
 import asyncio, json, os, sys, threading
 from pathlib import Path
 from rhombus_clips import ClipSession, RhombusError
-from rhombus_clips.models import MetaDataLocation, SavedClip
+from rhombus_clips.models import (MetaDataLocation, SavedClip)
 from rhombus_clips.testing import FakeRhombus, faults
 
 watched = Path(sys.argv[1])

@@ -10,8 +10,8 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
+from rhombus_clips.calls.hosts import host_mistake, ip_address
 from rhombus_clips.errors import ConfigurationError
-from rhombus_clips.protocol.hosts import host_mistake, ip_address
 
 _PORTS = {"http": 80, "https": 443}
 _SUPPORTED = "only http proxies are supported, as in http://user:password@host:3128"

@@ -14,6 +14,11 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 from aiohttp.http_exceptions import DecompressSizeError
 
+from rhombus_clips.calls.envelope import Reply
+from rhombus_clips.calls.hosts import checked_base_url, length_mistake
+from rhombus_clips.calls.http_dates import ServiceClock
+from rhombus_clips.calls.proxies import proxy_for
+from rhombus_clips.calls.retry import Timeout
 from rhombus_clips.errors import (
     ConnectError,
     DeadlineExceededError,
@@ -22,11 +27,6 @@ from rhombus_clips.errors import (
     RhombusError,
     SessionClosedError,
 )
-from rhombus_clips.protocol.envelope import Reply
-from rhombus_clips.protocol.hosts import checked_base_url, length_mistake
-from rhombus_clips.protocol.http_dates import ServiceClock
-from rhombus_clips.protocol.proxies import proxy_for
-from rhombus_clips.protocol.retry import Timeout
 
 __all__ = [
     "RequestBody",

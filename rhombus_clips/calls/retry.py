@@ -10,7 +10,11 @@ from datetime import UTC, datetime
 
 from attrs import Attribute, field, frozen
 
+from rhombus_clips.arguments import is_seconds, whole_number
+from rhombus_clips.calls.http_dates import parse_http_date
 from rhombus_clips.errors import (
+    AuthenticationError,
+    ConfigurationError,
     ConnectError,
     DeadlineExceededError,
     DecodeError,
@@ -20,8 +24,6 @@ from rhombus_clips.errors import (
     ServerError,
     SessionClosedError,
 )
-from rhombus_clips.protocol.arguments import is_seconds, whole_number
-from rhombus_clips.protocol.http_dates import parse_http_date
 
 # What is said of the moment, and not of what was asked for.
 PASSING_REFUSALS = frozenset({408, 421, 425})
@@ -111,6 +113,11 @@ def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
             return safe and status in _PASSING_STATUSES
         case _:
             return False
+
+
+def concerns_every_call(error: Exception) -> bool:
+    """Whether any other call of the session would fail with *error*, too."""
+    return isinstance(error, AuthenticationError | ConfigurationError | SessionClosedError)
 
 
 def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:

@@ -19,8 +19,10 @@ from typing import Any, Final, TypeVar, cast
 
 from attrs import Attribute, evolve, fields
 
-from rhombus_clips.models import Model
+from rhombus_clips.models.base import Model
 from rhombus_clips.models.moments import LARGEST_SENT, SMALLEST_SENT, plain_int
+
+__all__ = ["UNSET", "Unset"]
 
 T = TypeVar("T")
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
+from rhombus_clips.arguments import as_sent, identifier, instance, seconds_of
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
 from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
-from rhombus_clips.protocol.arguments import as_sent, identifier, instance, seconds_of
 
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
 # must be at least 1 second long": the reference of spliceV3. The vendor's own web component names

@@ -1,5 +1,7 @@
 """What an answer of the media host, or of one that it redirects to, refuses."""
 
+from rhombus_clips.calls.envelope import Reply, status_error
+from rhombus_clips.calls.retry import PASSING_REFUSALS
 from rhombus_clips.errors import (
     ConnectError,
     RateLimitedError,
@@ -8,10 +10,8 @@ from rhombus_clips.errors import (
     StatusError,
     TransportError,
 )
-from rhombus_clips.protocol.envelope import Reply, status_error
-from rhombus_clips.protocol.media import EXPIRED
-from rhombus_clips.protocol.media_head import Head
-from rhombus_clips.protocol.retry import PASSING_REFUSALS
+from rhombus_clips.media.head import Head
+from rhombus_clips.media.ranges import EXPIRED
 
 
 def media_error(head: Head, body: bytes, place: str, *, is_redirected: bool) -> StatusError:

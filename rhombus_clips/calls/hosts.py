@@ -4,8 +4,8 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from rhombus_clips.calls.auth import is_confidential
 from rhombus_clips.errors import ConfigurationError
-from rhombus_clips.protocol.auth import is_confidential
 
 _LETTERS = re.compile(r"[\w-]*")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")

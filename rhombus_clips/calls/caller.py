@@ -8,33 +8,33 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
-from rhombus_clips import codec
-from rhombus_clips.codec import Document
-from rhombus_clips.errors import (
-    RateLimitedError,
-    RhombusError,
-    StatusError,
-    redacted,
-)
-from rhombus_clips.models import Answer
-from rhombus_clips.models.moments import from_epoch_ms
-from rhombus_clips.pacing import Pacing
-from rhombus_clips.protocol.endpoints import Endpoint
-from rhombus_clips.protocol.envelope import (
+from rhombus_clips.calls.endpoints import Endpoint
+from rhombus_clips.calls.envelope import (
     Reply,
     is_success,
     open_envelope,
     status_error,
     warning_of,
 )
-from rhombus_clips.protocol.retry import (
+from rhombus_clips.calls.pacing import Pacing
+from rhombus_clips.calls.retry import (
     RetryPolicy,
     Timeout,
     may_have_been_applied,
     may_retry,
 )
-from rhombus_clips.transport import RequestBody, Transport
-from rhombus_clips.turns import DecodingTurns
+from rhombus_clips.calls.transport import RequestBody, Transport
+from rhombus_clips.calls.turns import DecodingTurns
+from rhombus_clips.codec.document import Document, structure
+from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.errors import (
+    RateLimitedError,
+    RhombusError,
+    StatusError,
+    redacted,
+)
+from rhombus_clips.models.base import Answer
+from rhombus_clips.models.moments import from_epoch_ms
 
 logger = logging.getLogger("rhombus_clips")
 
@@ -89,7 +89,7 @@ class Caller:
     ) -> Awaitable[AnswerT]:
         """Call *endpoint* and decode its answer."""
         return self.decoded_by(
-            lambda document: codec.structure(document, endpoint.answer), endpoint, parameters
+            lambda document: structure(document, endpoint.answer), endpoint, parameters
         )
 
     async def decoded_by(
@@ -101,7 +101,7 @@ class Caller:
         """As a call, with *decode* making the result of the answer, step by step."""
         call = _Call(
             self._taken_over.get(endpoint.path, endpoint),
-            codec.encode_request(parameters),
+            encode_request(parameters),
             self._transport,
             self._pacing,
             deadline=asyncio.get_running_loop().time() + self._timeout.total,

@@ -8,7 +8,7 @@ bucket is at every moment at least as empty as a service's bucket of the same si
 
 import math
 
-from rhombus_clips.protocol.retry import RateLimit
+from rhombus_clips.calls.retry import RateLimit
 
 
 class TokenBucket:

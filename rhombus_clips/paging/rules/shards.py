@@ -10,8 +10,8 @@ from itertools import pairwise
 
 from attrs import define, field, frozen
 
-from rhombus_clips.protocol.clock import CLIP_TIMES, ClipTime
-from rhombus_clips.protocol.listed import NEWEST_FIRST, OLDEST_FIRST
+from rhombus_clips.paging.rules.clock import CLIP_TIMES, ClipTime
+from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST
 
 
 @frozen

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from rhombus_clips.protocol.listed import NEWEST_FIRST, Listed, Timed, times_of
+from rhombus_clips.paging.rules.listed import NEWEST_FIRST, Listed, Timed, times_of
 
 ClipTime = Literal["timestamp_ms", "created_at_ms"]
 CLIP_TIMES: tuple[ClipTime, ...] = ("timestamp_ms", "created_at_ms")

@@ -5,6 +5,8 @@ from contextlib import aclosing
 
 import anyio
 
+from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS
+from rhombus_clips.calls.identity import refuse_unnamed
 from rhombus_clips.concurrency import closable, each, side_by_side
 from rhombus_clips.errors import (
     ApiError,
@@ -14,9 +16,7 @@ from rhombus_clips.errors import (
     RhombusError,
 )
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
-from rhombus_clips.protocol.endpoints import GET_CLIP_WITH_PROGRESS
-from rhombus_clips.protocol.identity import refuse_unnamed
-from rhombus_clips.protocol.progress import Polling, Watched, has_failed, says_absent
+from rhombus_clips.renders.polling import Polling, Watched, has_failed, says_absent
 
 GetClip = Callable[[str], Awaitable[ClipWithProgress]]
 """Takes a clip's uuid, and makes one request."""

@@ -2,9 +2,7 @@
 
 import errno
 
-from rhombus_clips.errors import AuthenticationError, ConfigurationError, SessionClosedError
-
-_OF_THE_SESSION = (AuthenticationError, ConfigurationError, SessionClosedError)
+from rhombus_clips.calls.retry import concerns_every_call
 
 # A disk that is full, failing, read-only or beyond its quota, and a process or a machine that has
 # no more files to open. Not every system has all of them.
@@ -22,4 +20,4 @@ def meets_every_clip(error: Exception) -> bool:
     """
     if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
         return True
-    return isinstance(error, (*_OF_THE_SESSION, MemoryError))
+    return isinstance(error, MemoryError) or concerns_every_call(error)

@@ -11,9 +11,9 @@ import math
 import random
 from collections.abc import Awaitable
 
+from rhombus_clips.calls.rate import TokenBucket
+from rhombus_clips.calls.retry import RateLimit
 from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, SessionClosedError
-from rhombus_clips.protocol.rate import TokenBucket
-from rhombus_clips.protocol.retry import RateLimit
 
 # Callers that a pause held up start again spread over so many seconds, not all at once.
 _SPREAD = 0.25

@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from attrs import field, frozen
 
+from rhombus_clips.calls.http_dates import parse_http_date
+from rhombus_clips.calls.retry import parse_retry_after
 from rhombus_clips.errors import (
     ApiError,
     AuthenticationError,
@@ -18,8 +20,6 @@ from rhombus_clips.errors import (
     ServerError,
     StatusError,
 )
-from rhombus_clips.protocol.http_dates import parse_http_date
-from rhombus_clips.protocol.retry import parse_retry_after
 
 # The fields in which the service and what stands before it say what is wrong, best first. In an
 # error body ``error`` is a string ("Forbidden"); in an answer's envelope it is a boolean.

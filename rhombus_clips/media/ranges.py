@@ -10,12 +10,12 @@ from typing import NoReturn
 
 from attrs import define, field, frozen
 
+from rhombus_clips.arguments import is_seconds, is_seconds_or_zero
+from rhombus_clips.calls.retry import PASSING_REFUSALS
 from rhombus_clips.errors import DownloadError, IntegrityError
+from rhombus_clips.media.head import Head, Part, strong_etag
+from rhombus_clips.media.redirects import followed
 from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
-from rhombus_clips.protocol.arguments import is_seconds, is_seconds_or_zero
-from rhombus_clips.protocol.media_head import Head, Part, strong_etag
-from rhombus_clips.protocol.redirects import followed
-from rhombus_clips.protocol.retry import PASSING_REFUSALS
 
 __all__ = [
     "Fetch",

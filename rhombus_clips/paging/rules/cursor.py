@@ -27,7 +27,7 @@ from collections.abc import Callable, Generator, Hashable
 from typing import Any, Generic
 
 from rhombus_clips.errors import CursorCycleError, CursorStalledError, PagingError
-from rhombus_clips.protocol.listed import (
+from rhombus_clips.paging.rules.listed import (
     NEWEST_FIRST,
     OLDEST_FIRST,
     Ask,

@@ -5,11 +5,11 @@ from collections import deque
 
 import anyio
 
+from rhombus_clips.calls.retry import concerns_every_call
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import ClipWithProgress
-from rhombus_clips.progress import GetClip, ListClips, Looks, failure_of, out_of_time
-from rhombus_clips.protocol.obstacles import meets_every_clip
-from rhombus_clips.protocol.progress import Polling, Watched, has_failed
+from rhombus_clips.renders.polling import Polling, Watched, has_failed
+from rhombus_clips.renders.watching import GetClip, ListClips, Looks, failure_of, out_of_time
 
 Ended = tuple[str, ClipWithProgress | RhombusError]
 """A clip's uuid, and the clip, complete, or why it is waited for no longer."""
@@ -109,7 +109,7 @@ class WaitingRoom:
         self._has_moved |= changed
         clip = watch.clip
         if error is not None:
-            if meets_every_clip(error):
+            if concerns_every_call(error):
                 raise error
             self._end(watch.uuid, error)
         elif clip is not None and has_failed(clip):

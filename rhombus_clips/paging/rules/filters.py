@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
+from rhombus_clips.arguments import as_sent, bare_device_uuids, identifiers
 from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.protocol.arguments import as_sent, bare_device_uuids, identifiers
 
 
 class ClipFilters(TypedDict, total=False):

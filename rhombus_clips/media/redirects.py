@@ -7,9 +7,9 @@ and change percent escapes. Each of these invalidates a signature.
 import re
 from urllib.parse import SplitResult, urlsplit
 
+from rhombus_clips.calls.auth import is_confidential
+from rhombus_clips.calls.hosts import host_mistake
 from rhombus_clips.errors import ConnectError, DownloadError
-from rhombus_clips.protocol.auth import is_confidential
-from rhombus_clips.protocol.hosts import host_mistake
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE_ASCII = re.compile(r"[!-~]*")

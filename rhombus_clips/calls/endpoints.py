@@ -5,20 +5,18 @@ from typing import Generic, TypeVar
 from attrs import field, frozen
 
 from rhombus_clips.models import (
-    Answer,
-    ClipWithProgressAnswer,
     ClipWithProgressPage,
-    MaxSpliceDurationAnswer,
     SavedClipCount,
-    SavedClipDetailsAnswer,
     SavedClipPage,
-    SavedClipsAnswer,
-    SharedClipGroupDetailsAnswer,
     SharedClipGroupLink,
     SharedClipGroupPage,
     Splice,
-    SplicedClipsAnswer,
 )
+from rhombus_clips.models.base import Answer
+from rhombus_clips.models.clip_details import SavedClipDetailsAnswer
+from rhombus_clips.models.saved_clip import ClipWithProgressAnswer, SavedClipsAnswer
+from rhombus_clips.models.shared_clip_details import SharedClipGroupDetailsAnswer
+from rhombus_clips.models.spliced_clip import MaxSpliceDurationAnswer, SplicedClipsAnswer
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

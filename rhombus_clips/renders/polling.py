@@ -4,6 +4,8 @@ import re
 
 from attrs import define, evolve, field, frozen
 
+from rhombus_clips.arguments import is_seconds_or_zero
+from rhombus_clips.calls.retry import PASSING_REFUSALS
 from rhombus_clips.errors import (
     ApiError,
     ClipFailedError,
@@ -18,8 +20,6 @@ from rhombus_clips.errors import (
     TransportError,
 )
 from rhombus_clips.models import ClipStatus, ClipWithProgress
-from rhombus_clips.protocol.arguments import is_seconds_or_zero
-from rhombus_clips.protocol.retry import PASSING_REFUSALS
 
 _GROWTH = 1.5
 

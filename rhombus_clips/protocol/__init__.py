@@ -1,1 +1,0 @@
-"""The rules of the service, with no I/O: everything here is tested without a loop."""

@@ -1,0 +1,6 @@
+"""A clip being created: splice footage, watch the render, wait until it is complete."""
+
+from rhombus_clips.renders.polling import Polling
+from rhombus_clips.renders.splice_arguments import SpliceOptions
+
+__all__ = ["Polling", "SpliceOptions"]
