@@ -1,0 +1,215 @@
+"""What is new or yet to come goes by the service's clock: that of this machine may be wrong."""
+
+import asyncio
+import json
+from datetime import timedelta
+from email.utils import formatdate
+from typing import Any
+
+import anyio
+import pytest
+
+from rhombus_clips import ClipSession, RateLimitedError, SavedClipFollower, Timeout
+from rhombus_clips.paging.rules.appearing import Appearing
+from rhombus_clips.testing import FakeRhombus, faults
+from tests.paging.test_following import clip_at, take
+
+HOUR = 3600
+SKEWS = [HOUR, -HOUR, 0]
+
+
+def service_ms(fake: FakeRhombus) -> int:
+    return int(1000 * fake.now())
+
+
+async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.Future[Any]":
+    """Await the next clip of *follower*, until it has listed once and found nothing."""
+    waiting = asyncio.ensure_future(anext(follower))
+    await fake.wait_for_requests(len(fake.requests) + 3)
+    while {"made", "new_from"} & json.loads(follower.cursor).keys():
+        await fake.wait_for_requests(len(fake.requests) + 1)
+    assert not waiting.done()
+    return waiting
+
+
+@pytest.fixture(params=SKEWS)
+async def fake(request):
+    """A service whose clock is an hour off, with clips of the last two hours by that clock."""
+    async with FakeRhombus(0, clock_skew=request.param) as service:
+        now = service_ms(service)
+        service.clips += [clip_at(n, now - 60_000 * n - 2000) for n in range(120)]
+        yield service
+
+
+async def test_service_time_is_that_of_its_last_response(fake, session) -> None:
+    assert session._call.service_time_ms() is None
+    for skew in (0, 7000):
+        fake.clock_skew += skew
+        await session.get_saved_clips()
+        told = session._call.service_time_ms()
+        assert told is not None
+        assert told <= service_ms(fake)
+        assert told > service_ms(fake) - 60_000
+
+
+@pytest.mark.parametrize("date", ["soon", "", "Tue, 99 Foo 2026 00:00:00 GMT"])
+async def test_date_that_is_none_tells_no_time(date, fake, session) -> None:
+    fake.faults = [faults.Respond(200, b"{}", headers={"Date": date})]
+    await session.get_saved_clips()
+    assert session._call.service_time_ms() is None
+
+
+@pytest.mark.parametrize("has_called", [True, False])
+async def test_follower_without_a_beginning_begins_now_by_the_service(
+    has_called, fake, session
+) -> None:
+    """It misses no new clip and yields no old one, whichever clock is ahead."""
+    if has_called:
+        await session.get_saved_clips()
+    follower = session.follow_saved_clips(interval=0.01)
+    waiting = await first_of(follower, fake)
+    fake.clips.append(clip_at(200, service_ms(fake)))
+    assert (await waiting).uuid == fake.clips[-1]["uuid"]
+
+
+@pytest.mark.parametrize("has_called", [True, False])
+async def test_clip_made_before_the_first_look_is_new(has_called, fake, session) -> None:
+    """New is what comes after the follower was made, not after it was iterated."""
+    if has_called:
+        await session.get_saved_clips()
+    follower = session.follow_saved_clips(interval=0.01)
+    fake.clips.append(clip_at(200, service_ms(fake)))
+    assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
+
+
+async def test_late_clip_of_before_the_beginning_comes_within_the_grace(fake, session) -> None:
+    follower = session.follow_saved_clips(interval=0.01, grace=timedelta(minutes=10))
+    waiting = await first_of(follower, fake)
+    now = service_ms(fake)
+    too_late, late = clip_at(200, now - 900_000), clip_at(201, now - 300_000)
+    fake.clips += [too_late, late]
+    assert (await waiting).uuid == late["uuid"]
+
+
+async def test_clip_of_the_future_hides_none_whatever_the_local_clock_says(connect) -> None:
+    """This machine is an hour ahead, so that the odd clip lies in its past."""
+    async with FakeRhombus(0, clock_skew=-HOUR) as fake, connect(fake) as session:
+        now = service_ms(fake)
+        fake.clips += [clip_at(1, now - 1000), clip_at(2, now + 1_800_000)]
+        grace = timedelta(seconds=5)
+        follower = session.follow_saved_clips(since=now - 10_000, interval=0.01, grace=grace)
+        assert len(await take(follower, 2)) == 2
+        waiting = await first_of(follower, fake)
+        fake.clips.append(clip_at(3, service_ms(fake)))
+        assert (await waiting).uuid == fake.clips[-1]["uuid"]
+
+
+@pytest.mark.parametrize("has_clips", [True, False])
+async def test_service_without_a_date_is_followed_from_its_clips_on(
+    has_clips, fake, session
+) -> None:
+    """It misses no new clip and yields no old one, whichever clock is ahead."""
+    fake.sends_date = False
+    if not has_clips:
+        fake.clips.clear()
+    follower = session.follow_saved_clips(interval=0.01)
+    waiting = await first_of(follower, fake)
+    late, new = clip_at(200, service_ms(fake) - 200_000), clip_at(201, service_ms(fake))
+    fake.clips += [late, new]
+    with anyio.fail_after(20):
+        first = await waiting
+        assert {first.uuid, *await take(follower, 1)} == {late["uuid"], new["uuid"]}
+    assert session._call.service_time_ms() is None
+
+
+async def test_clip_made_before_the_first_look_is_new_without_a_date_too(connect) -> None:
+    """Only the local clock can tell, where it is right."""
+    async with FakeRhombus(20, sends_date=False) as fake, connect(fake) as session:
+        follower = session.follow_saved_clips(interval=0.01)
+        fake.clips.append(clip_at(200, service_ms(fake)))
+        with anyio.fail_after(20):
+            assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
+        assert session._call.service_time_ms() is None
+
+
+def test_listings_are_made_without_an_event_loop() -> None:
+    """Nothing is sent, and nothing is awaited, before they are iterated."""
+    session = ClipSession("k" * 22)
+    session.follow_saved_clips()
+    session.shared_clip_groups(created_after=1_700_000_000_000, window=timedelta(days=100))
+
+
+async def test_wait_until_a_date_goes_by_what_earlier_responses_told(fake, connect) -> None:
+    """The refusal itself has no readable date."""
+    async with connect(fake, timeout=Timeout(total=10)) as session:
+        await session.get_saved_clips()
+        until = formatdate(fake.now() + 30, usegmt=True)
+        refusal = {"Retry-After": until, "Date": "soon"}
+        fake.faults = [faults.Respond(429, headers=refusal)]
+        with pytest.raises(RateLimitedError) as caught:
+            await session.get_saved_clips()
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= 32
+
+
+async def test_cursor_of_a_follower_that_never_began_keeps_when_it_was_made(fake, session) -> None:
+    """Another goes on with what came since then, by the service's clock."""
+    cursor = session.follow_saved_clips(interval=0.01).cursor
+    clip = clip_at(200, service_ms(fake))
+    fake.clips.append(clip)
+    assert await take(session.follow_saved_clips(cursor=cursor, interval=0.01), 1) == [clip["uuid"]]
+
+
+async def test_clip_that_does_not_decode_does_not_keep_a_follower_from_beginning(
+    fake, session
+) -> None:
+    fake.clips[0]["durationSec"] = "long"
+    follower = session.follow_saved_clips(interval=0.01, on_decode_error=lambda _raw, _error: None)
+    waiting = await first_of(follower, fake)
+    fake.clips.append(clip_at(200, service_ms(fake)))
+    assert (await waiting).uuid == fake.clips[-1]["uuid"]
+
+
+def test_first_listing_tells_what_was_there_from_what_is_late() -> None:
+    """Also across a cursor that is taken in its middle."""
+    appearing = Appearing(5, grace=100, made=5)
+    appearing.begin(1000)
+    assert not appearing.is_new("was there", 950)
+    appearing = Appearing.at(appearing.cursor, 100)
+    assert not appearing.is_new("was there, too", 999)
+    assert appearing.is_new("new", 1000)
+    appearing.listed_all(begun=1001)
+    appearing = Appearing.at(appearing.cursor, 100)
+    assert appearing.is_new("late", 960)
+    assert not appearing.is_new("was there", 950)
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        '{"since":1,"seen":{},"made":"2"}',
+        '{"since":1,"seen":{},"made":true}',
+        '{"since":1,"seen":{},"new_from":1.5}',
+        '{"since":null,"seen":{},"made":1}',
+    ],
+)
+def test_cursor_with_another_kind_of_moment_is_refused(cursor: str) -> None:
+    with pytest.raises(ValueError, match="cursor"):
+        ClipSession("k" * 22).follow_saved_clips(cursor=cursor)
+
+
+async def test_footage_is_yet_to_come_by_the_service_s_clock(connect) -> None:
+    camera = "A" * 22
+    for skew in (HOUR, -HOUR):
+        async with FakeRhombus(1, clock_skew=skew) as fake, connect(fake) as session:
+            await session.get_saved_clips()
+            now = service_ms(fake)
+            for method in (session.splice, session.make_clip):
+                with pytest.raises(ValueError, match="does not exist yet"):
+                    await method([camera], now, 60)
+            assert (await session.splice([camera], now - 60_000, 60)).clip_uuids
+
+
+async def test_local_clock_that_is_a_little_behind_refuses_no_footage(connect) -> None:
+    async with FakeRhombus(1, clock_skew=20) as fake, connect(fake) as session:
+        assert (await session.splice(["A" * 22], service_ms(fake) - 60_000, 60)).clip_uuids

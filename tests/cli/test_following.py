@@ -1,0 +1,289 @@
+"""The command that follows: each clip once, over failures and over starts."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import pytest
+
+from rhombus_clips import (
+    AuthenticationError,
+    ConnectError,
+    RetryPolicy,
+    RhombusError,
+    SavedClipFollower,
+    ServerError,
+)
+from rhombus_clips.cli.following import Place
+from rhombus_clips.cli.following import is_passing as is_passing_trouble
+from rhombus_clips.concurrency import alongside
+from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.testing.faults import Respond
+from tests.cli.test_command import RUN, environment_of, invoke
+from tests.media.test_files import STRANGE
+
+SINCE = ("--since", "2020-01-01T00:00Z")
+OFTEN = ("--interval", "0.1")
+
+
+@contextmanager
+def following(fake: FakeRhombus, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The command at work; it is interrupted at the end of the block, and ends quietly."""
+    with subprocess.Popen(
+        [*RUN, "follow", *OFTEN, *arguments], env=os.environ | environment_of(fake), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            code = process.wait(30)
+    assert code == 0
+
+
+def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
+    assert process.stdout is not None
+    return [process.stdout.readline() for _ in range(count)]
+
+
+def rest_of(process: subprocess.Popen[str]) -> str:
+    """What else the command printed, after it has ended."""
+    assert process.stdout is not None
+    return process.stdout.read()
+
+
+def uuids_in(lines: list[str]) -> list[str]:
+    return [json.loads(line)["uuid"] for line in lines]
+
+
+def add_clip(fake: FakeRhombus, number: int) -> str:
+    """Let the service have a clip more, made just now."""
+    now = int(fake.now() * 1000)
+    clip = fake.clips[0] | {"uuid": f"-new{number:018}", "createdAtMs": now, "timestampMs": now}
+    fake.clips.insert(0, clip)
+    return str(clip["uuid"])
+
+
+def test_each_clip_comes_once_over_two_starts(fake_elsewhere, tmp_path) -> None:
+    state = ("--state", str(tmp_path / "state"))
+    before = {clip["uuid"] for clip in fake_elsewhere.clips}
+    with following(fake_elsewhere, *SINCE, *state, "--json") as process:
+        first = uuids_in(lines_of(process, 30))
+        while_running = add_clip(fake_elsewhere, 1)
+        assert uuids_in(lines_of(process, 1)) == [while_running]
+    assert set(first) == before
+    between = add_clip(fake_elsewhere, 2)
+    with following(fake_elsewhere, *SINCE, *state, "--json") as process:
+        assert uuids_in(lines_of(process, 1)) == [between]
+        later = add_clip(fake_elsewhere, 3)
+        assert uuids_in(lines_of(process, 1)) == [later]
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_clip_that_came_while_nobody_followed_is_not_missed(fake_elsewhere, tmp_path) -> None:
+    """Also when the first start saw no clip at all."""
+    state = tmp_path / "state"
+    with following(fake_elsewhere, "--state", str(state), "--json") as process:
+        while not state.exists():
+            assert process.poll() is None
+    uuid = add_clip(fake_elsewhere, 1)
+    with following(fake_elsewhere, "--state", str(state), "--json") as process:
+        assert uuids_in(lines_of(process, 1)) == [uuid]
+
+
+def test_clip_is_a_line_of_text(fake_elsewhere) -> None:
+    fake_elsewhere.clips[:] = [fake_elsewhere.clips[0] | {"title": "a\x1b[2J[bold]\nb"}]
+    with following(fake_elsewhere, *SINCE) as process:
+        (line,) = lines_of(process, 1)
+    assert "a\ufffd[2J[bold]\ufffdb" in line
+    assert line.rstrip().endswith(fake_elsewhere.clips[0]["uuid"])
+
+
+def test_passing_failure_is_said_and_gone_on_after(fake_elsewhere) -> None:
+    # A status that the session itself sends again once, so that two of them reach the command.
+    fake_elsewhere.faults += [Respond(500), Respond(500)]
+    with following(fake_elsewhere, *SINCE, "--json") as process:
+        assert len(set(uuids_in(lines_of(process, 30)))) == 30
+        assert process.stderr is not None
+        said = process.stderr.readline()
+    assert "HTTP 500" in said
+    assert "going on in 0.1 s" in said
+
+
+def test_failure_that_does_not_pass_ends_it(fake_elsewhere) -> None:
+    fake_elsewhere.api_key = "another key that is long enough"
+    environment = environment_of(fake_elsewhere)
+    fake_elsewhere.api_key = "FAKEfakeFAKEfakeFAKE00"
+    result = subprocess.run(
+        [*RUN, "follow"], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+
+
+def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
+    del fake_elsewhere.clips[3:]
+    for clip in fake_elsewhere.clips:
+        clip["status"] = "COMPLETE"
+    fake_elsewhere.clips[1]["status"] = "FAILED"
+    folder, state = tmp_path / "clips", tmp_path / "state"
+    arguments = (*SINCE, "--download", str(folder), "--state", str(state), "--json")
+    with following(fake_elsewhere, *arguments) as process:
+        lines_of(process, 3)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        last = add_clip(fake_elsewhere, 1)
+        fake_elsewhere.put_media(last, b"video" * 100)
+        assert uuids_in(lines_of(process, 1)) == [last]
+        while last not in state.read_text(encoding="utf-8"):
+            assert process.poll() is None
+    assert fake_elsewhere.clips[2]["uuid"] in said
+    assert "is FAILED" in said
+    assert len(list(folder.glob("*.mp4"))) == 3
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Downloads within this process do not wait between their attempts."""
+    monkeypatch.setattr(RetryPolicy, "backoff", lambda *_: 0.0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_download_goes_on_when_the_media_host_is_back(fake_elsewhere, tmp_path) -> None:
+    fake_elsewhere.clips[:] = [fake_elsewhere.clips[0] | {"status": "COMPLETE"}]
+    fake_elsewhere.put_media(fake_elsewhere.clips[0]["uuid"], b"video" * 100)
+    fake_elsewhere.media_faults += [Respond(503, times=7)]
+    with interrupted_once(lambda: any(tmp_path.glob("*.mp4"))):
+        arguments = (*SINCE, *OFTEN, "--download", str(tmp_path), "--json")
+        result = invoke(fake_elsewhere, "follow", *arguments)
+    assert len(result.stdout.splitlines()) == 1
+    assert "HTTP 503" in result.stderr
+    assert result.stderr.endswith("; going on in 0.1 s\n")
+    assert (len(fake_elsewhere.media_requests), result.stderr.count("\n")) == (8, 1)
+
+
+@contextmanager
+def interrupted_once(is_time: Callable[[], bool]) -> Iterator[None]:
+    """Send this process a Ctrl-C during the block, when it is time."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.02):
+            if is_time():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def test_file_that_holds_no_state_is_wrong_usage(fake_elsewhere, tmp_path) -> None:
+    state = tmp_path / "state"
+    state.write_text("holiday plans", encoding="utf-8")
+    result = invoke(fake_elsewhere, "follow", "--state", str(state), code=2)
+    assert "--state is none of this command's" in result.stderr
+    assert state.read_text(encoding="utf-8") == "holiday plans"
+    assert fake_elsewhere.requests == []
+
+
+@pytest.mark.parametrize("interval", ["0", "-1", "nan", "often"])
+def test_interval_that_is_none_is_wrong_usage(fake_elsewhere, interval) -> None:
+    result = invoke(fake_elsewhere, "follow", "--interval", interval, code=2)
+    assert "--interval" in result.stderr
+
+
+async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(tmp_path) -> None:
+    """A first listing of a long past makes what is kept longer with every clip."""
+
+    class Follower:
+        asked = 0
+        clips = 0
+        was_asked = asyncio.Event()
+
+        @property
+        def cursor(self) -> str:
+            self.asked += 1
+            self.was_asked.set()
+            return str(self.clips)
+
+    path, follower = tmp_path / "state", Follower()
+    place, noted = Place(path), cast("SavedClipFollower", follower)
+    for _ in range(1000):
+        place.begin()
+        follower.clips += 1
+        place.note(noted)
+    assert 1 <= follower.asked < 200
+    follower.was_asked.clear()
+    async with alongside(lambda: place.catch_up(noted)):
+        if path.read_text() != "1000":
+            await follower.was_asked.wait()
+    place.begin()
+    follower.clips += 1
+    place.end(noted)
+    assert path.read_text() == "1000", "that clip is not done with"
+
+
+# --- what lies where the state belongs ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [k for k in STRANGE if k != "a folder"])
+def test_state_that_is_no_file_is_refused_by_name_and_left_as_it_is(
+    kind: str, fake_elsewhere, tmp_path
+) -> None:
+    """Nothing waits for a pipe, and nothing is written through a link."""
+    state = tmp_path / "state"
+    STRANGE[kind](state)
+    before = state.lstat()
+    result = invoke(fake_elsewhere, "follow", "--state", str(state), code=1)
+    assert f"{state} is" in result.stderr
+    assert "move it away" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert state.lstat().st_ino == before.st_ino
+    assert fake_elsewhere.requests == []
+
+
+def test_new_state_is_not_written_through_a_link(fake_elsewhere, tmp_path) -> None:
+    state, target = tmp_path / "state", tmp_path / "target"
+    target.write_bytes(b"precious")
+    (tmp_path / "state.new").symlink_to(target)
+    Place(state).keep("a cursor")
+    assert (state.read_text(), state.is_symlink()) == ("a cursor", False)
+    assert target.read_bytes() == b"precious"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
+    fake_elsewhere, tmp_path, monkeypatch
+) -> None:
+    def end(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(Place, "end", end)
+    fake_elsewhere.faults += [Respond(401)]
+    result = invoke(fake_elsewhere, "follow", "--state", str(tmp_path / "state"), code=1)
+    assert "HTTP 401" in result.stderr
+    assert "no space left: the last clips may come again" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "is_passing"),
+    [
+        (ConnectError("no route"), True),
+        (ConnectError("invalid certificate", is_lasting=True), False),
+        (ServerError("busy", status=503), True),
+        (AuthenticationError("no such key", status=401), False),
+    ],
+)
+def test_only_trouble_that_may_pass_is_waited_out(error: RhombusError, *, is_passing: bool) -> None:
+    assert is_passing_trouble(error) is is_passing

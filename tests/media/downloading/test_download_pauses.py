@@ -1,0 +1,173 @@
+"""Limits of the media host: one pause for all downloads of a session, by the loop's clock."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+import pytest
+from attrs import evolve
+
+from rhombus_clips import (
+    ClipSession,
+    DisconnectedError,
+    RateLimitedError,
+    RetryPolicy,
+    SessionClosedError,
+)
+from rhombus_clips.media.ranges import clip_file
+from rhombus_clips.testing import Media, faults
+from tests.media.downloading.downloads import DATA, SOURCE, the_clip
+
+
+@pytest.fixture
+async def move_clock() -> AsyncIterator[Callable[[float], None]]:
+    """Put the loop's clock forward, which wakes up what waits until then."""
+    loop = asyncio.get_running_loop()
+    real, ahead = loop.time, 0.0
+
+    def move(seconds: float) -> None:
+        nonlocal ahead
+        ahead += seconds
+
+    loop.time = lambda: real() + ahead  # type: ignore[method-assign]  # the clock is the test's
+    yield move
+    loop.time = real  # type: ignore[method-assign]  # as above
+
+
+def too_many(seconds: object, path: str = SOURCE, status: int = 429) -> faults.Respond:
+    return faults.Respond(status, headers={"Retry-After": str(seconds)}, path=path)
+
+
+def long_wait_of(session: ClipSession) -> asyncio.Event:
+    """Set when a download of the session has begun to wait for longer than a second."""
+    begun, pause = asyncio.Event(), session._media.pause
+    real = pause.sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds > 1:
+            begun.set()
+        await real(seconds)
+
+    pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and says so
+    return begun
+
+
+@pytest.mark.parametrize("redirects", [0, 1])
+async def test_pause_that_the_host_asks_for_holds_up_all_downloads(
+    redirects, fake, session, path, move_clock
+) -> None:
+    """And no call of the API. It also holds where a host that a redirect led to asks for it."""
+    fake.media = Media(redirects=redirects)
+    fake.media_faults = [too_many(200, f"/0{SOURCE}" if redirects else SOURCE)]
+    clip, waits = await the_clip(session), long_wait_of(session)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(session.download_clip(clip, path))
+        await waits.wait()
+        sent = len(fake.media_requests)
+        group.create_task(session.download_clip(clip, path.with_name("other.mp4")))
+        for _ in range(3):
+            await session.get_saved_clips()
+        move_clock(150)
+        for _ in range(3):
+            await session.get_saved_clips()
+        assert len(fake.media_requests) == sent
+        move_clock(51)
+    assert path.read_bytes() == path.with_name("other.mp4").read_bytes() == DATA
+
+
+async def test_longest_pause_is_bounded(fake, session, path, move_clock) -> None:
+    fake.media_faults = [too_many("9" * 500)]
+    waits = long_wait_of(session)
+    download = asyncio.create_task(session.download_clip(await the_clip(session), path))
+    await waits.wait()
+    move_clock(301)
+    await download
+
+
+async def test_pause_begins_also_when_the_download_that_met_it_gives_up(
+    fake, connect, path, move_clock
+) -> None:
+    fake.media_faults = [too_many(100)]
+    async with connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        clip = await the_clip(session)
+        with pytest.raises(RateLimitedError) as caught:
+            await session.download_clip(clip, path)
+        assert caught.value.retry_after == 100
+        waits = long_wait_of(session)
+        download = asyncio.create_task(session.download_clip(clip, path))
+        await waits.wait()
+        assert len(fake.media_requests) == 1
+        move_clock(101)
+        await download
+
+
+async def test_unavailable_host_is_asked_again_when_it_said_and_others_are_not_held_up(
+    fake, session, path, move_clock
+) -> None:
+    fake.media_faults = [too_many(100, status=503)]
+    clip, waits = await the_clip(session), long_wait_of(session)
+    first = asyncio.create_task(session.download_clip(clip, path))
+    await waits.wait()
+    await session.download_clip(clip, path.with_name("other.mp4"))
+    assert len(fake.media_requests) == 2
+    move_clock(101)
+    await first
+    assert len(fake.media_requests) == 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_closing_the_session_ends_a_pause(status, fake, session, path) -> None:
+    fake.media_faults = [evolve(too_many(200, status=status), times=None)]
+    clip, waits = await the_clip(session), long_wait_of(session)
+    downloads = [
+        asyncio.create_task(session.download_clip(clip, path.with_name(f"{number}.mp4")))
+        for number in range(3)
+    ]
+    await waits.wait()
+    await session.aclose()
+    for ended in await asyncio.gather(*downloads, return_exceptions=True):
+        assert isinstance(ended, SessionClosedError)
+
+
+async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
+    async with connect(fake, retry=RetryPolicy(attempts=10**9, base=1.0, cap=3.0)) as session:
+        fetching = session._fetching(clip_file(await the_clip(session)))
+        fetching._failures = 5000
+        assert 0 <= fetching._wait_after(DisconnectedError("again")) <= 3
+
+
+async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(
+    fake, connect, path, move_clock
+) -> None:
+    """A file on the only connection may take longer than the beginning of an answer may."""
+    held, queued, free = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    trace = aiohttp.TraceConfig()
+
+    async def note_held(*_: object) -> None:
+        held.set()
+
+    async def note_queued(*_: object) -> None:
+        queued.set()
+
+    trace.on_connection_create_end.append(note_held)
+    trace.on_connection_queued_start.append(note_queued)
+    fake.media_faults = [faults.Held(free)]
+    connector = aiohttp.TCPConnector(limit=1)
+    async with connect(fake) as session:
+        clip = await the_clip(session)
+    async with (
+        aiohttp.ClientSession(connector=connector, trace_configs=[trace]) as http,
+        connect(fake, http=http) as session,
+    ):
+        unlimited = aiohttp.ClientTimeout(total=None)
+        other = asyncio.create_task(http.get(fake.media_url + SOURCE, timeout=unlimited))
+        await held.wait()
+        waiting = asyncio.create_task(session.download_clip(clip, path))
+        await queued.wait()
+        move_clock(1000)
+        for _ in range(5):  # What would end the wait has its turn.
+            await asyncio.sleep(0)
+        free.set()
+        (await other).close()
+        file = await waiting
+    assert file.requests == 1

@@ -1,0 +1,341 @@
+"""A file system may lack what helps: a download does without it. Real errors are raised."""
+
+import asyncio
+import errno
+import fcntl
+import os
+import pathlib
+import shutil
+from typing import Any
+
+import pytest
+
+from rhombus_clips import DownloadError, IntegrityError, ServerError
+from rhombus_clips.media import part_file
+from rhombus_clips.media.part_file import PartFile
+from rhombus_clips.testing import faults
+from tests.examples import a_few
+from tests.media.downloading.downloads import (
+    BREAKS_OFF,
+    DATA,
+    HALF,
+    NOTHING_KNOWN,
+    SOURCE,
+    UUID,
+    ranges_of,
+    the_clip,
+)
+from tests.media.test_files import failing
+
+LACKING = ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EPERM"]
+REAL = ["ENOSPC", "EIO", "EDQUOT", "EROFS"]
+
+
+@pytest.mark.parametrize("lacking", LACKING)
+async def test_file_system_without_locks_takes_downloads(
+    lacking: str, fake, session, path, monkeypatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, lacking)))
+    for _ in range(2):
+        await session.download_clip(await the_clip(session), path)
+        assert path.read_bytes() == DATA
+        path.unlink()
+
+
+async def test_two_downloads_do_not_write_one_path_without_locks_either(
+    fake, session, path, monkeypatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
+    clip = await the_clip(session)
+    has_come = asyncio.Event()
+    fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=20)]
+    first = asyncio.create_task(
+        session.download_clip(clip, path, progress=lambda *_: has_come.set())
+    )
+    await has_come.wait()
+    for _ in range(2):
+        with pytest.raises(DownloadError, match="another download"):
+            await session.download_clip(clip, path)
+    first.cancel()
+    await asyncio.wait({first})
+    await session.download_clip(clip, path)
+    assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("real", REAL)
+async def test_lock_that_fails_for_real_is_an_error(
+    real: str, fake, session, path, monkeypatch
+) -> None:
+    monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, real)))
+    with pytest.raises(OSError, match=os.strerror(getattr(errno, real))):
+        await session.download_clip(await the_clip(session), path)
+
+
+@pytest.mark.parametrize("lacking", a_few(["EINVAL", *LACKING]))
+@pytest.mark.parametrize("function", ["fsync", "link", "posix_fadvise", "pathconf"])
+async def test_file_system_that_lacks_a_help_takes_downloads(
+    function: str, lacking: str, fake, session, tmp_path, monkeypatch
+) -> None:
+    calls = 0
+
+    def fail(*_: object, **__: object) -> None:
+        nonlocal calls
+        calls += 1
+        failing(getattr(errno, lacking))()
+
+    monkeypatch.setattr(os, function, fail)
+    summary = await session.download_clips([await the_clip(session)], tmp_path)
+    assert (summary.downloaded, summary.failures) == (1, [])
+    assert calls
+    (file,) = tmp_path.glob("*.mp4")
+    assert file.read_bytes() == DATA
+    assert len([*tmp_path.iterdir()]) == 2
+
+
+@pytest.mark.parametrize("missing", ["O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "pathconf"])
+async def test_system_that_lacks_a_name_takes_downloads(
+    missing: str, fake, session, path, monkeypatch
+) -> None:
+    monkeypatch.delattr(os, missing)
+    await session.download_clip(await the_clip(session), path)
+    assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("real", REAL)
+@pytest.mark.parametrize("function", ["fsync", "open", "write"])
+async def test_real_error_is_raised_and_names_the_file(
+    function: str, real: str, fake, session, path, monkeypatch
+) -> None:
+    number = getattr(errno, real)
+    clip = await the_clip(session)
+    if function == "write":
+        monkeypatch.setattr(part_file, "write_all", failing(number))
+    else:
+        monkeypatch.setattr(os, function, failing(number))
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        await session.download_clip(clip, path)
+    assert caught.value.errno == number
+    assert not path.exists()
+
+
+async def test_file_system_that_counts_no_names_takes_downloads(
+    fake, session, path, monkeypatch
+) -> None:
+    """Some say 0 of every file."""
+    real = os.fstat
+
+    def fstat(descriptor: int) -> os.stat_result:
+        status = real(descriptor)
+        return os.stat_result((*status[:3], 0, *status[4:]))
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    await session.download_clip(await the_clip(session), path)
+    assert path.read_bytes() == DATA
+
+
+# --- files that are numbered anew ---------------------------------------------------------------
+
+
+@pytest.fixture
+def _renumbered(monkeypatch):
+    """No file is known again by its number, as on some FUSE file systems."""
+    monkeypatch.setattr(os.path, "samestat", lambda *_: False)
+
+
+@pytest.mark.usefixtures("_renumbered")
+async def test_file_system_that_numbers_files_anew_takes_downloads(fake, session, path) -> None:
+    """Also one that goes on, and one that is cancelled before anything came."""
+    clip = await the_clip(session)
+    fake.media_faults = [*BREAKS_OFF]
+    with pytest.raises(ServerError):
+        await session.download_clip(clip, path)
+    await session.download_clip(clip, path)
+    assert path.read_bytes() == DATA
+    assert ranges_of(fake)[-1] == f"bytes={HALF}-"
+    assert [*path.parent.iterdir()] == [path]
+    path.unlink()
+    fake.media_faults = [faults.Corrupt(times=None)]
+    with pytest.raises(IntegrityError):
+        await session.download_clip(clip, path)
+    assert [*path.parent.iterdir()] == []
+
+
+def test_part_that_is_numbered_anew_at_the_end_is_known_by_what_it_holds(path) -> None:
+    for content, is_same in ((DATA, True), (bytes(len(DATA)), False)):
+        part = PartFile(path, SOURCE, replaces=True)
+        part.open()
+        part.write(0, DATA, None)
+        part.hash(0, DATA)
+        part.part.unlink()
+        part.part.write_bytes(content)
+        if is_same:
+            part.put_in_place()
+            assert path.read_bytes() == DATA
+        else:
+            with pytest.raises(DownloadError, match="somebody else"):
+                part.put_in_place()
+            assert part.part.exists(), "it is somebody else's"
+        part.close()
+
+
+def test_part_that_is_replaced_all_the_time_ends_in_an_error(path, monkeypatch) -> None:
+    part = PartFile(path, SOURCE, replaces=True)
+    locks = 0
+
+    def flock(*_: object) -> None:
+        nonlocal locks
+        locks += 1
+        part.part.unlink()
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(DownloadError, match=r"clip\.mp4\.part is moved"):
+        part.open()
+    part.close()
+    assert 1 < locks < 100
+
+
+# --- long names ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Names have at most 143 bytes here, though the system says 255."""
+
+    def limited(function: Any) -> Any:
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            names = [each for each in arguments if isinstance(each, str | pathlib.Path)]
+            if any(len(os.fsencode(pathlib.Path(name).name)) > 143 for name in names):
+                raise OSError(errno.ENAMETOOLONG, "File name too long", str(names[0]))
+            return function(*arguments, **keywords)
+
+        return call
+
+    for name in ("open", "link", "replace", "rename", "stat", "lstat", "unlink"):
+        monkeypatch.setattr(os, name, limited(getattr(os, name)))
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_clips_of_long_titles_have_a_place_where_names_are_short(
+    fake, connect, tmp_path
+) -> None:
+    """Each has its uuid in its name, though the end of a title goes."""
+    title = "Überwachung Halle Süd – Ladezone " * 9
+    first = fake.clips[0]
+    fake.clips[:] = [
+        first | {"uuid": f"clip-{number}" + "A" * 16, "title": title} for number in range(8)
+    ]
+    for clip in fake.clips:
+        fake.put_media(clip["uuid"], clip["uuid"].encode())
+    async with connect(fake) as session:
+        clips = [await session.get_clip_with_progress(clip["uuid"]) for clip in fake.clips]
+        for name in ({}, {"name": lambda clip: f"{clip.title}.mp4"}):
+            folder = tmp_path / str(len(name))
+            for run, downloaded in enumerate([8, 0]):
+                summary = await session.download_clips(clips, folder, **name)
+                assert (summary.downloaded, summary.failures) == (downloaded, []), run
+            names = [entry.name for entry in folder.glob("*.mp4")]
+            assert len(names) == 8
+            assert all(any(clip["uuid"] in name for name in names) for clip in fake.clips)
+            assert all(len(f"{name}.part.json".encode()) <= 143 for name in names)
+            assert sorted((folder / name).read_bytes() for name in names) == sorted(
+                clip["uuid"].encode() for clip in fake.clips
+            )
+
+
+@pytest.mark.usefixtures("narrow")
+async def test_path_that_is_as_long_as_can_be_is_downloaded_to_and_gone_on_with(
+    fake, session, tmp_path
+) -> None:
+    path = tmp_path / f"{'é' * 69}x.mp4"
+    assert len(os.fsencode(path.name)) == 143
+    fake.media_faults = [*BREAKS_OFF]
+    with pytest.raises(ServerError):
+        await session.download_clip(await the_clip(session), path)
+    await session.download_clip(await the_clip(session), path)
+    assert path.read_bytes() == DATA
+    assert ranges_of(fake)[-1] == f"bytes={HALF}-"
+    assert [*tmp_path.iterdir()] == [path]
+
+
+@pytest.mark.parametrize("length", [250, 255])
+async def test_longest_names_of_this_file_system_too(length: int, fake, session, tmp_path) -> None:
+    path = tmp_path / ("x" * length)
+    await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
+    assert path.read_bytes() == DATA
+    assert [*tmp_path.iterdir()] == [path]
+
+
+async def test_name_that_is_too_long_is_refused_before_anything_is_sent(
+    fake, session, tmp_path
+) -> None:
+    with pytest.raises(OSError, match="File name too long"):
+        await session.download_clip(await the_clip(session), tmp_path / ("x" * 256))
+    assert fake.media_requests == []
+
+
+# --- cleaning up ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("function", ["unlink", "fstat"])
+async def test_cleanup_that_fails_does_not_hide_why(
+    function: str, fake, session, path, monkeypatch
+) -> None:
+    clip = await the_clip(session)
+    has_failed = has_come = False
+
+    def fail(*_: object, **__: object) -> None:
+        nonlocal has_failed
+        has_failed = True
+        raise PermissionError(errno.EACCES, "the cleanup failed")
+
+    monkeypatch.setattr(os, "unlink", fail)
+    if function == "fstat":
+        monkeypatch.setattr(PartFile, "_is_at_part", lambda *_: fail() if has_come else True)
+
+    def come(*_: object) -> None:
+        nonlocal has_come
+        has_come = True
+
+    fake.media_faults = [faults.Corrupt(times=None)]
+    with pytest.raises(IntegrityError):
+        await session.download_clip(clip, path, progress=come)
+    assert has_failed
+
+
+async def test_part_that_cannot_be_removed_while_it_is_open_is_closed_first(
+    fake, session, path, monkeypatch
+) -> None:
+    """As on Windows, where the removal failed and hid why there was one."""
+    remove = os.unlink
+    opened: list[Any] = []
+
+    def unlink(name: Any, **keywords: Any) -> None:
+        folder = pathlib.Path("/proc/self/fd")
+        if any(os.path.realpath(entry) == str(name) for entry in folder.iterdir()):
+            opened.append(name)
+            raise PermissionError(errno.EACCES, "the file is open", str(name))
+        remove(name, **keywords)
+
+    for has_locks in (True, False):
+        if not has_locks:
+            monkeypatch.setattr(part_file, "fcntl", None)
+        monkeypatch.setattr(os, "unlink", unlink)
+        fake.media_faults = [faults.Corrupt(times=None)]
+        with pytest.raises(IntegrityError):
+            await session.download_clip(await the_clip(session), path)
+        assert [*path.parent.iterdir()] == []
+        assert bool(opened) is has_locks, "where there are locks it is removed under one first"
+        opened.clear()
+
+
+async def test_folder_that_vanishes_is_what_is_raised(fake, session, tmp_path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    with pytest.raises(DownloadError, match="changed by somebody else"):
+        await session.download_clip(
+            await the_clip(session),
+            folder / "clip.mp4",
+            progress=lambda *_: shutil.rmtree(folder, ignore_errors=True),
+        )
+    assert len(fake.media_requests) == 1
+    assert UUID in fake.media_requests[0].path

@@ -1,0 +1,123 @@
+"""What lies where a download needs a name: only a regular file of its own is used."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from rhombus_clips import DownloadError
+from tests.media.downloading.downloads import DATA, NOTHING_KNOWN, the_clip
+from tests.media.test_files import make_socket
+
+STRANGE: dict[str, Callable[[Path, Path], Any]] = {
+    "pipe": lambda path, _: os.mkfifo(path),
+    "socket": lambda path, _: make_socket(path),
+    "link": lambda path, target: path.symlink_to(target),
+    "link to nothing": lambda path, target: path.symlink_to(target.with_name("nothing")),
+    "link to a pipe": lambda path, _: path.symlink_to(pipe_beside(path)),
+    "link to a device": lambda path, _: path.symlink_to("/dev/zero"),
+}
+
+
+def pipe_beside(path: Path) -> Path:
+    pipe = path.with_name("pipe")
+    os.mkfifo(pipe)
+    return pipe
+
+
+@pytest.fixture
+def target(path: Path) -> Path:
+    target = path.with_name("target")
+    target.write_bytes(b"precious")
+    return target
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mp4.part", "clip.mp4.part.json"])
+@pytest.mark.parametrize("kind", STRANGE)
+async def test_what_is_no_file_is_refused_at_once_by_name_and_stays(
+    kind: str, name: str, *, known: bool, fake, session, path, target
+) -> None:
+    strange = path.with_name(name)
+    STRANGE[kind](strange, target)
+    before = strange.lstat()
+    clip = await the_clip(session, **({} if known else NOTHING_KNOWN))
+    with anyio.fail_after(20), pytest.raises(DownloadError, match="move it away") as caught:
+        await session.download_clip(clip, path)
+    assert str(strange) in str(caught.value)
+    assert fake.media_requests == []
+    assert os.path.samestat(strange.lstat(), before)
+    assert target.read_bytes() == b"precious"
+    assert not path.with_name("nothing").exists()
+
+
+async def test_link_to_the_very_file_is_as_good_as_the_file(fake, session, path, target) -> None:
+    """A clip that was moved elsewhere, with a link in its place, is there."""
+    target.write_bytes(DATA)
+    path.symlink_to(target)
+    file = await session.download_clip(await the_clip(session), path)
+    assert (file.requests, file.byte_count) == (0, len(DATA))
+    assert path.is_symlink()
+    assert fake.media_requests == []
+
+
+@pytest.mark.parametrize("name", ["clip.mp4.part", "clip.mp4.part.json"])
+async def test_folder_in_place_of_a_side_file_is_refused_at_once(
+    name: str, fake, session, path
+) -> None:
+    path.with_name(name).mkdir()
+    with pytest.raises(DownloadError, match="is no file but a folder"):
+        await session.download_clip(await the_clip(session), path)
+    assert path.with_name(name).is_dir()
+    assert fake.media_requests == []
+
+
+async def test_note_that_somebody_linked_elsewhere_keeps_what_it_says_there(
+    fake, session, path, target
+) -> None:
+    path.with_name("clip.mp4.part.json").hardlink_to(target)
+    await session.download_clip(await the_clip(session), path)
+    assert target.read_bytes() == b"precious"
+    assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("kind", [*STRANGE, "folder", "second name"])
+async def test_manifest_is_read_and_written_only_as_a_file_of_its_own(
+    kind: str, fake, session, tmp_path, target
+) -> None:
+    manifest = tmp_path / "in" / "manifest.jsonl"
+    manifest.parent.mkdir()
+    if kind == "folder":
+        manifest.mkdir()
+    elif kind == "second name":
+        manifest.hardlink_to(target)
+    else:
+        STRANGE[kind](manifest, target)
+    with anyio.fail_after(20), pytest.raises(DownloadError, match="move it away") as caught:
+        await session.download_clips([await the_clip(session)], manifest.parent)
+    assert str(manifest) in str(caught.value)
+    assert target.read_bytes() == b"precious"
+    assert fake.media_requests == []
+
+
+async def test_side_files_that_are_no_files_fail_their_clip_alone(
+    fake, session, tmp_path, target
+) -> None:
+    clip = await the_clip(session)
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4.part").symlink_to(target)
+    summary = await session.download_clips([clip], tmp_path / "in", name=lambda _: "a.mp4")
+    (failure,) = summary.failures
+    assert "a.mp4.part is a symbolic link" in str(failure.error)
+    assert target.read_bytes() == b"precious"
+
+
+def test_sockets_can_be_made_here(tmp_path) -> None:
+    """Otherwise the cases above would say nothing of them."""
+    make_socket(tmp_path / "socket")
+    with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
+        client.connect(os.path.relpath(tmp_path / "socket"))

@@ -1,0 +1,310 @@
+"""What has come is stored in order and held within bounds, whatever the disk does."""
+
+import asyncio
+import hashlib
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import aclosing, closing
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rhombus_clips.media import storing as rules
+from rhombus_clips.media.fetching import Piece
+from rhombus_clips.media.part_file import PartFile
+from rhombus_clips.media.storing import Storing
+from tests.media.downloading.downloads import SOURCE, large_things_held_by
+
+BATCH = 64
+
+
+@pytest.fixture
+def file(path):
+    part = PartFile(path, SOURCE, replaces=True)
+    part.open()
+    yield part
+    part.close()
+
+
+def pieces_of(contents: Iterable[bytes]) -> Iterable[Piece]:
+    start = 0
+    for data in contents:
+        yield Piece(start, data)
+        start += len(data)
+
+
+@given(
+    st.lists(st.lists(st.binary(min_size=1, max_size=3 * BATCH), min_size=1), max_size=3),
+    st.integers(0, 1000),
+)
+def test_pieces_are_stored_in_order_however_slow_the_disk(
+    beginnings: list[list[bytes]], seed: int
+) -> None:
+    """And a file that starts over, though its beginning is still on its way, has only the last."""
+
+    async def store(file: PartFile) -> None:
+        async with aclosing(Storing(file)) as storing:
+            for contents in beginnings:
+                for piece in pieces_of(contents):
+                    await storing.add(piece, None)
+            await storing.finish()
+
+    chance = random.Random(seed)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(rules, "_BATCH", BATCH)
+        patch.setattr(rules, "_LONGEST_WAIT", chance.choice([0, 60]))
+        with closing(PartFile(Path(folder) / "clip.mp4", SOURCE, replaces=True)) as file:
+            file.open()
+            for name in ("write", "hash"):
+                patch.setattr(file, name, slowed(getattr(file, name), chance))
+            asyncio.run(store(file))
+            stored = b"".join(beginnings[-1]) if beginnings else b""
+            assert file.part.read_bytes() == stored
+            assert (file.size, file.sha256_hex) == (len(stored), hashlib.sha256(stored).hexdigest())
+
+
+def slowed(work: Any, chance: random.Random) -> Any:
+    def slow(*arguments: Any) -> None:
+        time.sleep(chance.choice([0, 0, 0.001]))
+        work(*arguments)
+
+    return slow
+
+
+@pytest.mark.parametrize("stage", ["write", "hash"])
+async def test_disk_that_does_not_keep_up_holds_up_the_network(
+    stage: str, file, monkeypatch
+) -> None:
+    """Otherwise a large file would lie in memory, whole."""
+    may_go_on = threading.Event()
+    work = getattr(file, stage)
+
+    def stuck(*arguments: Any) -> None:
+        may_go_on.wait(10)
+        work(*arguments)
+
+    monkeypatch.setattr(file, stage, stuck)
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    contents = [bytes([number]) * BATCH for number in range(20)]
+    taken = 0
+    async with aclosing(Storing(file)) as storing:
+
+        async def take_all() -> None:
+            nonlocal taken
+            for piece in pieces_of(contents):
+                await storing.add(piece, None)
+                taken += 1
+            await storing.finish()
+
+        taking = asyncio.ensure_future(take_all())
+        await asyncio.sleep(0.1)
+        taken_meanwhile = taken
+        may_go_on.set()
+        await taking
+    assert taken_meanwhile < rules._BUFFERS
+    assert file.part.read_bytes() == b"".join(contents)
+
+
+def test_nothing_is_written_behind_a_write_that_failed(file, monkeypatch) -> None:
+    """What was to follow it may be on its way already, and would lie where it does not belong."""
+    file.write(0, b"first, second", None)
+
+    class Full:
+        def write(self, data: memoryview) -> int:
+            raise OSError(28, "no space left")
+
+    with monkeypatch.context() as full:
+        full.setattr(file, "_file", Full())
+        with pytest.raises(OSError, match="no space"):
+            file.write(13, b", third", None)
+    file.write(20, b", fourth", None)
+    assert file.part.read_bytes() == b"first, second"
+
+
+async def test_failure_to_write_is_raised_at_the_end_at_the_latest(file, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(file, "write", fail)
+    async with aclosing(Storing(file)) as storing:
+        await storing.add(Piece(0, b"bytes"), None)
+        with pytest.raises(OSError, match="no space"):
+            await storing.finish()
+
+
+async def test_file_is_not_closed_under_what_is_still_being_written(file, monkeypatch) -> None:
+    """Who is cancelled twice waits for all that is under way all the same."""
+    write = file.write
+    written: list[int] = []
+
+    def slowly(start: int, data: memoryview, etag: str | None) -> None:
+        time.sleep(0.1)
+        write(start, data, etag)
+        written.append(start)
+
+    monkeypatch.setattr(file, "write", slowly)
+    monkeypatch.setattr(rules, "_BATCH", 1)
+
+    async def store() -> None:
+        async with aclosing(Storing(file)) as storing:
+            for piece in pieces_of([b"bytes"] * 3):
+                await storing.add(piece, None)
+            await asyncio.sleep(5)
+
+    task = asyncio.ensure_future(store())
+    await asyncio.sleep(0.05)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0.02)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    begun = len(written)
+    await asyncio.sleep(0.3)
+    assert len(written) == begun > 0
+
+
+async def test_what_has_come_is_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
+    monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
+
+    async def store() -> None:
+        async with aclosing(Storing(file)) as storing:
+            for piece in pieces_of([b"first, ", b"second, ", b"third"]):
+                await storing.add(piece, None)
+            await asyncio.sleep(5)
+
+    with anyio.move_on_after(0.05) as scope:
+        await store()
+    assert scope.cancelled_caught
+    assert file.part.read_bytes() == b"first, second, third"
+
+
+async def test_file_is_not_closed_under_a_write_beside_which_no_thread_can_be_had(
+    file, monkeypatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(file, "write", slowed(file.write, random.Random(0)))
+    storing = Storing(file)
+    monkeypatch.setattr(storing._hashing, "submit", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        async with aclosing(storing):
+            await storing.add(Piece(0, b"bytes"), None)
+    assert file.part.read_bytes() == b"bytes"
+
+
+async def test_what_has_come_is_on_the_disk_soon_though_nothing_more_comes(file) -> None:
+    """A process that is killed while the host is silent has lost nothing."""
+    async with aclosing(Storing(file)) as storing:
+        for piece in pieces_of([b"first, ", b"second, ", b"third"]):
+            await storing.add(piece, None)
+        with anyio.fail_after(20):
+            while file.part.read_bytes() != b"first, second, third":  # noqa: ASYNC110  # on a disk
+                await asyncio.sleep(0.01)
+        await storing.add(Piece(20, b", fourth"), None)
+        await storing.finish()
+    assert file.part.read_bytes() == b"first, second, third, fourth"
+    assert (file.size, file.sha256_hex) == (
+        28, hashlib.sha256(b"first, second, third, fourth").hexdigest(),
+    )  # fmt: skip
+
+
+async def test_batch_that_begins_by_itself_waits_for_a_disk_that_does_not_keep_up(
+    file, monkeypatch
+) -> None:
+    """And begins when there is room."""
+    may_go_on = threading.Event()
+    write = file.write
+    started: list[int] = []
+
+    def stuck(start: int, *arguments: Any) -> None:
+        started.append(start)
+        may_go_on.wait(20)
+        write(start, *arguments)
+
+    monkeypatch.setattr(file, "write", stuck)
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
+    async with aclosing(Storing(file)) as storing:
+        await storing.add(Piece(0, b"0" * BATCH), None)
+        await storing.add(Piece(BATCH, b"1" * BATCH), None)
+        await storing.add(Piece(2 * BATCH, b"2"), None)
+        timer = storing._timer
+        assert timer is not None
+        for _ in range(3):
+            storing._begin_late()
+            assert len(storing._under_way) == rules._BUFFERS - 1
+            assert storing._timer is not None, "it tries again later"
+        may_go_on.set()
+        for job in storing._under_way[0].jobs:
+            await asyncio.wrap_future(job)
+        storing._begin_late()
+        assert storing._timer is None
+        await storing.finish()
+    assert file.part.read_bytes() == b"0" * BATCH + b"1" * BATCH + b"2"
+
+
+async def test_no_timer_outlives_its_block(file, monkeypatch) -> None:
+    monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
+    async with aclosing(Storing(file)) as storing:
+        for piece in pieces_of([b"first, ", b"second"]):
+            await storing.add(piece, None)
+        timer = storing._timer
+        assert timer is not None
+    assert timer.cancelled()
+    assert file.part.read_bytes() == b"first, second"
+
+
+@pytest.mark.parametrize("fails", ["write", "hash"])
+async def test_failure_that_is_kept_keeps_no_buffer(fails: str, file, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(file, fails, fail)
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    with pytest.raises(OSError, match="no space") as caught:
+        async with aclosing(Storing(file)) as storing:
+            for piece in pieces_of([bytes([number]) * 20_000 for number in range(9)]):
+                await storing.add(piece, None)
+                del piece
+    assert large_things_held_by(caught.value) == []
+
+
+async def test_views_are_released_when_the_disk_is_full(file, monkeypatch) -> None:
+    """CPython 3.12.1 crashes on those that a traceback still holds when it is collected."""
+    views: list[memoryview] = []
+
+    class Full:
+        name = "full"
+
+        def write(self, data: memoryview) -> int:
+            views.append(data)
+            if len(views) > 1:
+                raise OSError(28, "no space left")
+            return 5
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(real, name)
+
+    real = file._file
+    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    with pytest.raises(OSError, match="no space") as caught:
+        async with aclosing(Storing(file)) as storing:
+            monkeypatch.setattr(file, "_file", Full())
+            await storing.add(Piece(0, b"x" * 20_000), None)
+            batch = storing._under_way[0]
+            held = batch.data
+            await storing.finish()
+    views.append(held)
+    assert len(views) > 2
+    for view in views:
+        with pytest.raises(ValueError, match="released"):
+            view.tobytes()
+    assert large_things_held_by(caught.value) == []

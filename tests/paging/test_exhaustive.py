@@ -1,0 +1,56 @@
+"""Small listings that change while they are walked; `tests.paging.exhaustive` has all of them."""
+
+from itertools import islice, product
+
+import pytest
+
+from rhombus_clips.testing.listing import LastPage, Listing
+from tests.paging import exhaustive
+from tests.paging.exhaustive import Case, Change, changes, check
+
+EVERY_WAY = [
+    Listing(newest_first=newest_first, inclusive=inclusive, last_page=last_page)
+    for newest_first, inclusive, last_page in product((True, False), (True, False), LastPage)
+]
+
+
+def test_no_change_in_a_small_listing_loses_or_repeats_a_clip_or_raises_without_need() -> None:
+    """A slice of all cases; the step is prime, so that no setting is left out."""
+    walked = 0
+    for case in islice(exhaustive.listings(), 0, None, 61):
+        for one in (case, *changes(case, check(case).requests)):
+            assert check(one).fault is None, one
+            walked += 1
+    assert walked > 5000
+
+
+@pytest.mark.parametrize("listing", EVERY_WAY, ids=str)
+@pytest.mark.parametrize("page_size", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("times", "change"),
+    [
+        ((1000,), Change(3, deleted="0")),
+        ((1000, 1000, 1000), Change(2, deleted="0")),
+        ((1000,), Change(6, created_at=1001)),
+        ((1000, 1000, 1000), Change(11, created_at=1000)),
+        ((1000, 1000, 1000), Change(11, created_at=1000, is_first_of_ties=True)),
+    ],
+)
+def test_end_that_is_settled_while_a_clip_comes_or_goes_is_no_stall(
+    times, change, page_size, listing
+) -> None:
+    """Each of these raised a false `CursorStalledError` for some service, or would in a race."""
+    outcome = check(Case(times, listing, page_size, change))
+    assert outcome.fault is None
+    assert not outcome.has_raised
+
+
+@pytest.mark.parametrize("last_page", LastPage)
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("page_size", [1, 2, 3])
+def test_clip_hidden_by_a_page_cap_is_not_lost(page_size, inclusive, last_page) -> None:
+    """Though the beginning of the listing has nothing that the walk has not seen."""
+    listing = Listing(largest_page=2, inclusive=inclusive, last_page=last_page)
+    outcome = check(Case((1001, 1000, 1000, 1000), listing, page_size))
+    assert outcome.fault is None
+    assert outcome.has_raised

@@ -1,0 +1,383 @@
+"""Windows side by side, through sockets: the same clips, each once."""
+
+import asyncio
+import itertools
+import logging
+import random
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import strategies as st
+
+from rhombus_clips import (
+    DecodeError,
+    PagingError,
+    RateLimit,
+    RetryPolicy,
+    ServerError,
+)
+from rhombus_clips.calls.pacing import Pacing
+from rhombus_clips.paging.rules.clock import CLIP_TIMES
+from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
+from rhombus_clips.testing.listing import Entry
+from tests.examples import examples
+from tests.paging.sharding import clips_at, created_after, sharded_listing, sharded_uuids
+
+LISTINGS = [
+    Listing(newest_first=newest, inclusive=inclusive, last_page=last, largest_page=largest)
+    for newest in (True, False)
+    for inclusive in (True, False)
+    for last, largest in ((LastPage.NULL, None), (LastPage.EMPTY, None), (LastPage.REPEATED, 7))
+]
+
+
+@pytest.mark.parametrize("listing", LISTINGS, ids=str)
+async def test_sharded_lists_every_clip_once_however_the_service_lists(connect, listing) -> None:
+    times = [100 + 37 * number for number in range(150)]
+    times += [times[20]] * 4 + [times[100]] * 3  # several cameras, one moment
+    async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
+        for shards in (1, 3, 8):
+            found = await sharded_uuids(session, shards, since=1, until=10_000, page_size=10)
+            assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+LAGS: dict[str, tuple[int, ...] | None] = {
+    "apart": None,
+    "parallel": (5000,),
+    "parallel, close": (10,),
+    "with jitter": (50, 47, 53, 51),
+    "with more jitter than lag": (0, 3, 0, 1, 2),
+    "equal": (0,),
+    "nearly all equal": (0,) * 59 + (70,),
+}
+
+
+@examples(
+    100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    phases=[Phase.explicit, Phase.generate],  # Each example takes sockets; shrinking takes minutes.
+)
+@given(
+    seed=st.integers(0, 2**32),
+    count=st.integers(100, 220),
+    spread=st.sampled_from([300, 1500, 6000]),
+    lags=st.sampled_from(sorted(LAGS)),
+    newest_first=st.booleans(),
+    inclusive=st.booleans(),
+    is_time=st.sampled_from([True, True, True, False]),
+    clock=st.sampled_from(["timestamp_ms", "created_at_ms"]),
+    by=st.sampled_from(["timestamp_ms", "created_at_ms"]),
+    last=st.sampled_from(LastPage),
+    shards=st.integers(2, 9),
+    bounds=st.tuples(st.integers(-100, 100), st.integers(-100, 100)),
+)
+def test_sharded_lists_what_the_pager_lists(
+    connect, seed, count, spread, lags, newest_first, inclusive, is_time, clock, by, last, shards,
+    bounds,
+) -> None:  # fmt: skip
+    """And it does shard, wherever the cursor is known to be the time of the range."""
+    listing = Listing(
+        newest_first=newest_first,
+        inclusive=inclusive,
+        is_time=is_time,
+        clock=clock,
+        last_page=last,
+    )
+    chance = random.Random(seed)
+    clips = clips_at([1000 + chance.randrange(spread) for _ in range(count)])
+    if (lag := LAGS[lags]) is not None:
+        created_after(clips, *lag)
+    times = sorted(clip[{"timestamp_ms": "timestampMs"}.get(by, "createdAtMs")] for clip in clips)
+    since, until = max(0, times[0] + bounds[0]), times[-1] + bounds[1]
+
+    async def compare() -> None:
+        async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
+            range_: dict[str, Any] = {"since": since, "until": until, "by": by, "page_size": 7}
+            plain = session.saved_clips(**range_)
+            expected = Counter([clip.uuid async for clip in plain])
+            found, stats = await sharded_listing(session, shards, **range_)
+            assert Counter(found) == expected
+            if not is_time:
+                assert stats.windows == 0
+            elif clock == by:
+                assert stats.windows >= shards
+            elif not lags.endswith("equal"):
+                assert stats.windows == 0
+
+    asyncio.run(compare())
+
+
+@pytest.mark.parametrize("by", ["timestamp_ms", "created_at_ms"])
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize(("lag", "jitter"), [(5.0, 0.0), (5.0, 0.4), (3600.0, 0.0), (0.0, 0.0)])
+async def test_creation_times_that_run_parallel_are_no_reason_for_one_walk(
+    connect, by, newest_first, lag, jitter
+) -> None:
+    """As of cameras that save every alert; whichever of the times the cursor is."""
+    listing = Listing(clock=by, newest_first=newest_first)
+    async with (
+        FakeRhombus(200, listing=listing, created_after=lag, created_jitter=jitter) as fake,
+        connect(fake) as session,
+    ):
+        found, stats = await sharded_listing(session, since=1, by=by, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+        assert stats.windows >= 8
+        if lag:
+            scouted = [request for request in fake.requests if request.json["maxPageSize"] == 20]
+            assert len(scouted) <= 3
+
+
+async def test_clips_whose_times_differ_are_found_where_nearly_all_are_equal(connect) -> None:
+    """Whichever of the two the cursor is, in or out of the range, and across its windows."""
+    for clock, by in itertools.product(CLIP_TIMES, repeat=2):
+        clips = created_after(clips_at([*range(10_000, 14_000, 10)]), 0)
+        for number, lag in ((100, 3000), (150, -1500), (200, 1), (250, -50_000), (300, 50_000)):
+            clips[number]["createdAtMs"] += lag
+        for newest_first in (True, False):
+            listing = Listing(clock=clock, newest_first=newest_first)
+            async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
+                range_: dict[str, Any] = {"since": 10_500, "until": 13_500, "by": by}
+                expected = Counter([clip.uuid async for clip in session.saved_clips(**range_)])
+                found, stats = await sharded_listing(session, page_size=10, **range_)
+                assert Counter(found) == expected
+                assert stats.windows >= 8
+
+
+async def test_windows_are_counted_only_where_there_are_any(connect) -> None:
+    async with FakeRhombus(200) as fake, connect(fake) as session:
+        pager = session.saved_clips(since=1)
+        await pager.collect(1)
+        assert pager.stats.windows == 0
+
+
+async def test_where_the_cursor_is_another_time_one_walk_lists_all(connect, caplog) -> None:
+    listing = Listing(clock="created_at_ms")
+    caplog.set_level("INFO", logger="rhombus_clips")
+    async with FakeRhombus(120, listing=listing) as fake, connect(fake) as session:
+        found = await sharded_uuids(session, since=1)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+    assert "one walk" in caplog.text
+
+
+async def test_sharded_keeps_its_limit_and_its_cursor_covers_the_rest(connect) -> None:
+    for newest_first in (True, False):
+        listing = Listing(newest_first=newest_first)
+        async with FakeRhombus(200, listing=listing) as fake, connect(fake) as session:
+            for limit in (1, 37, 120, 199):
+                pager = session.saved_clips(since=1, page_size=9, limit=limit)
+                async with pager.sharded(5) as clips:
+                    seen = [clip.uuid async for clip in clips]
+                assert len(seen) == len(set(seen)) == limit
+                rest = session.saved_clips(since=1, page_size=9, cursor=pager.cursor)
+                found = {*seen, *[clip.uuid async for clip in rest]}
+                assert found == {clip["uuid"] for clip in fake.clips}
+
+
+async def test_cursor_covers_clips_that_are_later_than_now(connect) -> None:
+    """The window of the newest is open; until its first page came, all of it is still to come."""
+    now = int(time.time() * 1000)
+    clips = clips_at([now + 1000 * number for number in range(-100, 100)])
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        for limit in (1, 9, 10, 30, 90):
+            pager = session.saved_clips(since=now - 100_000, page_size=9, limit=limit)
+            async with pager.sharded(5) as listed:
+                seen = {clip.uuid async for clip in listed}
+            rest = session.saved_clips(since=now - 100_000, page_size=9, cursor=pager.cursor)
+            assert len(seen | {clip.uuid async for clip in rest}) == 200
+
+
+async def test_error_of_one_walk_ends_all_and_arrives_bare(fake, session) -> None:
+    for number in range(12):
+        fake.faults = [faults.Ok() for _ in range(number)] + [faults.INTERNAL_ERROR] * 2
+        pager = session.saved_clips(since=1, page_size=4)
+        seen = list[str]()
+        try:
+            async with pager.sharded(3) as clips:
+                async for clip in clips:
+                    seen.append(clip.uuid)
+        except ServerError as error:
+            assert error.cursor == pager.cursor
+        assert len(seen) == len(set(seen))
+        rest = session.saved_clips(since=1, page_size=4, cursor=pager.cursor)
+        fake.faults = []
+        found = {*seen, *[clip.uuid async for clip in rest]}
+        assert found == {clip["uuid"] for clip in fake.clips}
+
+
+async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(connect) -> None:
+    clips = clips_at(list(range(1000, 2000, 10)))
+    clips[50]["durationSec"] = "long"
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        with pytest.raises(DecodeError):
+            await sharded_uuids(session, since=1, until=3000, page_size=10)
+        reported = list[Any]()
+        found = await sharded_uuids(
+            session,
+            since=1,
+            until=3000,
+            page_size=10,
+            on_decode_error=lambda raw, _: reported.append(raw["uuid"]),
+        )
+        assert len(found) == 99
+        assert reported == ["clip-50"]
+
+
+async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monkeypatch) -> None:
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.01)
+    rate = RateLimit(per_second=100, burst=5)
+    patient = RetryPolicy(attempts=100, base=0.001, cap=0.01)
+    async with FakeRhombus(200, rate=rate) as fake, connect(fake, retry=patient) as session:
+        found = await sharded_uuids(session, since=1, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "shards", "error"),
+    [
+        ({}, 8, "since"),
+        ({"since": 1, "cursor": 5}, 8, "cursor"),
+        ({"since": 1}, 0, "shards"),
+        ({"since": 1}, 65, "shards"),
+    ],
+)
+async def test_what_cannot_be_sharded_is_refused_at_once(
+    fake, session, settings_, shards, error
+) -> None:
+    with pytest.raises(ValueError, match=error):
+        async with session.saved_clips(**settings_).sharded(shards):
+            pass
+    assert fake.requests == []
+
+
+async def test_sharded_pager_is_used_up(session) -> None:
+    pager = session.saved_clips(since=1)
+    async with pager.sharded(2) as clips:
+        await anext(clips)
+        with pytest.raises(RuntimeError, match="sharded"):
+            pager.pages()
+    with pytest.raises(RuntimeError, match="sharded"):
+        aiter(pager)
+    begun = session.saved_clips(since=1)
+    await begun.collect(1)
+    with pytest.raises(RuntimeError, match="beginning"):
+        async with begun.sharded():
+            pass
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_clips_on_their_way_are_not_stolen(connect, newest_first) -> None:
+    """A walk that has taken the last page waits with it; what it holds is nobody else's."""
+    listing = Listing(newest_first=newest_first)
+    async with (
+        FakeRhombus(clips_at(list(range(1000, 1200))), listing=listing) as fake,
+        connect(fake) as session,
+    ):
+        for shards in (2, 3, 5):
+            seen = list[Any]()
+            pager = session.saved_clips(since=1000, until=1200, page_size=40)
+            async with pager.sharded(shards) as clips:
+                async for clip in clips:
+                    seen.append(clip.uuid)
+                    await asyncio.sleep(0.001)
+            assert Counter(seen) == Counter(clip["uuid"] for clip in fake.clips)
+
+
+@pytest.mark.parametrize("newest_first", [True, False])
+async def test_without_until_no_clip_is_later_than_the_listing(connect, newest_first) -> None:
+    """Neither of a service whose clock is ahead, nor made while the listing goes on."""
+    now = int(time.time() * 1000)
+    times = [now + 1000 * number for number in range(-100, 100)]
+    listing = Listing(newest_first=newest_first)
+    async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
+        found = await sharded_uuids(session, since=now - 200_000, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in fake.clips)
+        found = await sharded_uuids(session, since=now + 50_000, page_size=10)
+        assert len(found) == 50
+
+
+async def test_a_time_that_is_missing_says_nothing_of_the_cursor(connect) -> None:
+    """Where nearly all clips lack the other time, the cursor may be that all the same."""
+    clips = clips_at([1000 + 10 * number for number in range(150)], created=False)
+    clips[3]["createdAtMs"] = 1005
+    listing = Listing(clock="created_at_ms")
+    async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
+        found = await sharded_uuids(session, since=1, until=10_000, page_size=10)
+        assert Counter(found) == Counter(clip["uuid"] for clip in clips)
+
+
+async def test_clip_without_a_readable_time_is_reported_once(connect) -> None:
+    clips = clips_at(list(range(1000, 2000, 10)))
+    clips[50]["timestampMs"] = "soon"
+    async with FakeRhombus(clips) as fake, connect(fake) as session:
+        fake._in_order = lambda: [  # type: ignore[method-assign]
+            Entry(1000 + 10 * number, clips[number]) for number in reversed(range(100))
+        ]
+        reported = list[Any]()
+        pager = session.saved_clips(
+            since=1,
+            until=3000,
+            page_size=10,
+            on_decode_error=lambda raw, _: reported.append(raw["uuid"]),
+        )
+        async with pager.sharded(8) as found:
+            assert len([clip async for clip in found]) == 99
+    assert reported == ["clip-50"]
+    assert pager.stats.undecodable == 1
+
+
+def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("rhombus_clips.calls.pacing._now", lambda: now[0])
+    pacing = Pacing(None, connections=100)
+    assert not pacing.is_short
+    pacing.begin_pause(1)
+    now[0] += 3.9
+    assert pacing.is_short
+    now[0] += 0.2
+    assert not pacing.is_short
+
+
+async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_it(connect) -> None:
+    """A service may refuse a time below zero."""
+    listing = Listing(newest_first=False)
+    async with FakeRhombus(clips_at([*range(100)]), listing=listing) as fake:
+        async with connect(fake) as session:
+            found = await sharded_uuids(session, 4, since=0, until=100, page_size=10)
+        assert len(found) == len(set(found)) == 100
+        asked = [request.json.get("pageTimestampMs") for request in fake.requests]
+    assert min(time for time in asked if time is not None) >= 0
+
+
+async def test_error_of_paging_has_the_cursor_behind_what_was_handed_out(connect) -> None:
+    """Unless the windows went by a time that the listing does not go by."""
+    times = [*range(1000, 1400)]
+    stuck = {"savedClips": clips_at([1300]), "lastEvaluatedTimestampMs": 1300}
+    async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
+        pager = session.saved_clips(since=1000, until=1400, page_size=10)
+        seen = 0
+        with pytest.raises(PagingError) as caught:
+            async with pager.sharded(2) as clips:
+                async for _ in clips:
+                    seen += 1
+                    if seen == 50:
+                        fake.faults = [evolve(faults.json_answer(200, stuck), times=None)]
+        assert caught.value.cursor == pager.cursor
+        assert caught.value.cursor is not None
+
+
+async def test_cursor_that_is_no_time_is_not_taken_for_one_by_chance(connect, caplog) -> None:
+    """A millisecond from a cursor lies another clip, so that a service seems to know any time."""
+    caplog.set_level(logging.INFO)
+    times = [1_000 + number // 3 for number in range(700)]
+    listing = Listing(is_time=False)
+    async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
+        plain = [clip.uuid async for clip in session.saved_clips(page_size=10)]
+        for shards in (2, 6, 16):
+            found = await sharded_uuids(session, shards, since=1, until=10_000, page_size=10)
+            assert Counter(found) == Counter(plain)
+            assert "one walk" in caplog.text
+            caplog.clear()

@@ -1,0 +1,322 @@
+"""Watching renders: each change, to the end, through absences and outages, and no further."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from attrs import evolve
+
+from rhombus_clips import (
+    AuthenticationError,
+    BadRequestError,
+    ClipFailedError,
+    ClipNotFoundError,
+    ClipStatus,
+    ClipWithProgress,
+    ConnectError,
+    DecodeError,
+    Polling,
+    RetryPolicy,
+    RhombusError,
+    ServerError,
+)
+from rhombus_clips.renders.polling import Watched, has_failed
+from rhombus_clips.testing import FakeRhombus, UnknownClip, faults
+from rhombus_clips.testing.faults import json_answer
+from tests.renders.looks import (
+    CAMERA,
+    GET,
+    LIST,
+    LONG_AGO,
+    QUICK,
+    answers,
+    count_of,
+    status,
+    statuses,
+)
+
+
+async def test_each_change_comes_once_and_the_last_is_complete(fake, session) -> None:
+    fake.faults = answers(
+        status("INITIATING", lastUpdatedSec=1),
+        status("INITIATING", lastUpdatedSec=2),
+        status("UPLOADING", percentComplete=10),
+        status("UPLOADING", percentComplete=10),
+        status("UPLOADING", percentComplete=20),
+        status("COMPLETE"),
+    )
+    seen = await statuses(session.watch_clip("a", polling=QUICK))
+    assert seen == ["INITIATING", "UPLOADING", "UPLOADING", "COMPLETE"]
+    assert len(fake.requests) == 6
+
+
+async def test_whole_render_is_followed_to_its_end(fake, session) -> None:
+    uuid = fake.start_render(seconds=0.3)
+    clips = [clip async for clip in session.watch_clip(uuid, polling=QUICK)]
+    assert {clip.uuid for clip in clips} == {uuid}
+    assert list(dict.fromkeys(clip.status for clip in clips)) == [
+        "INITIATING", "UPLOADING", "RENDERING", "COMPLETE",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["FAILED", "DELETED"])
+async def test_clip_that_fails_is_an_error_with_the_clip(end: str, fake, session) -> None:
+    fake.faults = answers(status("RENDERING"), status(end, currentOperation="no footage"))
+    seen = []
+    with pytest.raises(ClipFailedError, match="no footage") as caught:
+        async for clip in session.watch_clip("a", polling=QUICK):
+            seen.append(clip.status)
+    assert seen == ["RENDERING"]
+    assert caught.value.clip.status == end
+    assert caught.value.clips == (caught.value.clip,)
+
+
+@pytest.mark.parametrize("state", ["OFFLINE", "UNKNOWN", "SOMETHING_NEW", None])
+async def test_status_that_says_nothing_of_an_end_goes_on(state: str | None, fake, session) -> None:
+    fake.faults = answers(status("RENDERING"), {"status": state}, status("COMPLETE"))
+    assert await statuses(session.watch_clip("a", polling=QUICK)) == [
+        "RENDERING", state, "COMPLETE",
+    ]  # fmt: skip
+
+
+async def test_hundred_percent_of_the_operation_complete_is_an_end_too(fake, session) -> None:
+    """As the vendor's own web component takes it."""
+    done = status("RENDERING", percentComplete=100, currentOperation="Complete")
+    fake.faults = answers(status("RENDERING", percentComplete=100), done)
+    assert len(await statuses(session.watch_clip("a", polling=QUICK))) == 2
+
+
+@pytest.mark.parametrize("unknown", UnknownClip)
+async def test_clip_may_be_invisible_at_first_and_not_for_ever(
+    unknown: UnknownClip, fake, session
+) -> None:
+    """Whatever the service answers for a clip that is not there."""
+    fake.unknown_clip, fake.appears_after, fake.render_seconds = unknown, 0.1, 0.05
+    clip_uuid = (await session.splice([CAMERA], LONG_AGO, 5)).clip_uuid
+    assert (await statuses(session.watch_clip(clip_uuid, polling=QUICK)))[-1] == "COMPLETE"
+    fake.requests.clear()
+    with pytest.raises(RhombusError) as caught:
+        await statuses(session.watch_clip("Z" * 22, polling=evolve(QUICK, appears_within=0.05)))
+    assert isinstance(caught.value, ClipNotFoundError) or unknown is not UnknownClip.NULL
+    assert len(fake.requests) > 1
+
+
+async def test_outage_is_survived_for_as_long_as_asked_and_no_longer(fake, connect) -> None:
+    outage = evolve(faults.UNAVAILABLE, path=GET, times=20)
+    fake.faults = [*answers(status("RENDERING")), outage, *answers(status("COMPLETE"))]
+    async with connect(fake) as session:
+        assert await statuses(session.watch_clip("a", polling=QUICK)) == ["RENDERING", "COMPLETE"]
+        fake.faults = [evolve(outage, times=None)]
+        with pytest.raises(ServerError):
+            await statuses(session.watch_clip("a", polling=evolve(QUICK, outage=0.05)))
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [(faults.Respond(401), AuthenticationError), (faults.Respond(400), BadRequestError)],
+)
+async def test_what_no_waiting_mends_is_raised_at_once(fault, kind, fake, session) -> None:
+    fake.faults = [fault]
+    with pytest.raises(kind):
+        await statuses(session.watch_clip("a", polling=QUICK))
+    assert len(fake.requests) == 1
+
+
+def test_connection_that_lasting_trouble_keeps_away_is_not_waited_for() -> None:
+    """An invalid certificate, or a proxy that wants credentials, stays so."""
+    watched = Watched("a", Polling(outage=100))
+    watched.tolerate(ConnectError("no route"), 0.0)
+    with pytest.raises(ConnectError, match="certificate"):
+        watched.tolerate(ConnectError("invalid certificate", is_lasting=True), 1.0)
+
+
+async def test_one_odd_answer_does_not_end_the_watch(fake, session) -> None:
+    fake.faults = [faults.HTML_INSTEAD, *answers(status("RENDERING"), status("COMPLETE"))]
+    assert await statuses(session.watch_clip("a", polling=QUICK)) == ["RENDERING", "COMPLETE"]
+    fake.faults = [evolve(faults.HTML_INSTEAD, times=None)]
+    with pytest.raises(DecodeError):
+        await statuses(session.watch_clip("a", polling=evolve(QUICK, outage=0.05)))
+
+
+async def test_leaving_early_sends_no_more(fake, session) -> None:
+    uuid = fake.start_render(seconds=30)
+    async with aclosing(session.watch_clip(uuid, polling=QUICK)) as changes:
+        async for _ in changes:
+            break
+    count = len(fake.requests)
+    await asyncio.sleep(0.1)
+    assert len(fake.requests) == count
+
+
+def test_interval_grows_while_nothing_moves_and_begins_anew() -> None:
+    polling, wait, waits = Polling(), 0.0, []
+    for moved in (True, False, False, False, False, False, False, True):
+        wait = polling.next_interval(wait, moved=moved)
+        waits.append(wait)
+    assert waits == [2, 3, 4.5, 6.75, 10.125, 15, 15, 2]
+
+
+@pytest.mark.parametrize(
+    ("clip", "done", "failed"),
+    [
+        (ClipWithProgress(status=ClipStatus.COMPLETE), True, False),
+        (ClipWithProgress(status=ClipStatus.FAILED), False, True),
+        (ClipWithProgress(status=ClipStatus.DELETED), False, True),
+        (ClipWithProgress(status=ClipStatus.UNKNOWN, percent_complete=100), False, False),
+        (ClipWithProgress(current_operation="Complete"), False, False),
+        (ClipWithProgress(), False, False),
+    ],
+)
+def test_ends_by_example(clip: ClipWithProgress, *, done: bool, failed: bool) -> None:
+    assert (clip.is_complete, has_failed(clip)) == (done, failed)
+
+
+def test_an_outage_does_not_use_up_the_patience_with_an_absence() -> None:
+    watched = Watched("a", Polling(appears_within=10, outage=100))
+    watched.tolerate(ServerError("out", status=503), 0)
+    watched.tolerate(ServerError("out", status=503), 90)
+    watched.tolerate(ClipNotFoundError("not there"), 91)
+    watched.tolerate(ServerError("out", status=503), 99)
+    with pytest.raises(ClipNotFoundError):
+        watched.tolerate(ClipNotFoundError("not there"), 101)
+
+
+async def test_many_clips_are_followed_by_one_listing_a_round(fake, session) -> None:
+    uuids = [fake.start_render(seconds=0.1 + 0.02 * n) for n in range(12)]
+    ended = {c.uuid async for c in session.watch_clips(uuids, polling=QUICK) if c.is_complete}
+    assert ended == set(uuids)
+    assert count_of(fake, GET) < count_of(fake, LIST)
+
+
+async def test_clips_that_no_listing_has_are_looked_at_one_by_one(fake, session) -> None:
+    """And it is asked for more and more seldom, as it takes more requests than it saves."""
+    fake.faults = [json_answer(200, {"savedClips": []}, path=LIST, times=None)]
+    uuids = [fake.start_render(seconds=0.6) for _ in range(5)]
+    ended = {c.uuid async for c in session.watch_clips(uuids, polling=QUICK) if c.is_complete}
+    assert ended == set(uuids)
+    rounds = count_of(fake, GET) / 5
+    assert 2 <= count_of(fake, LIST) <= 3 + rounds / 8
+
+
+async def test_listing_is_tried_again_when_it_failed_or_clips_were_not_visible_yet(connect) -> None:
+    async with FakeRhombus(0, appears_after=0.05) as fake, connect(fake) as session:
+        fake.faults = [evolve(faults.REFUSED, path=LIST)]
+        uuids = [fake.start_render(seconds=0.8) for _ in range(6)]
+        watching = session.watch_clips(uuids, polling=QUICK)
+        ended = {clip.uuid async for clip in watching if clip.is_complete}
+    assert ended == set(uuids)
+    assert count_of(fake, LIST) > count_of(fake, GET) / 6
+
+
+async def test_clip_that_was_there_and_is_deleted_has_failed(fake, session) -> None:
+    uuid = fake.start_render(seconds=60)
+    absent = answers(None, None)  # A moment's absence is none.
+    seen: list[str | None] = []
+    with pytest.raises(ClipFailedError, match=f"{uuid} was there, and is deleted") as caught:
+        async for clip in session.watch_clip(uuid, polling=evolve(QUICK, appears_within=60)):
+            seen.append(clip.status)
+            if len(seen) == 1:
+                fake.faults = [*absent, faults.Ok(), *answers(None, None, None)]
+    assert [clip.uuid for clip in caught.value.clips] == [uuid]
+
+
+async def test_others_are_watched_on_when_one_is_deleted(fake, session) -> None:
+    gone, other = fake.start_render(seconds=60), fake.start_render(seconds=0.5)
+    ended: list[str | None] = []
+    with pytest.raises(ClipFailedError, match=gone) as caught:
+        async for clip in session.watch_clips([gone, other], polling=QUICK):
+            if clip.uuid == gone:
+                await session.delete_saved_clip(gone)
+            ended += [clip.uuid] if clip.is_complete else []
+    assert ended == [other]
+    assert [clip.uuid for clip in caught.value.clips] == [gone]
+    assert any("is deleted" in note for note in caught.value.__notes__)
+
+
+async def test_error_names_every_clip_that_did_not_appear(session) -> None:
+    missing = ["N" * 22, "M" * 22]
+    with pytest.raises(ClipNotFoundError, match=missing[0]) as caught:
+        async for _ in session.watch_clips(missing, polling=evolve(QUICK, appears_within=0)):
+            pass
+    (note,) = caught.value.__notes__
+    assert note.startswith(f"{missing[1]} did not appear")
+
+
+@pytest.mark.parametrize("code", [408, 425, 503])
+async def test_refusal_of_the_moment_does_not_end_a_watch(code: int, connect) -> None:
+    async with FakeRhombus(0) as fake, connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        uuid = fake.start_render(seconds=0.1)
+        fake.faults = [faults.Respond(code), faults.Ok(), faults.Respond(code)]
+        clip = await session.wait_for_clip(uuid, deadline=5, polling=QUICK)
+    assert clip.is_complete
+
+
+async def test_role_that_may_not_list_looks_one_by_one(fake, session) -> None:
+    fake.faults = [evolve(faults.ACCESS_DENIED, path=LIST, times=None)]
+    uuids = [fake.start_render(seconds=0.05) for _ in range(4)]
+    assert len([c async for c in session.watch_clips(uuids, polling=QUICK) if c.is_complete]) == 4
+
+
+async def test_failures_come_when_all_have_ended(fake, session) -> None:
+    good, bad = fake.start_render(seconds=0.2), fake.start_render(seconds=0.1, fails=True)
+    seen: dict[str | None, str | None] = {}
+    with pytest.raises(ClipFailedError, match=bad) as caught:
+        async for clip in session.watch_clips([bad, good], polling=QUICK):
+            seen[clip.uuid] = clip.status
+    assert seen == {good: "COMPLETE", bad: "FAILED"}
+    assert [clip.uuid for clip in caught.value.clips] == [bad]
+
+
+async def test_clip_that_never_appears_does_not_end_the_watch_of_the_others(fake, session) -> None:
+    good = fake.start_render(seconds=0.2)
+    polling = evolve(QUICK, appears_within=0.05)
+    seen = []
+    with pytest.raises(ClipNotFoundError, match="Z" * 22):
+        async for clip in session.watch_clips(["Z" * 22, good], polling=polling):
+            seen.append(clip.status)
+    assert seen[-1] == "COMPLETE"
+
+
+async def test_no_clips_at_all_is_an_end(fake, session) -> None:
+    assert await statuses(session.watch_clips([])) == []
+    assert fake.requests == []
+
+
+async def test_error_of_a_look_arrives_as_it_is(fake, session) -> None:
+    fake.faults = [evolve(faults.UNAUTHENTICATED, path=GET, times=None)]
+    with pytest.raises(AuthenticationError):
+        await statuses(session.watch_clips(["a", "b"], polling=QUICK))
+
+
+def test_interval_is_the_shortest_wait_though_the_slowest_is_shorter() -> None:
+    polling, wait = Polling(interval=60), 0.0
+    for moved in (True, False, False, False, True):
+        wait = polling.next_interval(wait, moved=moved)
+        assert wait == 60
+
+
+async def test_pages_of_the_list_are_asked_for_as_long_as_they_have_several_of_the_clips(
+    fake, session
+) -> None:
+    """The others are looked at one by one."""
+    uuids = [clip["uuid"] for clip in fake.clips]
+    listed = [uuids[:10], uuids[10:20], uuids[20:21], uuids[21:]]
+    fake.faults = [
+        json_answer(
+            200,
+            {
+                "savedClips": [{"uuid": uuid, "status": "COMPLETE"} for uuid in page],
+                "pageToken": f"after {number}",
+            },
+            path=LIST,
+        )
+        for number, page in enumerate(listed)
+    ]
+    for clip in fake.clips:
+        clip["status"] = "COMPLETE"
+    ended = {clip.uuid async for clip in session.watch_clips(uuids, polling=QUICK)}
+    assert ended == set(uuids)
+    asked = [request.json.get("pageToken") for request in fake.requests if request.path == LIST]
+    assert asked == [None, "after 0", "after 1"]
+    looked_at = [request.json["clipUuid"] for request in fake.requests if request.path == GET]
+    assert sorted(looked_at) == sorted(uuids[21:])

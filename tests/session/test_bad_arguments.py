@@ -1,0 +1,249 @@
+"""Arguments of a kind that cannot be meant: refused at once, by name, before anything is sent."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from rhombus_clips import ClipSession, ConfigurationError, SavedClip
+from rhombus_clips.models import ClipAccessSettings
+from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.testing.faults import json_answer
+from tests.renders.looks import QUICK
+
+SETTINGS: list[dict[str, Any]] = [
+    {"retry": 3},
+    {"timeout": 30},
+    {"media_timeout": 5},
+    {"rate": 10},
+    {"media_ssl": False},
+    {"media_ssl": "x"},
+    {"max_response_bytes": -1},
+    {"max_response_bytes": "64"},
+]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=str)
+def test_setting_of_another_kind_is_refused_by_name(setting: dict[str, Any]) -> None:
+    """``media_ssl=False`` too: there is no switch that turns the verification off."""
+    with pytest.raises(ConfigurationError, match=next(iter(setting))):
+        ClipSession("k" * 22, **setting)
+
+
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "polling": lambda session: session.watch_clip("a", polling=5),
+    "clip": lambda session: session.download_clip("uuid", "x.mp4"),
+    "clip of a picture": lambda session: session.download_thumbnail("uuid", "x.mp4"),
+    "each of clips": lambda session: session.download_clips("abc", "."),
+    "progress": lambda session: session.download_clips([], ".", progress=5),
+    "name": lambda session: session.download_clips([], ".", name=5),
+    "on_end": lambda session: session.download_clips([], ".", on_end=5),
+    "grace": lambda session: session.follow_saved_clips(grace=300),
+    "window": lambda session: session.shared_clip_groups(created_after=1, window=7),
+    "on_decode_error": lambda session: session.saved_clips(on_decode_error=5),
+    "on_change": lambda session: session.make_clip(["a"], 1, 5, on_change=5),
+    "title": lambda session: session.splice(["a"], 1, 5, title=5),
+    "audio_included": lambda session: session.splice(["a"], 1, 5, audio_included="yes"),
+    "altered_view_map": lambda session: session.splice(["a"], 1, 5, altered_view_map=[]),
+    "start_time_millis": lambda session: session.splice(["a"], "now", 5),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_argument_of_another_kind_is_refused_by_name(
+    name: str, fake: FakeRhombus, session: ClipSession, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TypeError, match=name.partition(" of a ")[0]):
+        await CALLS[name](session)
+    assert fake.requests == fake.media_requests == []
+
+
+@pytest.mark.parametrize("length", [0.1, timedelta(milliseconds=500)])
+async def test_message_has_the_name_that_the_caller_wrote(length: Any, fake, session) -> None:
+    with pytest.raises(ValueError, match=r"duration_sec must be at least a second, not 0\.\d s"):
+        await session.splice(["a"], 1, length)
+    assert fake.requests == []
+
+
+async def test_interval_that_is_yet_to_come_is_refused_before_anything_is_sent(
+    fake, session
+) -> None:
+    ahead = {"a": [(1, 2000), (9_000_000_000_000, 9_000_000_002_000)]}
+    with pytest.raises(ValueError, match="does not exist yet"):
+        await session.splice(device_interval_map=ahead)
+    assert fake.requests == []
+
+
+LONE_SURROGATE = "x\udc80"
+NO_ENCODING: dict[str, Callable[[ClipSession], Any]] = {
+    "clip_uuid": lambda session: session.get_clip_with_progress(LONE_SURROGATE),
+    "title": lambda session: session.update_saved_clip("a", title=LONE_SURROGATE),
+    "description": lambda session: session.update_saved_clip("a", description=LONE_SURROGATE),
+    "access_settings.allowed_users": lambda session: session.update_saved_clip(
+        "a", access_settings=ClipAccessSettings(allowed_users=[LONE_SURROGATE])
+    ),
+    "plaintext_password": lambda session: session.create_shared_clip_group(
+        ["a"], plaintext_password=LONE_SURROGATE
+    ),
+    "search_filter": lambda session: session.get_clips_with_progress(search_filter=LONE_SURROGATE),
+    "sort_field": lambda session: session.get_expiring_clips_for_org(sort_field=LONE_SURROGATE),
+    "page_token": lambda session: session.get_clips_with_progress(page_token=LONE_SURROGATE),
+    "each of device_uuids": lambda session: session.splice([LONE_SURROGATE], 1, 5),
+    "title of a splice": lambda session: session.splice(["a"], 1, 5, title=LONE_SURROGATE),
+    "a key of integration_upload_map": lambda session: session.splice(
+        ["a"], 1, 5, integration_upload_map={LONE_SURROGATE: True}
+    ),
+    "each of location_filter": lambda session: session.get_saved_clip_count(
+        location_filter=[LONE_SURROGATE]
+    ),
+    "external_transaction_id": lambda session: session.get_saved_clips_by_external_transaction_id(
+        LONE_SURROGATE
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_ENCODING)
+async def test_string_that_has_no_encoding_is_refused_before_anything_is_sent(
+    name: str, fake: FakeRhombus, session: ClipSession
+) -> None:
+    with pytest.raises(ValueError, match=name.partition(" of a splice")[0]) as caught:
+        await NO_ENCODING[name](session)
+    assert not isinstance(caught.value, UnicodeError)
+    assert fake.requests == []
+
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+TOO_FAR: dict[str, Callable[[ClipSession], Any]] = {
+    "duration": lambda session: session.make_clip(["a"], 1, timedelta.max),
+    "duration_sec": lambda session: session.splice(["a"], -(2**63), timedelta.max),
+    "range": lambda session: session.splice(["a"], FOREVER, 5),
+    "device_interval_map": lambda session: session.splice(
+        device_interval_map={"a": [(-(2**63), 2**63 - 1)]}
+    ),
+    "max_page_size": lambda session: session.get_saved_clips(max_page_size=2**31),
+    "start_time_ms": lambda session: session.get_saved_clip_count(start_time_ms=2**63),
+    "timestamp_ms_after": lambda session: session.get_clips_with_progress(timestamp_ms_after=2**63),
+}
+
+
+@pytest.mark.parametrize("name", TOO_FAR)
+async def test_number_that_the_wire_cannot_hold_is_refused_before_anything_is_sent(
+    name: str, fake: FakeRhombus, session: ClipSession
+) -> None:
+    with pytest.raises(ValueError, match=name):
+        await TOO_FAR[name](session)
+    assert fake.requests == []
+
+
+async def test_longest_durations_and_the_ends_of_the_calendar_are_taken_where_they_make_sense(
+    fake: FakeRhombus, session: ClipSession
+) -> None:
+    begin = datetime(1, 1, 1, tzinfo=UTC)
+    pager = session.shared_clip_groups(
+        created_after=begin, created_before=FOREVER, window=timedelta.max
+    )
+    assert len(await pager.collect(100)) == len(fake.shared_clip_groups)
+    assert len(await session.saved_clips(since=begin, until=FOREVER).collect(100)) == 30
+    follower = session.follow_saved_clips(since=begin, grace=timedelta.max)
+    assert (await anext(follower)).uuid
+    await follower.aclose()
+
+
+class Index:
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __index__(self) -> int:
+        return self.value
+
+
+async def test_numbers_of_another_library_are_sent_as_plain_ones(fake, connect) -> None:
+    async with connect(fake, max_response_bytes=Index(1_000_000)) as session:
+        await session.get_saved_clips(max_page_size=Index(5), page_timestamp_ms=Index(9))
+        assert fake.requests[-1].json == {"maxPageSize": 5, "pageTimestampMs": 9}
+        await session.get_clips_with_progress(page_size=Index(5), timestamp_ms_after=Index(3))
+        assert fake.requests[-1].json == {"pageSize": 5, "timestampMsAfter": 3}
+        await session.splice(device_interval_map={"a": [(Index(1000), Index(3000))]})
+        assert fake.requests[-1].json["deviceIntervalMap"] == {
+            "a": [{"startMs": 1000, "endMs": 3000}]
+        }
+        clip = fake.clips[0]["uuid"]
+        await session.create_shared_clip_group([clip], expiration_time_secs=Index(60))
+        assert fake.requests[-1].json["expirationTimeSecs"] == 60
+        pager = session.saved_clips(page_size=Index(5), limit=Index(7), overlap_ms=Index(1))
+        assert len(await pager.collect(Index(6))) == 6
+        assert len(await session.expiring_clips(page_size=Index(1)).collect(3)) == 3
+
+
+async def never_awaited(*_: object) -> None:
+    pass
+
+
+CALLBACKS: dict[str, Callable[[ClipSession, Any], Any]] = {
+    "progress": lambda session, function: session.download_clips([], ".", progress=function),
+    "progress of one": lambda session, function: session.download_clip(
+        SavedClip(), "x", progress=function
+    ),
+    "progress of a picture": lambda session, function: session.download_thumbnail(
+        SavedClip(), "x", progress=function
+    ),
+    "name": lambda session, function: session.download_clips([], ".", name=function),
+    "on_end": lambda session, function: session.download_clips([], ".", on_end=function),
+    "on_change": lambda session, function: session.make_clip(["a"], 1, 5, on_change=function),
+    "on_decode_error": lambda session, function: session.saved_clips(on_decode_error=function),
+    "on_decode_error of clips_with_progress": lambda session, function: session.clips_with_progress(
+        on_decode_error=function
+    ),
+    "on_decode_error of expiring_clips": lambda session, function: session.expiring_clips(
+        on_decode_error=function
+    ),
+    "on_decode_error of follow_saved_clips": lambda session, function: session.follow_saved_clips(
+        on_decode_error=function
+    ),
+}
+
+
+@pytest.mark.parametrize("function", [never_awaited, functools.partial(never_awaited, 1)])
+@pytest.mark.parametrize("name", CALLBACKS)
+async def test_coroutine_function_is_refused_where_it_would_never_be_awaited(
+    name: str, function: Any, fake: FakeRhombus, session: ClipSession
+) -> None:
+    with pytest.raises(TypeError, match=f"{name.partition(' of ')[0]} must be a plain function"):
+        await CALLBACKS[name](session, function)
+    assert fake.requests == fake.media_requests == []
+
+
+async def test_awaitable_that_a_callback_returns_is_an_error_and_not_dropped(
+    fake: FakeRhombus, session: ClipSession, tmp_path
+) -> None:
+    clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
+    begins: Any = lambda *_: never_awaited()  # noqa: E731  # a lambda is what users write
+    for callback in ("progress", "on_end", "name"):
+        with pytest.raises(
+            TypeError, match=f"{callback} must be a plain function, but it returned"
+        ):
+            await session.download_clips([clip], tmp_path / callback, **{callback: begins})
+    with pytest.raises(TypeError, match="progress must be a plain function, but it returned"):
+        await session.download_clip(clip, tmp_path / "one", progress=begins)
+    with pytest.raises(TypeError, match="on_change must be a plain function, but it returned"):
+        await session.make_clip(["a"], 1, 5, on_change=begins, polling=QUICK)
+    fake.faults = [json_answer(200, {"savedClips": [{"uuid": 5}]})]
+    with pytest.raises(TypeError, match="on_decode_error must be a plain function, but it"):
+        await session.saved_clips(on_decode_error=begins).collect(1)
+
+
+async def test_future_that_a_callback_returns_is_an_error_and_left_alone(
+    fake: FakeRhombus, session: ClipSession, tmp_path
+) -> None:
+    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
+    on_end: Any = lambda *_: future  # noqa: E731  # as above
+    with pytest.raises(
+        TypeError, match="on_end must be a plain function, but it returned a Future"
+    ):
+        await session.download_clips([clip], tmp_path, on_end=on_end)
+    assert not future.done()

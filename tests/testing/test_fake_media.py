@@ -1,0 +1,240 @@
+"""FakeRhombus as the media host: the bytes of clips, who gets them, and ranges."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from rhombus_clips.calls.auth import AuthScheme
+from rhombus_clips.testing import FakeRhombus, Length, Media
+from rhombus_clips.testing.clips import make_clips
+from rhombus_clips.testing.footage import make_mp4, usual_size
+from tests.media.media_requests import DATA, REGION, UUID, fetch, get, headers_of, make_clip, url_of
+
+
+@pytest.fixture
+async def fake():
+    async with FakeRhombus([make_clip()], shared_clip_groups=0) as service:
+        service.put_media(UUID, DATA)
+        yield service
+
+
+# --- the bytes ---------------------------------------------------------------------------------
+
+
+async def test_bytes_are_what_the_record_says_of_them() -> None:
+    checked = 0
+    async with FakeRhombus(40) as fake:
+        for clip in fake.clips:
+            url = url_of(fake, f"{clip['uuid']}.mp4", clip["clipLocation"]["region"])
+            answer = await get(url, headers=headers_of(fake))
+            assert answer.status == (200 if clip["status"] == "COMPLETE" else 404)
+            if answer.status == 404:
+                continue
+            assert clip["byteCount"] in {len(answer.body), None}
+            digest = hashlib.sha256(answer.body).hexdigest()
+            assert clip.get("sha256Hex", digest) == digest
+            assert answer.body[4:8] == b"ftyp"
+            checked += 1
+    assert checked > 20
+
+
+def test_clips_without_a_size_have_a_hash_that_fits() -> None:
+    clips = [clip for clip in make_clips(400) if clip["byteCount"] is None and "sha256Hex" in clip]
+    assert clips
+    for clip in clips:
+        data = make_mp4(clip["uuid"], usual_size(clip))
+        assert clip["sha256Hex"] == hashlib.sha256(data).hexdigest()
+
+
+async def test_thumbnail_is_a_picture_in_a_region_of_its_own(fake) -> None:
+    name = f"{UUID}.jpeg"
+    answer = await get(url_of(fake, name, "us-east-1"), headers=headers_of(fake))
+    assert answer.status == 200
+    assert answer.body.startswith(b"\xff\xd8\xff")
+    assert 1000 < len(answer.body) < 10_000
+    assert answer.headers["Content-Type"] == "image/jpeg"
+    assert (await get(url_of(fake, name), headers=headers_of(fake))).status == 404
+
+
+async def test_put_media_is_served_and_recorded(fake) -> None:
+    answer = await fetch(fake)
+    assert answer.body == DATA
+    assert answer.headers["Content-Type"] == "video/mp4"
+    assert answer.headers["Content-Length"] == str(len(DATA))
+    assert fake.clips[0]["byteCount"] == len(DATA)
+    assert fake.clips[0]["sha256Hex"] == hashlib.sha256(DATA).hexdigest()
+    with pytest.raises(KeyError):
+        fake.put_media("unknown", b"")
+
+
+async def test_large_media_come_whole(fake) -> None:
+    data = bytes(1000) * 3000
+    fake.put_media(UUID, data)
+    for length in Length:
+        fake.media = Media(length=length)
+        assert (await fetch(fake)).body == data
+
+
+async def test_record_may_be_made_to_lie() -> None:
+    async with FakeRhombus([make_clip(byteCount=100)], shared_clip_groups=0) as fake:
+        fake.clips[0]["byteCount"] = 150
+        assert len((await fetch(fake)).body) == 100
+
+
+async def test_changed_media_have_the_same_size_and_another_hash(fake) -> None:
+    before, record = await fetch(fake), dict(fake.clips[0])
+    fake.change_media(UUID)
+    after = await fetch(fake)
+    fake.change_media(UUID)
+    assert len({before.body, after.body, (await fetch(fake)).body}) == 3
+    assert len(after.body) == len(before.body)
+    assert after.headers["ETag"] != before.headers["ETag"]
+    assert fake.clips[0] == record
+
+
+async def test_render_has_media_once_it_is_complete() -> None:
+    clock = 0.0
+    async with FakeRhombus(0, now=lambda: clock) as fake:
+        uuid = fake.start_render(seconds=10)
+        region = fake.renders[uuid].clip["clipLocation"]["region"]
+        url = url_of(fake, f"{uuid}.mp4", region)
+        assert (await get(url, headers=headers_of(fake))).status == 404
+        clock = 10.0
+        answer = await get(url, headers=headers_of(fake))
+        record = fake.saved()[0]
+        assert len(answer.body) == (record["byteCount"] or usual_size(record))
+
+
+# --- who is let in, and to what ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"x-auth-scheme": ""}, 401),
+        ({"x-auth-scheme": "web2"}, 401),
+        ({"x-auth-scheme": "partner-api-token"}, 403),
+        ({"x-auth-apikey": "other"}, 403),
+        ({"x-auth-org": "someone"}, 403),
+    ],
+)
+async def test_credentials_are_checked_as_by_the_api(fake, headers, status) -> None:
+    answer = await get(url_of(fake), headers=headers_of(fake, **headers))
+    assert answer.status == status
+
+
+async def test_partner_may_leave_the_organization_out_for_media() -> None:
+    settings: Any = {"auth_scheme": AuthScheme.PARTNER_API_TOKEN, "org_uuid": "client"}
+    async with FakeRhombus([make_clip()], shared_clip_groups=0, **settings) as fake:
+        scheme = {"x-auth-scheme": "partner-api-token"}
+        for org, status in [({}, 200), ({"x-auth-org": "client"}, 200), ({"x-auth-org": "x"}, 403)]:
+            headers = headers_of(fake, **scheme, **org)
+            assert (await get(url_of(fake), headers=headers)).status == status
+
+
+@pytest.mark.parametrize(
+    ("clip", "name", "region", "status"),
+    [
+        ({}, f"{UUID}.mp4", REGION, 200),
+        ({}, f"{UUID}.mp4", "us-east-1", 404),
+        ({}, f"{UUID}.mov", REGION, 404),
+        ({}, "unknown.mp4", REGION, 404),
+        ({"status": "FAILED"}, f"{UUID}.mp4", REGION, 404),
+        ({"clipLocation": None}, f"{UUID}.mp4", "us-east-1", 200),
+        ({"clipLocation": None, "thumbnailLocation": None}, f"{UUID}.mp4", REGION, 404),
+    ],
+)
+async def test_only_what_is_there_is_served(clip, name, region, status) -> None:
+    async with FakeRhombus([make_clip(**clip)], shared_clip_groups=0) as fake:
+        answer = await get(url_of(fake, name, region), headers=headers_of(fake))
+        assert answer.status == status
+
+
+async def test_media_are_only_read(fake) -> None:
+    assert (await get(url_of(fake), "POST", headers=headers_of(fake))).status == 405
+
+
+# --- ranges ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("range_", "first", "last"),
+    [
+        ("bytes=0-", 0, 10_239),
+        ("bytes=100-", 100, 10_239),
+        ("bytes=10239-", 10_239, 10_239),
+        ("bytes=100-199", 100, 199),
+        ("bytes=100-99999", 100, 10_239),
+    ],
+)
+async def test_range_is_answered_by_that_part(fake, range_, first, last) -> None:
+    answer = await fetch(fake, Range=range_)
+    assert answer.status == 206
+    assert answer.body == DATA[first : last + 1]
+    assert answer.headers["Content-Range"] == f"bytes {first}-{last}/10240"
+    assert answer.headers["Accept-Ranges"] == "bytes"
+
+
+@pytest.mark.parametrize("range_", ["bytes=9-5", "bytes=x-", "items=5-", "bytes=1-2,5-6"])
+async def test_what_is_no_range_is_answered_by_everything(fake, range_) -> None:
+    answer = await fetch(fake, Range=range_)
+    assert (answer.status, answer.body) == (200, DATA)
+
+
+async def test_range_beyond_the_end_is_refused_with_the_size(fake) -> None:
+    answer = await fetch(fake, Range="bytes=10240-")
+    assert (answer.status, answer.body) == (416, b"")
+    assert answer.headers["Content-Range"] == "bytes */10240"
+
+
+async def test_host_without_ranges_answers_with_everything(fake) -> None:
+    fake.media = Media(ranges=False)
+    answer = await fetch(fake, Range="bytes=100-")
+    assert (answer.status, answer.body) == (200, DATA)
+    assert "Accept-Ranges" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("etag", "condition", "status"),
+    [
+        ("strong", "own", 206),
+        ("strong", '"other"', 200),
+        ("weak", "own", 200),
+        (None, '"any"', 200),
+        ("strong", "Wed, 21 Oct 2026 07:28:00 GMT", 200),
+    ],
+)
+async def test_only_a_strong_etag_that_matches_resumes(fake, etag, condition, status) -> None:
+    fake.media = Media(etag=etag)
+    own = (await fetch(fake)).headers.get("ETag")
+    assert (own is None) == (etag is None)
+    assert own is None or own.startswith("W/") == (etag == "weak")
+    given = own or "" if condition == "own" else condition
+    answer = await fetch(fake, Range="bytes=5-", If_Range=given)
+    assert answer.status == status
+    assert answer.body == (DATA[5:] if status == 206 else DATA)
+
+
+async def test_etag_of_changed_media_does_not_resume(fake) -> None:
+    etag = (await fetch(fake)).headers["ETag"]
+    fake.change_media(UUID)
+    answer = await fetch(fake, Range="bytes=5-", If_Range=etag)
+    assert (answer.status, len(answer.body)) == (200, len(DATA))
+
+
+@pytest.mark.parametrize(("shift", "first"), [(7, 107), (-50, 50), (-500, 0)])
+async def test_shifted_range_is_honest_about_it(fake, shift, first) -> None:
+    fake.media = Media(range_shift=shift)
+    answer = await fetch(fake, Range="bytes=100-")
+    assert answer.headers["Content-Range"] == f"bytes {first}-10239/10240"
+    assert answer.body == DATA[first:]
+
+
+async def test_lying_range_claims_what_was_asked(fake) -> None:
+    fake.media = Media(lying_range=True)
+    answer = await fetch(fake, Range="bytes=101-300")
+    assert answer.status == 206
+    assert answer.headers["Content-Range"] == "bytes 101-300/10240"
+    assert answer.body == DATA[50:250]
