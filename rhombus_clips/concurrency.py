@@ -26,10 +26,10 @@ async def alongside(job: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenera
         yield
     finally:
         task.cancel()
-        await settled(task)
+        await wait_until_done(task)
 
 
-async def settled(future: "asyncio.Future[Any]") -> None:
+async def wait_until_done(future: "asyncio.Future[Any]") -> None:
     """Wait for the end of *future*, whatever it is; a cancellation meanwhile waits for it too."""
     interruption: asyncio.CancelledError | None = None
     # The shield is for a scope of anyio that is cancelled: it would interrupt without end.
@@ -65,13 +65,13 @@ async def in_thread(work: Callable[..., T], *arguments: Any, executor: Executor 
         # Whichever comes first, the thread or this, has the turn; so it is certain which it was.
         if turn.acquire(blocking=False):
             running.cancel()
-        await settled(running)
+        await wait_until_done(running)
 
 
 async def in_thread_surely(work: Callable[..., T], *arguments: Any, executor: Executor) -> T:
     """Run *work* in a thread of *executor*, though this may be cancelled: for what cleans up."""
     running = asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
-    await settled(running)
+    await wait_until_done(running)
     return running.result()
 
 
@@ -144,7 +144,7 @@ class Waiting:
             if self._idle is None:
                 self._idle = asyncio.get_running_loop().create_future()
             self._scope.cancel()
-            await settled(self._idle)
+            await wait_until_done(self._idle)
         await generator.aclose()
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from attrs import define
 
-from rhombus_clips.concurrency import settled
+from rhombus_clips.concurrency import wait_until_done
 from rhombus_clips.media.fetching import Piece
 from rhombus_clips.media.part_file import PartFile
 
@@ -102,7 +102,7 @@ class Storing:
         self._hashing.shutdown(wait=False)
         try:
             # For all of them, also when cancelled meanwhile: the file is closed after this.
-            await settled(asyncio.gather(*jobs, return_exceptions=True))
+            await wait_until_done(asyncio.gather(*jobs, return_exceptions=True))
         finally:
             for batch in self._under_way:
                 batch.drop()
