@@ -9,8 +9,8 @@ import pytest
 from rhombus_clips import ClipSession, RateLimit, RateLimitedError, RetryPolicy, SavedClip
 from rhombus_clips.calls.retry import RateLimit as Bucket
 from rhombus_clips.testing import FakeRhombus, Listing, faults
-from rhombus_clips.testing.bucket import TokenBucket
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups, make_uuid
+from rhombus_clips.testing.rate_limiter import RateLimiter
 
 SAVED_CLIPS = "/api/event/getSavedClipsV2"
 
@@ -92,7 +92,7 @@ async def test_gone_path_is_gone() -> None:
 
 
 def test_bucket_is_refilled_in_time_and_refusals_cost_nothing() -> None:
-    bucket = TokenBucket(Bucket(per_second=0.25, burst=2))
+    bucket = RateLimiter(Bucket(per_second=0.25, burst=2))
     assert [bucket.take(0.0) for _ in range(3)] == [None, None, 4]
     assert bucket.take(1.0) == 3
     assert bucket.take(4.0) is None

@@ -8,7 +8,7 @@ import pytest
 from rhombus_clips.calls.auth import AuthScheme
 from rhombus_clips.testing import FakeRhombus, Length, Media
 from rhombus_clips.testing.clips import make_clips
-from rhombus_clips.testing.footage import make_mp4, usual_size
+from rhombus_clips.testing.media_content import default_size, make_mp4
 from tests.media.media_requests import DATA, REGION, UUID, fetch, get, headers_of, make_clip, url_of
 
 
@@ -43,7 +43,7 @@ def test_clips_without_a_size_have_a_hash_that_fits() -> None:
     clips = [clip for clip in make_clips(400) if clip["byteCount"] is None and "sha256Hex" in clip]
     assert clips
     for clip in clips:
-        data = make_mp4(clip["uuid"], usual_size(clip))
+        data = make_mp4(clip["uuid"], default_size(clip))
         assert clip["sha256Hex"] == hashlib.sha256(data).hexdigest()
 
 
@@ -103,7 +103,7 @@ async def test_render_has_media_once_it_is_complete() -> None:
         clock = 10.0
         answer = await get(url, headers=headers_of(fake))
         record = fake.saved()[0]
-        assert len(answer.body) == (record["byteCount"] or usual_size(record))
+        assert len(answer.body) == (record["byteCount"] or default_size(record))
 
 
 # --- who is let in, and to what ----------------------------------------------------------------
