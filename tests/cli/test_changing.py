@@ -30,7 +30,7 @@ def changes(fake):
 
 def test_rename_changes_what_is_named_and_nothing_else(fake) -> None:
     result = invoke(fake, "rename", DASHED, "--title", "After\x1b")
-    assert result.stdout == f"{DASHED}: the title is “After\ufffd” now\n"
+    assert result.stdout == f"{DASHED}: changed the title to “After\ufffd”\n"
     clip = fake.clips[0]
     assert (clip["title"], clip["description"]) == ("After\x1b", "Kept")
     invoke(fake, "rename", DASHED, "--description", "")
@@ -38,14 +38,14 @@ def test_rename_changes_what_is_named_and_nothing_else(fake) -> None:
 
 
 def test_rename_without_a_change_is_wrong_usage(fake) -> None:
-    assert "NEW_TITLE or --description" in invoke(fake, "rename", DASHED, code=2).stderr
+    assert "give a NEW_TITLE or --description" in invoke(fake, "rename", DASHED, code=2).stderr
     assert fake.requests == []
 
 
 def test_new_title_may_stand_behind_the_clip(fake) -> None:
     assert "“After”" in invoke(fake, "rename", DASHED, "After").stdout
     assert fake.clips[0]["title"] == "After"
-    assert "one of the two" in invoke(fake, "rename", DASHED, "A", "--title", "B", code=2).stderr
+    assert "not both" in invoke(fake, "rename", DASHED, "A", "--title", "B", code=2).stderr
 
 
 def test_rename_of_an_unknown_clip_writes_nothing(fake) -> None:
@@ -89,7 +89,7 @@ def test_delete_shows_the_clip_and_asks(fake, answer, code, left) -> None:
     ended, shown = on_terminal(fake, "delete", DASHED, answers=[("[y/N]", answer)])
     assert ended == code
     assert len(fake.clips) == left
-    assert DASHED in shown.partition("Delete this clip for good?")[0]
+    assert DASHED in shown.partition("Delete this clip permanently?")[0]
     assert "\x1b[2J" not in shown
 
 
@@ -132,11 +132,11 @@ def test_share_asks_for_a_password_twice_and_shows_it_never(fake) -> None:
 @pytest.mark.parametrize(
     ("options", "typed", "words"),
     [
-        (["--password"], "x\nx\n", "nobody can be asked"),
+        (["--password"], "x\nx\n", "cannot prompt for a password"),
         (["--password-stdin"], "\n", "the password is empty"),
-        (["--password", "--password-stdin"], "x\n", "one of the two"),
-        (["--expires", "0"], "", "not a time to live"),
-        (["--expires", "soon"], "", "not a time to live"),
+        (["--password", "--password-stdin"], "x\n", "not both"),
+        (["--expires", "0"], "", "is not a duration"),
+        (["--expires", "soon"], "", "is not a duration"),
         (["--expires", "99999d"], "", "expiration_time_secs"),
     ],
 )
@@ -160,7 +160,7 @@ def test_unshare_takes_the_page_away_once_it_is_agreed(fake) -> None:
     assert code == 1
     assert group in fake.shared_clip_groups
     result = invoke(fake, "unshare", group["uuid"], "--yes")
-    assert "Took away the page “For you”" in result.stdout
+    assert "Deleted the page “For you”" in result.stdout
     assert group not in fake.shared_clip_groups
 
 

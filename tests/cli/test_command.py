@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import runpy
 import signal
 import subprocess
 import sys
@@ -11,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 from click.testing import CliRunner, Result
 
-from rhombus_clips import cli
+from rhombus_clips import __version__, cli
 from rhombus_clips.cli import commands
 from rhombus_clips.testing import FakeRhombus
 
-RUN = [sys.executable, "-W", "error", "-m", "rhombus_clips.cli"]
+RUN = [sys.executable, "-W", "error", "-m", "rhombus_clips"]
 
 
 def environment_of(fake: FakeRhombus) -> dict[str, str]:
@@ -174,10 +175,10 @@ def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["saved", "--since", "2025-10-01"], "not a time with a zone"),
-        (["saved", "--since", "yesterday"], "not a time with a zone"),
-        (["saved", "--since", "9" * 5000], "not a time with a zone"),
-        (["saved", "--since", "1759276800"], "seems to be seconds"),
+        (["saved", "--since", "2025-10-01"], "not a time with a UTC offset"),
+        (["saved", "--since", "yesterday"], "not a time with a UTC offset"),
+        (["saved", "--since", "9" * 5000], "not a time with a UTC offset"),
+        (["saved", "--since", "1759276800"], "looks like seconds"),
         (["saved", "--limit", "-1"], "--limit"),
         (["shared", "--window", "nan", "--created-after", "0"], "--window"),
         (["saved", "--by", "title"], "--by"),
@@ -225,9 +226,9 @@ def test_demo_shows_everything() -> None:
     result = runner.invoke(commands.command, ["demo"])
     assert result.exit_code == 0, result.output
     assert "Listed 1,000 saved clips, each once" in result.stdout
-    assert "walked 40 shared groups" in result.stdout
-    assert "Made a clip of 30 s, downloaded its 25,165,824 bytes" in result.stdout
-    assert "found their SHA-256 right" in result.stdout
+    assert "Walked 40 shared clip groups" in result.stdout
+    assert "Created a clip of 30 s, downloaded its 25,165,824 bytes" in result.stdout
+    assert "verified their SHA-256" in result.stdout
 
 
 def test_fake_names_the_host_of_its_videos(service, tmp_path, run) -> None:
@@ -238,14 +239,27 @@ def test_fake_names_the_host_of_its_videos(service, tmp_path, run) -> None:
     assert service["RHOMBUS_MEDIA_URL"].startswith("http://127.0.0.1:")
 
 
-def test_missing_extra_is_said_in_one_line(monkeypatch, capsys) -> None:
+def _run_as_module() -> None:
+    runpy.run_module("rhombus_clips", run_name="__main__")
+
+
+@pytest.mark.parametrize("start", [cli.main, _run_as_module], ids=["console script", "module"])
+def test_missing_extra_is_reported_in_one_line(monkeypatch, capsys, start) -> None:
     monkeypatch.setitem(sys.modules, "click", None)
     for name in [name for name in sys.modules if name.startswith("rhombus_clips.cli.")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit) as caught:
-        cli.main()
+        start()
     assert caught.value.code == 2
-    assert "pip install 'rhombus-clips[cli]'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "pip install 'rhombus-clips[cli]'" in error
+    assert error.count("\n") == 1
+
+
+def test_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "rhombus_clips", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == f"rhombus-clips, version {__version__}\n"
 
 
 def test_other_missing_module_is_not_blamed_on_the_extra(monkeypatch) -> None:

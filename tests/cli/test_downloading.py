@@ -31,7 +31,7 @@ def names_in(folder):
 def test_clips_by_uuid_come_into_the_folder(fake, tmp_path) -> None:
     uuids = [clip["uuid"] for clip in fake.clips[:3]]
     result = invoke(fake, "download", *uuids, uuids[0], "--folder", str(tmp_path / "new"))
-    assert result.stdout == "3 downloaded (3.0 kB), 0 already there, 0 failed\n"
+    assert result.stdout == "3 downloaded (3.0 kB), 0 already complete, 0 failed\n"
     files = [(tmp_path / "new" / name).read_bytes() for name in names_in(tmp_path / "new")]
     assert sorted(files) == sorted(fake.video(uuid).data for uuid in uuids)
 
@@ -41,7 +41,7 @@ def test_one_clip_comes_to_the_very_path(fake, tmp_path) -> None:
     download = ("download", "--output", str(path), DASHED)
     assert invoke(fake, *download).stdout.startswith("1 downloaded (1.0 kB)")
     assert path.read_bytes() == fake.video(DASHED).data
-    assert invoke(fake, *download).stdout.startswith("0 downloaded (0 bytes), 1 already there")
+    assert invoke(fake, *download).stdout.startswith("0 downloaded (0 bytes), 1 already complete")
     assert names_in(tmp_path) == [path.name]
 
 
@@ -51,7 +51,7 @@ def test_all_clips_come_once_and_are_skipped_afterwards(fake, tmp_path) -> None:
     assert len(names_in(tmp_path)) == 30
     fake.media_requests.clear()
     assert invoke(fake, *download).stdout == (
-        "0 downloaded (0 bytes), 30 already there, 0 failed\n"
+        "0 downloaded (0 bytes), 30 already complete, 0 failed\n"
     )
     assert fake.media_requests == []
 
@@ -70,7 +70,7 @@ def test_all_passes_over_clips_that_have_no_video_and_says_so(fake, tmp_path) ->
     fake.start_render(seconds=60)
     line = invoke(fake, "download", "--all", "--folder", str(tmp_path)).stdout
     assert line.startswith("29 downloaded")
-    assert line.endswith("0 failed; 2 without a video, as they failed or are in the making\n")
+    assert line.endswith("0 failed; 2 without a video, because they failed or are unfinished\n")
 
 
 def test_failures_are_listed_with_their_reasons_and_the_others_come(fake, tmp_path) -> None:
@@ -99,13 +99,13 @@ def test_failure_of_the_one_clip_is_one_clear_line(fake, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--folder", "x"], "name the clips, or give --all"),
-        (["A", "--all", "--folder", "x"], "name the clips, or give --all"),
-        (["A", "--folder", "x", "--output", "y"], "--folder and --output"),
-        (["A", "B", "--output", "y"], "--output is the path of one clip"),
-        (["--all", "--output", "y"], "--output is the path of one clip"),
-        (["A", "--folder", "x", "--search", "z"], "they need --all"),
-        (["A", "--folder", "x", "--limit", "0"], "they need --all"),
+        (["--folder", "x"], "give either the uuids of clips or --all"),
+        (["A", "--all", "--folder", "x"], "give either the uuids of clips or --all"),
+        (["A", "--folder", "x", "--output", "y"], "give either --folder or --output"),
+        (["A", "B", "--output", "y"], "--output takes a single clip"),
+        (["--all", "--output", "y"], "--output takes a single clip"),
+        (["A", "--folder", "x", "--search", "z"], "filters need --all"),
+        (["A", "--folder", "x", "--limit", "0"], "filters need --all"),
         (["A", "--folder", "x", "--concurrency", "0"], "--concurrency"),
     ],
 )
@@ -127,7 +127,7 @@ def test_interruption_leaves_the_part_and_says_how_to_go_on(fake, tmp_path) -> N
         _, stderr = process.communicate()
     assert process.returncode == 130
     assert stderr.strip().startswith("rhombus-clips: interrupted; ")
-    assert "the same command goes on from there" in stderr
+    assert "run the same command to resume" in stderr
     assert len(list(tmp_path.glob("*.part"))) == 1
     fake.media_faults.clear()
     assert invoke(fake, *download).stdout.startswith("1 downloaded")

@@ -20,8 +20,8 @@ from rhombus_clips import (
     SavedClipFollower,
     ServerError,
 )
-from rhombus_clips.cli.following import Place
-from rhombus_clips.cli.following import is_passing as is_passing_trouble
+from rhombus_clips.cli.following import StateFile
+from rhombus_clips.cli.following import is_transient as is_transient_error
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
@@ -113,7 +113,7 @@ def test_passing_failure_is_said_and_gone_on_after(fake_elsewhere) -> None:
         assert process.stderr is not None
         said = process.stderr.readline()
     assert "HTTP 500" in said
-    assert "going on in 0.1 s" in said
+    assert "trying again in 0.1 s" in said
 
 
 def test_failure_that_does_not_pass_ends_it(fake_elsewhere) -> None:
@@ -164,7 +164,7 @@ def test_download_goes_on_when_the_media_host_is_back(fake_elsewhere, tmp_path) 
         result = invoke(fake_elsewhere, "follow", *arguments)
     assert len(result.stdout.splitlines()) == 1
     assert "HTTP 503" in result.stderr
-    assert result.stderr.endswith("; going on in 0.1 s\n")
+    assert result.stderr.endswith("; trying again in 0.1 s\n")
     assert (len(fake_elsewhere.media_requests), result.stderr.count("\n")) == (8, 1)
 
 
@@ -192,7 +192,7 @@ def test_file_that_holds_no_state_is_wrong_usage(fake_elsewhere, tmp_path) -> No
     state = tmp_path / "state"
     state.write_text("holiday plans", encoding="utf-8")
     result = invoke(fake_elsewhere, "follow", "--state", str(state), code=2)
-    assert "--state is none of this command's" in result.stderr
+    assert "the file of --state was not written by this command" in result.stderr
     assert state.read_text(encoding="utf-8") == "holiday plans"
     assert fake_elsewhere.requests == []
 
@@ -218,20 +218,20 @@ async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(
             return str(self.clips)
 
     path, follower = tmp_path / "state", Follower()
-    place, noted = Place(path), cast("SavedClipFollower", follower)
+    state, watched = StateFile(path), cast("SavedClipFollower", follower)
     for _ in range(1000):
-        place.begin()
+        state.is_busy = True
         follower.clips += 1
-        place.note(noted)
+        state.finish_clip(watched)
     assert 1 <= follower.asked < 200
     follower.was_asked.clear()
-    async with alongside(lambda: place.catch_up(noted)):
+    async with alongside(lambda: state.save_repeatedly(watched)):
         if path.read_text() != "1000":
             await follower.was_asked.wait()
-    place.begin()
+    state.is_busy = True
     follower.clips += 1
-    place.end(noted)
-    assert path.read_text() == "1000", "that clip is not done with"
+    state.save(watched, at_end=True)
+    assert path.read_text() == "1000", "that clip is still being processed"
 
 
 # --- what lies where the state belongs ----------------------------------------------------------
@@ -257,7 +257,7 @@ def test_new_state_is_not_written_through_a_link(fake_elsewhere, tmp_path) -> No
     state, target = tmp_path / "state", tmp_path / "target"
     target.write_bytes(b"precious")
     (tmp_path / "state.new").symlink_to(target)
-    Place(state).keep("a cursor")
+    StateFile(state).write("a cursor")
     assert (state.read_text(), state.is_symlink()) == ("a cursor", False)
     assert target.read_bytes() == b"precious"
 
@@ -266,18 +266,19 @@ def test_new_state_is_not_written_through_a_link(fake_elsewhere, tmp_path) -> No
 def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
     fake_elsewhere, tmp_path, monkeypatch
 ) -> None:
-    def end(*_: object) -> None:
-        raise OSError(28, "no space left")
+    def save(*_: object, at_end: bool = False) -> None:
+        if at_end:
+            raise OSError(28, "no space left")
 
-    monkeypatch.setattr(Place, "end", end)
+    monkeypatch.setattr(StateFile, "save", save)
     fake_elsewhere.faults += [Respond(401)]
     result = invoke(fake_elsewhere, "follow", "--state", str(tmp_path / "state"), code=1)
     assert "HTTP 401" in result.stderr
-    assert "no space left: the last clips may come again" in result.stderr
+    assert "no space left: the last clips may be printed again" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("error", "is_passing"),
+    ("error", "is_transient"),
     [
         (ConnectError("no route"), True),
         (ConnectError("invalid certificate", is_lasting=True), False),
@@ -285,5 +286,7 @@ def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
         (AuthenticationError("no such key", status=401), False),
     ],
 )
-def test_only_trouble_that_may_pass_is_waited_out(error: RhombusError, *, is_passing: bool) -> None:
-    assert is_passing_trouble(error) is is_passing
+def test_only_trouble_that_may_pass_is_waited_out(
+    error: RhombusError, *, is_transient: bool
+) -> None:
+    assert is_transient_error(error) is is_transient

@@ -73,7 +73,7 @@ def test_make_says_why_a_clip_failed(fake) -> None:
 
 def test_make_gives_up_at_the_deadline(fake) -> None:
     fake.render_seconds = 60
-    stderr = invoke(fake, *MAKE, *OFTEN, "--deadline", "0.1", code=1).stderr
+    stderr = invoke(fake, *MAKE, *OFTEN, "--timeout", "0.1", code=1).stderr
     assert "did not end within 0.1 s, and goes on at the service" in stderr
 
 
@@ -83,9 +83,9 @@ def test_make_gives_up_at_the_deadline(fake) -> None:
         ("2999-10-01T08:00Z", "60", "does not exist yet"),
         ("2025-10-01T08:00Z", "0.5", "at least a second"),
         ("2025-10-01T08:00Z", "86400", "at most 3600 s"),
-        ("2025-10-01T08:00Z", "nan", "not a number of seconds"),
-        ("2025-10-01T08:00Z", "inf", "not a number of seconds"),
-        ("today", "60", "not a time with a zone"),
+        ("2025-10-01T08:00Z", "nan", "not a positive number of seconds"),
+        ("2025-10-01T08:00Z", "inf", "not a positive number of seconds"),
+        ("today", "60", "not a time with a UTC offset"),
     ],
 )
 def test_footage_that_cannot_be_is_wrong_usage(fake, start, duration, words) -> None:

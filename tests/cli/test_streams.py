@@ -138,25 +138,28 @@ def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, ar
     [
         (["saved", "--since", "9999-12-31T23:59:59-14:00"], "outside the years 1 to 9999"),
         (["saved", "--until", "0001-01-01T00:00+14:00"], "outside the years 1 to 9999"),
-        (["saved", "--since", "2025-02-30T00:00Z"], "not a time with a zone"),
-        (["saved", "--since", "2025-01-01T25:00Z"], "not a time with a zone"),
-        (["saved", "--since", "\udcff"], "not a time with a zone"),
+        (["saved", "--since", "2025-02-30T00:00Z"], "not a time with a UTC offset"),
+        (["saved", "--since", "2025-01-01T25:00Z"], "not a time with a UTC offset"),
+        (["saved", "--since", "\udcff"], "not a time with a UTC offset"),
         (["saved", "--page-size", "9" * 30], "--page-size"),
         (["clips", "--page-size", "201"], "--page-size"),
-        (["clips", "--search", "caf\udce9"], "not text in the encoding of the shell"),
-        (["clips", "--sort-field", "caf\udce9"], "not text in the encoding of the shell"),
-        (["clips", "--device", "a\x1bb"], "is no uuid"),
+        (["clips", "--search", "caf\udce9"], "is not valid text in"),
+        (["clips", "--sort-field", "caf\udce9"], "is not valid text in"),
+        (["clips", "--device", "a\x1bb"], "is not a valid uuid"),
         (["shared", "--created-after", "0", "--window", "inf"], "--window"),
         (["shared", "--created-after", "0", "--window", "1e-300"], "at least a millisecond"),
-        (["progress", "caf\udce9"], "is no uuid"),
-        (["rename", "A" * 22, "caf\udce9"], "not text in the encoding of the shell"),
-        (["rename", "A" * 22, "--description", "\udcff"], "not text in the encoding of the shell"),
-        (["share", "A" * 22, "--title", "\udcff"], "not text in the encoding of the shell"),
+        (["progress", "caf\udce9"], "is not a valid uuid"),
+        (["rename", "A" * 22, "caf\udce9"], "is not valid text in"),
+        (["rename", "A" * 22, "--description", "\udcff"], "is not valid text in"),
+        (["share", "A" * 22, "--title", "\udcff"], "is not valid text in"),
         (["share", "A" * 22, "--expires", "9999999999d"], "expiration_time_secs"),
         (["make", "A" * 22, "--start", "0", "--duration", "1e300"], "--duration"),
         (["make", "A" * 22, "--start", "0", "--duration", "1e-300"], "at least a second"),
-        (["make", "A" * 22, "--start", "0", "--duration", "9", "--title", "\udcff"], "shell"),
-        (["make", "A" * 22, "--start", "0", "--duration", "9", "--deadline", "-1"], "--deadline"),
+        (
+            ["make", "A" * 22, "--start", "0", "--duration", "9", "--title", "\udcff"],
+            "is not valid text in",
+        ),
+        (["make", "A" * 22, "--start", "0", "--duration", "9", "--timeout", "-1"], "--timeout"),
         (["watch", "A" * 22, "--interval", "1e400"], "--interval"),
         (["watch", "A" * 22, "--appears-within", "nan"], "--appears-within"),
         (["download", "A" * 22, "--concurrency", "65"], "--concurrency"),
@@ -178,7 +181,7 @@ def test_password_in_another_encoding_is_wrong_usage(fake: FakeRhombus) -> None:
             env={"PYTHONIOENCODING": encoding},
         )  # fmt: skip
         assert result.returncode == 2
-        assert b"the password is not text in the encoding of the standard input" in result.stderr
+        assert b"the password is not valid text in the encoding of standard input" in result.stderr
         assert b"Traceback" not in result.stderr
 
 

@@ -1,7 +1,7 @@
 """FakeRhombus: what it lets in, what it makes up, and what befalls requests by script."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -109,6 +109,30 @@ async def test_rate_limit_answers_429_with_retry_after() -> None:
         with pytest.raises(RateLimitedError, match="Enhance your calm") as caught:
             await session.get_saved_clips()
     assert caught.value.retry_after == 2
+
+
+async def test_options_can_be_changed_at_any_time() -> None:
+    async with FakeRhombus(1, gone=[SAVED_CLIPS]) as fake:
+        fake.gone = ()
+        assert (await _post(fake))[0] == 200
+        fake.rate = RateLimit(per_second=0.5, burst=1)
+        assert [(await _post(fake))[0] for _ in range(2)] == [200, 429]
+        fake.rate = None
+        assert (await _post(fake))[0] == 200
+
+
+async def test_restarted_service_keeps_its_ports() -> None:
+    fake = FakeRhombus(1)
+    async with fake:
+        urls = (fake.url, fake.media_url)
+    async with fake:
+        assert (fake.url, fake.media_url) == urls
+        assert (await _post(fake))[0] == 200
+
+
+def test_clock_must_be_a_function() -> None:
+    with pytest.raises(TypeError, match="now must be a function"):
+        FakeRhombus(1, now=cast("Any", 5.0))
 
 
 async def test_faults_befall_requests_in_turn_and_by_path(fake) -> None:
