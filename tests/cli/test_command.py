@@ -1,4 +1,4 @@
-"""The command: what it prints, where from, and how it ends."""
+"""The command: its output, its environment and its exit codes."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def environment_of(fake: FakeRhombus) -> dict[str, str]:
 
 
 def invoke(fake: FakeRhombus, *arguments: str, code: int = 0, typed: str | None = None) -> Result:
-    """Run the command within this process, where nobody can be asked."""
+    """Run the command in this process, without a terminal."""
     runner = CliRunner(env=environment_of(fake))
     result = runner.invoke(commands.command, arguments, prog_name="rhombus-clips", input=typed)
     assert result.exit_code == code, result.output
@@ -68,7 +68,7 @@ def on_terminal(
                     _answer(process, terminal, waiting.pop(0)[1])
             return process.wait(30), shown.decode()
         finally:
-            process.kill()  # After a failure it may wait for an answer for ever.
+            process.kill()  # After a failure, it may wait for an answer forever.
             os.close(terminal)
 
 
@@ -77,7 +77,7 @@ def _answer(
 ) -> None:
     typed = ""
     if isinstance(answer, signal.Signals):
-        # Python sees a signal that comes just before it reads only once it has read a line.
+        # Python handles a signal that arrives just before a read only after the read.
         process.send_signal(answer)
     else:
         typed = answer
@@ -87,13 +87,13 @@ def _answer(
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # How Linux says that nobody writes any more.
+    except OSError:  # Linux reports that way that all writers have closed the terminal.
         return b""
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[dict[str, str]]:
-    """`rhombus-clips fake` in a process of its own; yields the environment that it prints."""
+    """Run `rhombus-clips fake` in another process, and yield the environment that it prints."""
     with subprocess.Popen(
         [*RUN, "fake", "--clips", "30"], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -133,7 +133,7 @@ def test_saved_clips_as_json_lines(run) -> None:
     assert len(run("saved", "--json", "--until", since).stdout.splitlines()) == 20
 
 
-def test_times_with_a_zone_are_taken(run) -> None:
+def test_times_with_an_offset_are_accepted(run) -> None:
     assert run("saved", "--json", "--since", "2099-01-01T00:00Z").stdout == ""
     assert len(run("saved", "--json", "--until", "2099-01-01T00:00-07:00").stdout.split("\n")) > 30
 
@@ -155,8 +155,8 @@ def test_spliced_clips_and_their_progress(run) -> None:
 
 
 @pytest.mark.parametrize("clip_uuid", ["A" * 22, "-hjV" + "A" * 18, "--" + "A" * 20])
-def test_failure_of_the_service_is_one_clear_line(run, clip_uuid) -> None:
-    """Also for a uuid that begins as an option does."""
+def test_error_of_the_service_prints_one_line(run, clip_uuid) -> None:
+    """Also for a uuid that starts like an option."""
     result = run("progress", clip_uuid, code=1)
     assert result.stdout == ""
     assert result.stderr == (
@@ -164,7 +164,7 @@ def test_failure_of_the_service_is_one_clear_line(run, clip_uuid) -> None:
     )
 
 
-def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
+def test_unreachable_service_prints_one_line(run, monkeypatch) -> None:
     monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("rhombus_clips.calls.retry.random.uniform", lambda *_: 0)
     result = run("saved", code=1)
@@ -188,29 +188,29 @@ def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
         (["dance"], "No such command"),
     ],
 )
-def test_wrong_usage_ends_with_2(run, arguments, words) -> None:
+def test_wrong_usage_exits_with_2(run, arguments, words) -> None:
     assert words in run(*arguments, code=2).stderr
 
 
-def test_missing_key_is_wrong_usage(run, monkeypatch) -> None:
+def test_missing_key_is_a_usage_error(run, monkeypatch) -> None:
     monkeypatch.delenv("RHOMBUS_API_KEY")
     assert "set RHOMBUS_API_KEY" in run("saved", code=2).stderr
 
 
-def test_title_of_control_characters_does_nothing_to_the_terminal() -> None:
+def test_cell_replaces_control_characters() -> None:
     from rhombus_clips.cli.output import cell
 
     assert cell("a\x1b[2Jb\ud800[bold]").plain == "a\ufffd[2Jb\ufffd[bold]"
 
 
-def test_number_beyond_the_calendar_is_shown_as_nothing() -> None:
+def test_time_beyond_the_calendar_is_shown_as_empty() -> None:
     from rhombus_clips import SavedClip
     from rhombus_clips.cli.output import SAVED
 
     assert SAVED.row(SavedClip(timestamp_ms=2**62, duration_sec=2**62))[:2] == (None, None)
 
 
-def test_reader_of_a_pipe_may_leave(service) -> None:
+def test_pipe_closed_during_output_is_not_an_error(service) -> None:
     script = f"{' '.join(RUN)} saved --json | head -n 1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", script],
@@ -220,8 +220,8 @@ def test_reader_of_a_pipe_may_leave(service) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_demo_shows_everything() -> None:
-    """With no key and no network: it says what it did and ends with 0."""
+def test_demo_succeeds() -> None:
+    """It needs no key, and reports each step."""
     runner = CliRunner(env={name: None for name in os.environ if "RHOMBUS" in name})
     result = runner.invoke(commands.command, ["demo"])
     assert result.exit_code == 0, result.output
@@ -231,7 +231,7 @@ def test_demo_shows_everything() -> None:
     assert "verified their SHA-256" in result.stdout
 
 
-def test_fake_names_the_host_of_its_videos(service, tmp_path, run) -> None:
+def test_fake_prints_its_media_host(service, tmp_path, run) -> None:
     path, clips = tmp_path / "clip.mp4", json_lines(run("saved", "--json"))
     complete = next(clip for clip in clips if clip["status"] == "COMPLETE")
     run("download", complete["uuid"], "--output", str(path))
@@ -262,7 +262,7 @@ def test_package_runs_as_a_module() -> None:
     assert result.stdout == f"rhombus-clips, version {__version__}\n"
 
 
-def test_other_missing_module_is_not_blamed_on_the_extra(monkeypatch) -> None:
+def test_missing_module_outside_the_extra_is_raised(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "rhombus_clips.cli.commands", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main()

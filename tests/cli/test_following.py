@@ -1,4 +1,4 @@
-"""The command that follows: each clip once, over failures and over starts."""
+"""The command that follows: each clip once, despite failures and restarts."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ OFTEN = ("--interval", "0.1")
 
 @contextmanager
 def following(fake: FakeRhombus, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command at work; it is interrupted at the end of the block, and ends quietly."""
+    """Run the command during the block, and interrupt it at the end."""
     with subprocess.Popen(
         [*RUN, "follow", *OFTEN, *arguments], env=os.environ | environment_of(fake), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -53,7 +53,7 @@ def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
 
 
 def rest_of(process: subprocess.Popen[str]) -> str:
-    """What else the command printed, after it has ended."""
+    """Return the remaining output of a command that has ended."""
     assert process.stdout is not None
     return process.stdout.read()
 
@@ -63,20 +63,20 @@ def uuids_in(lines: list[str]) -> list[str]:
 
 
 def add_clip(fake: FakeRhombus, number: int) -> str:
-    """Let the service have a clip more, made just now."""
+    """Add a clip that was created now."""
     now = int(fake.now() * 1000)
     clip = fake.clips[0] | {"uuid": f"-new{number:018}", "createdAtMs": now, "timestampMs": now}
     fake.clips.insert(0, clip)
     return str(clip["uuid"])
 
 
-def test_each_clip_comes_once_over_two_starts(fake_elsewhere, tmp_path) -> None:
+def test_each_clip_is_printed_once_over_two_runs(fake_elsewhere, tmp_path) -> None:
     state = ("--state", str(tmp_path / "state"))
     before = {clip["uuid"] for clip in fake_elsewhere.clips}
     with following(fake_elsewhere, *SINCE, *state, "--json") as process:
         first = uuids_in(lines_of(process, 30))
-        while_running = add_clip(fake_elsewhere, 1)
-        assert uuids_in(lines_of(process, 1)) == [while_running]
+        during_run = add_clip(fake_elsewhere, 1)
+        assert uuids_in(lines_of(process, 1)) == [during_run]
     assert set(first) == before
     between = add_clip(fake_elsewhere, 2)
     with following(fake_elsewhere, *SINCE, *state, "--json") as process:
@@ -86,8 +86,8 @@ def test_each_clip_comes_once_over_two_starts(fake_elsewhere, tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_clip_that_came_while_nobody_followed_is_not_missed(fake_elsewhere, tmp_path) -> None:
-    """Also when the first start saw no clip at all."""
+def test_clip_created_between_two_runs_is_not_missed(fake_elsewhere, tmp_path) -> None:
+    """Also if the first run printed no clip."""
     state = tmp_path / "state"
     with following(fake_elsewhere, "--state", str(state), "--json") as process:
         while not state.exists():
@@ -97,7 +97,7 @@ def test_clip_that_came_while_nobody_followed_is_not_missed(fake_elsewhere, tmp_
         assert uuids_in(lines_of(process, 1)) == [uuid]
 
 
-def test_clip_is_a_line_of_text(fake_elsewhere) -> None:
+def test_clip_is_printed_as_one_line(fake_elsewhere) -> None:
     fake_elsewhere.clips[:] = [fake_elsewhere.clips[0] | {"title": "a\x1b[2J[bold]\nb"}]
     with following(fake_elsewhere, *SINCE) as process:
         (line,) = lines_of(process, 1)
@@ -105,8 +105,8 @@ def test_clip_is_a_line_of_text(fake_elsewhere) -> None:
     assert line.rstrip().endswith(fake_elsewhere.clips[0]["uuid"])
 
 
-def test_passing_failure_is_said_and_gone_on_after(fake_elsewhere) -> None:
-    # A status that the session itself sends again once, so that two of them reach the command.
+def test_transient_failure_is_reported_and_retried(fake_elsewhere) -> None:
+    # The session retries this status once, so the second one reaches the command.
     fake_elsewhere.faults += [Respond(500), Respond(500)]
     with following(fake_elsewhere, *SINCE, "--json") as process:
         assert len(set(uuids_in(lines_of(process, 30)))) == 30
@@ -116,7 +116,7 @@ def test_passing_failure_is_said_and_gone_on_after(fake_elsewhere) -> None:
     assert "trying again in 0.1 s" in said
 
 
-def test_failure_that_does_not_pass_ends_it(fake_elsewhere) -> None:
+def test_permanent_failure_ends_the_command(fake_elsewhere) -> None:
     fake_elsewhere.api_key = "another key that is long enough"
     environment = environment_of(fake_elsewhere)
     fake_elsewhere.api_key = "FAKEfakeFAKEfakeFAKE00"
@@ -127,7 +127,7 @@ def test_failure_that_does_not_pass_ends_it(fake_elsewhere) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
+def test_followed_clips_are_downloaded(fake_elsewhere, tmp_path) -> None:
     del fake_elsewhere.clips[3:]
     for clip in fake_elsewhere.clips:
         clip["status"] = "COMPLETE"
@@ -150,12 +150,12 @@ def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Downloads within this process do not wait between their attempts."""
+    """Downloads in this process do not wait between attempts."""
     monkeypatch.setattr(RetryPolicy, "backoff", lambda *_: 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_download_goes_on_when_the_media_host_is_back(fake_elsewhere, tmp_path) -> None:
+def test_download_resumes_when_the_media_host_recovers(fake_elsewhere, tmp_path) -> None:
     fake_elsewhere.clips[:] = [fake_elsewhere.clips[0] | {"status": "COMPLETE"}]
     fake_elsewhere.put_media(fake_elsewhere.clips[0]["uuid"], b"video" * 100)
     fake_elsewhere.media_faults += [Respond(503, times=7)]
@@ -170,7 +170,7 @@ def test_download_goes_on_when_the_media_host_is_back(fake_elsewhere, tmp_path) 
 
 @contextmanager
 def interrupted_once(is_time: Callable[[], bool]) -> Iterator[None]:
-    """Send this process a Ctrl-C during the block, when it is time."""
+    """Send Ctrl-C to this process during the block, once *is_time* returns true."""
     is_over = threading.Event()
 
     def watch() -> None:
@@ -188,7 +188,7 @@ def interrupted_once(is_time: Callable[[], bool]) -> Iterator[None]:
         watcher.join()
 
 
-def test_file_that_holds_no_state_is_wrong_usage(fake_elsewhere, tmp_path) -> None:
+def test_invalid_state_file_is_a_usage_error(fake_elsewhere, tmp_path) -> None:
     state = tmp_path / "state"
     state.write_text("holiday plans", encoding="utf-8")
     result = invoke(fake_elsewhere, "follow", "--state", str(state), code=2)
@@ -198,13 +198,13 @@ def test_file_that_holds_no_state_is_wrong_usage(fake_elsewhere, tmp_path) -> No
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "nan", "often"])
-def test_interval_that_is_none_is_wrong_usage(fake_elsewhere, interval) -> None:
+def test_invalid_interval_is_a_usage_error(fake_elsewhere, interval) -> None:
     result = invoke(fake_elsewhere, "follow", "--interval", interval, code=2)
     assert "--interval" in result.stderr
 
 
-async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(tmp_path) -> None:
-    """A first listing of a long past makes what is kept longer with every clip."""
+async def test_state_file_is_written_less_often_when_clips_come_fast(tmp_path) -> None:
+    """The first listing of a long history makes the state longer with every clip."""
 
     class Follower:
         asked = 0
@@ -234,14 +234,14 @@ async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(
     assert path.read_text() == "1000", "that clip is still being processed"
 
 
-# --- what lies where the state belongs ----------------------------------------------------------
+# --- other things at the path of the state file -------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [k for k in STRANGE if k != "a folder"])
-def test_state_that_is_no_file_is_refused_by_name_and_left_as_it_is(
+def test_state_that_is_not_a_regular_file_is_refused_and_unchanged(
     kind: str, fake_elsewhere, tmp_path
 ) -> None:
-    """Nothing waits for a pipe, and nothing is written through a link."""
+    """The command does not wait for a pipe, and does not write through a link."""
     state = tmp_path / "state"
     STRANGE[kind](state)
     before = state.lstat()
@@ -263,7 +263,7 @@ def test_new_state_is_not_written_through_a_link(fake_elsewhere, tmp_path) -> No
 
 
 @pytest.mark.usefixtures("impatient")
-def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
+def test_unwritable_state_does_not_hide_the_error_that_ends_the_command(
     fake_elsewhere, tmp_path, monkeypatch
 ) -> None:
     def save(*_: object, at_end: bool = False) -> None:

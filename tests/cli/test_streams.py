@@ -1,4 +1,4 @@
-"""Odd terminals, streams and values, and Ctrl-C: the command says a line, and no traceback."""
+"""Unusual terminals, streams and values, and Ctrl-C: one line of output, no traceback."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def run(fake: FakeRhombus, *arguments: str, **options) -> "subprocess.CompletedP
     "name", a_few(["saved", "details", "rename", "download", "make", "shared"])
 )
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_encoding_without_the_letters_of_a_title_ends_no_command(
+def test_titles_outside_the_terminal_encoding_fail_no_command(
     name: str, encoding: str, fake: FakeRhombus, tmp_path
 ) -> None:
     environment = {"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": encoding}
@@ -48,7 +48,7 @@ def test_json_in_another_encoding_is_ascii(name: str, fake: FakeRhombus) -> None
 
 
 @pytest.mark.parametrize("columns", a_few(["10", "0", "1", "40"]))
-def test_narrow_terminal_loses_no_text(columns: str, fake: FakeRhombus) -> None:
+def test_narrow_terminal_truncates_no_text(columns: str, fake: FakeRhombus) -> None:
     code, shown = on_terminal(fake, "saved", "--limit", "1", environment={"COLUMNS": columns})
     assert code == 0
     assert first_uuid(fake) in shown
@@ -65,7 +65,7 @@ def test_terminal_without_colours_gets_none(environment, fake: FakeRhombus) -> N
 
 @pytest.mark.parametrize("closing", a_few([">&-", "2>&-", "<&-", ">&- 2>&- <&-"]))
 @pytest.mark.parametrize("line", a_few(["saved", "saved --json", "count"]))
-def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus) -> None:
+def test_closed_stream_is_not_an_error(closing: str, line: str, fake: FakeRhombus) -> None:
     result = subprocess.run(
         ["bash", "-c", f"{' '.join(RUN)} {line} {closing}"],
         env=os.environ | environment_of(fake), capture_output=True, text=True, check=False,
@@ -79,7 +79,7 @@ def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus)
         ["saved", "saved --json", "count", "--help", "saved --help", "rename {uuid} x", "--version"]
     ),
 )
-def test_full_disk_is_one_clear_line(line: str, fake: FakeRhombus) -> None:
+def test_full_disk_prints_one_line(line: str, fake: FakeRhombus) -> None:
     command = line.format(uuid=first_uuid(fake))
     fake.warning_msg = None
     result = subprocess.run(
@@ -96,8 +96,8 @@ def test_full_disk_is_one_clear_line(line: str, fake: FakeRhombus) -> None:
         ["saved", "saved --json", "clips", "details {uuid}", "count", "--help", "rename {uuid} x"]
     ),
 )
-def test_reader_of_any_pipe_may_leave(line: str, fake: FakeRhombus) -> None:
-    """It has left before the command prints anything."""
+def test_pipe_closed_before_output_prints_nothing(line: str, fake: FakeRhombus) -> None:
+    """The reader has closed the pipe before the command prints anything."""
     reader, writer = os.pipe()
     os.close(reader)
     fake.warning_msg = None
@@ -121,7 +121,7 @@ def test_reader_of_any_pipe_may_leave(line: str, fake: FakeRhombus) -> None:
         ]
     ),
 )
-def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, arguments) -> None:
+def test_closed_standard_input_is_a_usage_error(fake: FakeRhombus, arguments) -> None:
     names = {"uuid": first_uuid(fake), "group": fake.shared_clip_groups[0]["uuid"]}
     words = " ".join(word.format(**names) for word in arguments)
     result = subprocess.run(
@@ -168,13 +168,13 @@ def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, ar
         (["fake", "--render-seconds", "inf"], "--render-seconds"),
     ],
 )
-def test_value_out_of_range_is_wrong_usage(fake: FakeRhombus, arguments, words) -> None:
+def test_invalid_value_is_a_usage_error(fake: FakeRhombus, arguments, words) -> None:
     result = invoke(fake, *arguments, code=2)
     assert words in result.stderr
     assert controls_in(result.output) == set()
 
 
-def test_password_in_another_encoding_is_wrong_usage(fake: FakeRhombus) -> None:
+def test_password_in_another_encoding_is_a_usage_error(fake: FakeRhombus) -> None:
     for encoding in ("utf-8", "ascii"):
         result = run(
             fake, "share", first_uuid(fake), "--password-stdin", input=b"caf\xe9\n",
@@ -185,7 +185,7 @@ def test_password_in_another_encoding_is_wrong_usage(fake: FakeRhombus) -> None:
         assert b"Traceback" not in result.stderr
 
 
-def test_folder_whose_name_is_not_utf_8_takes_downloads(fake: FakeRhombus, tmp_path) -> None:
+def test_folder_name_that_is_not_utf_8_is_supported(fake: FakeRhombus, tmp_path) -> None:
     folder = os.fsencode(tmp_path) + b"/caf\xe9\x1b"
     result = run(fake, "download", first_uuid(fake), "--folder", os.fsdecode(folder))
     assert result.returncode == 0
@@ -200,8 +200,8 @@ def test_folder_whose_name_is_not_utf_8_takes_downloads(fake: FakeRhombus, tmp_p
 
 
 @pytest.mark.parametrize("name", a_few(sorted({*LINES} - {"download", "make", "watch"})))
-def test_interruption_ends_with_130(name: str, fake: FakeRhombus, tmp_path) -> None:
-    """While the command waits for an answer of the service."""
+def test_interruption_exits_with_130(name: str, fake: FakeRhombus, tmp_path) -> None:
+    """While the command waits for a response of the service."""
     arguments = LINES[name](fake, str(tmp_path))
     with Held() as held:
         fake.faults = [held]
@@ -226,7 +226,7 @@ def test_interruption_ends_with_130(name: str, fake: FakeRhombus, tmp_path) -> N
         ]
     ),
 )
-def test_interruption_of_a_prompt_ends_with_130(fake: FakeRhombus, arguments, prompt) -> None:
+def test_interruption_of_a_prompt_exits_with_130(fake: FakeRhombus, arguments, prompt) -> None:
     names = {"uuid": first_uuid(fake), "group": fake.shared_clip_groups[0]["uuid"]}
     words = [word.format(**names) for word in arguments]
     code, shown = on_terminal(fake, *words, answers=[(prompt, signal.SIGINT)])

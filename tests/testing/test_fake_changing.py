@@ -1,4 +1,4 @@
-"""FakeRhombus: clips are changed, deleted and shared, and what is left out is blanked."""
+"""FakeRhombus: updating, deleting and sharing clips."""
 
 import json
 
@@ -8,12 +8,12 @@ from rhombus_clips.testing import Updates
 from rhombus_clips.testing.clips import make_uuid
 from tests.testing.fake_calls import DEVICE, MOMENT, UNKNOWN, call, fail, post, uuids_of, walk
 
-# --- changing ----------------------------------------------------------------------------------
+# --- updating ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("updates", Updates)
 @pytest.mark.parametrize("left_out", [{}, {"description": None, "accessSettings": None}])
-async def test_update_blanks_what_it_leaves_out_unless_told(fake, updates, left_out) -> None:
+async def test_update_clears_omitted_fields_by_default(fake, updates, left_out) -> None:
     fake.updates = updates
     uuid, access = fake.clips[0]["uuid"], {"visibility": "PRIVATE"}
     whole = {"title": "A", "description": "B", "accessSettings": access}
@@ -59,7 +59,9 @@ async def test_deleted_clip_is_gone_from_everywhere(fake) -> None:
         ("video/spliceV3", {"startTimeMillis": MOMENT, "durationSec": 5}),
     ],
 )
-async def test_what_cannot_be_done_is_said_in_band(fake, operation, parameters) -> None:
+async def test_impossible_request_responds_with_an_error_in_band(
+    fake, operation, parameters
+) -> None:
     before = json.dumps([fake.clips, fake.shared_clip_groups])
     assert await fail(fake, operation, **parameters)
     assert json.dumps([fake.clips, fake.shared_clip_groups]) == before
@@ -100,7 +102,7 @@ async def test_wrong_types_are_refused(fake, operation, parameters) -> None:
 # --- sharing -----------------------------------------------------------------------------------
 
 
-async def test_shared_group_lives_from_its_making_to_its_deletion(fake, clock) -> None:
+async def test_shared_group_exists_from_creation_to_deletion(fake, clock) -> None:
     clip, alert = fake.clips[0], make_uuid("alert", 1)
     made = await call(
         fake,
@@ -134,7 +136,7 @@ async def test_shared_group_lives_from_its_making_to_its_deletion(fake, clock) -
 
 
 @pytest.mark.parametrize("updates", Updates)
-async def test_update_of_a_group_blanks_what_it_leaves_out_unless_told(fake, updates) -> None:
+async def test_update_of_a_group_clears_omitted_fields_by_default(fake, updates) -> None:
     fake.updates = updates
     group = fake.shared_clip_groups[0]
     secured = {"title": "A", "plaintextPassword": "hunter2", "expirationTimeSecs": 60}

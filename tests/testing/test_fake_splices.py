@@ -1,4 +1,4 @@
-"""FakeRhombus: splices progress, finish, fail, and become clips."""
+"""FakeRhombus: splices progress, fail, and become clips."""
 
 import itertools
 import sys
@@ -30,7 +30,7 @@ async def progress_of(fake, uuid) -> Any:
     return (await call(fake, "event/getClipWithProgress", clipUuid=uuid))["clip"]
 
 
-async def test_splice_becomes_a_saved_clip_in_its_time(fake, clock) -> None:
+async def test_splice_becomes_a_saved_clip_over_time(fake, clock) -> None:
     fake.render_seconds = 10
     made = await splice(
         fake,
@@ -69,7 +69,7 @@ async def test_splice_becomes_a_saved_clip_in_its_time(fake, clock) -> None:
     assert (await call(fake, "video/getSplicedClipsInProgress"))["splicedClips"] == []
 
 
-async def test_splice_may_make_a_clip_of_each_device(fake) -> None:
+async def test_splice_can_create_a_clip_per_device(fake) -> None:
     fake.clip_per_device = True
     made = await splice(fake)
     first, second = made["clipUuidList"]
@@ -78,7 +78,7 @@ async def test_splice_may_make_a_clip_of_each_device(fake) -> None:
     assert (await progress_of(fake, second))["deviceUuids"] == [OTHER_DEVICE]
 
 
-async def test_intervals_stand_above_start_and_duration(fake) -> None:
+async def test_intervals_override_start_and_duration(fake) -> None:
     intervals = {
         DEVICE: [interval_of(60, 70), interval_of(100, 120)],
         OTHER_DEVICE: [interval_of(50, 60)],
@@ -114,7 +114,7 @@ async def test_intervals_have_their_limits(fake, intervals, is_made) -> None:
     ("longest", "seconds", "is_made"),
     [(3600, 3600, True), (3600, 3601, False), (60, 61, False), (None, 90_000, True)],
 )
-async def test_longest_splice_is_told_and_kept(fake, longest, seconds, is_made) -> None:
+async def test_longest_splice_is_reported_and_enforced(fake, longest, seconds, is_made) -> None:
     fake.max_splice_duration = longest
     assert (await call(fake, "video/getMaxSpliceDuration"))["maxDuration"] == longest
     if is_made:
@@ -124,7 +124,7 @@ async def test_longest_splice_is_told_and_kept(fake, longest, seconds, is_made) 
         assert str(longest) in await fail(fake, "video/spliceV3", **request)
 
 
-async def test_splice_may_be_unknown_for_a_while(fake, clock) -> None:
+async def test_splice_can_be_unknown_for_a_while(fake, clock) -> None:
     fake.appears_after = 3
     uuid = (await splice(fake))["clipUuid"]
     clock.now += 2.9
@@ -135,7 +135,7 @@ async def test_splice_may_be_unknown_for_a_while(fake, clock) -> None:
     assert (await progress_of(fake, uuid))["status"] == "COMPLETE"
 
 
-async def test_failed_render_can_be_tried_again(fake, clock) -> None:
+async def test_failed_render_can_be_retried(fake, clock) -> None:
     fake.renders_fail = True
     uuid = (await splice(fake))["clipUuid"]
     assert await fail(fake, "video/retrySplice", clipUuid=uuid)
@@ -150,7 +150,7 @@ async def test_failed_render_can_be_tried_again(fake, clock) -> None:
     assert await fail(fake, "video/retrySplice", clipUuid=uuid)
 
 
-async def test_cancelled_renders_are_deleted_all_or_none(fake, clock) -> None:
+async def test_cancelling_deletes_all_renders_or_none(fake, clock) -> None:
     uuids = [(await splice(fake))["clipUuid"] for _ in range(3)]
     assert await fail(fake, "video/cancelSpliceV2", clipUuidList=[uuids[0], UNKNOWN])
     assert (await progress_of(fake, uuids[0]))["status"] == "INITIATING"
@@ -163,7 +163,7 @@ async def test_cancelled_renders_are_deleted_all_or_none(fake, clock) -> None:
 
 
 @pytest.mark.parametrize("waited", [0, 1, 5])
-async def test_render_can_be_changed_and_deleted_at_every_stage(fake, clock, waited) -> None:
+async def test_render_can_be_updated_and_deleted_at_every_stage(fake, clock, waited) -> None:
     uuid = fake.start_render(seconds=2)
     clock.now += waited
     await call(fake, "event/updateSavedClip", savedClipUuid=uuid, title="Renamed")
@@ -173,8 +173,8 @@ async def test_render_can_be_changed_and_deleted_at_every_stage(fake, clock, wai
     assert uuid not in await chosen_by(fake)
 
 
-def test_making_many_clips_takes_time_in_proportion_to_their_number() -> None:
-    """Ten times as many clips take about ten times as many function calls, not a hundred times."""
+def test_generating_clips_takes_linear_time() -> None:
+    """Ten times as many clips take about ten times as many function calls."""
     assert _calls_to_make(1000) < 12 * _calls_to_make(100)
 
 
@@ -194,6 +194,6 @@ def _calls_to_make(clips: int) -> int:
     return next(calls)
 
 
-def test_made_clips_have_the_sizes_of_a_test() -> None:
+def test_generated_clips_are_small() -> None:
     sizes = [clip["byteCount"] for clip in make_clips(200) if clip["byteCount"] is not None]
     assert max(sizes) < 20_000
