@@ -81,7 +81,7 @@ class FakeOptions:
 
     # --- HTTP ------------------------------------------------------------------------------------
 
-    media: Media = field(factory=Media)
+    media: Media = Media()
     """How the media host serves files."""
     api_key: str = "FAKEfakeFAKEfakeFAKE00"
     """The API key that is accepted."""

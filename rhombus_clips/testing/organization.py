@@ -33,11 +33,9 @@ class Organization(FakeOptions):
     """The clips, groups, renders and media of an organization, and the operations on them."""
 
     _given_clips: int | Iterable[Model | JsonObject] = field(default=100, alias="clips")
-    """How many clips to generate, or the clips themselves as models or JSON objects."""
     _given_groups: int | Iterable[Model | JsonObject] = field(
         default=20, alias="shared_clip_groups", kw_only=True
     )
-    """How many shared clip groups to generate, or the groups themselves."""
     clips: list[JsonObject] = field(init=False)
     """The saved clips as JSON objects. Change, add and remove them at any time."""
     shared_clip_groups: list[JsonObject] = field(init=False)

@@ -45,10 +45,10 @@ class FakeRhombus(Organization):
         ):
             assert len(await session.saved_clips().collect(1000)) == 250
 
-    Clips that are created, changed or deleted stay so. The first argument is the number of clips to
-    generate, 100 by default, or the clips themselves, as models or JSON objects;
-    *shared_clip_groups* is the same for groups, 20 by default. `FakeOptions` describes the other
-    arguments, which are attributes as well.
+    It keeps what requests create, change and delete. `FakeOptions` describes its other arguments.
+
+    :param clips: How many clips to generate, or the clips themselves as models or JSON objects.
+    :param shared_clip_groups: How many shared clip groups to generate, or the groups themselves.
     """
 
     faults: list[Fault] = field(factory=list[Fault], init=False)

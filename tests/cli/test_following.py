@@ -111,9 +111,9 @@ def test_transient_failure_is_reported_and_retried(fake_elsewhere) -> None:
     with following(fake_elsewhere, *SINCE, "--json") as process:
         assert len(set(uuids_in(lines_of(process, 30)))) == 30
         assert process.stderr is not None
-        said = process.stderr.readline()
-    assert "HTTP 500" in said
-    assert "trying again in 0.1 s" in said
+        message = process.stderr.readline()
+    assert "HTTP 500" in message
+    assert "trying again in 0.1 s" in message
 
 
 def test_permanent_failure_ends_the_command(fake_elsewhere) -> None:
@@ -137,14 +137,14 @@ def test_followed_clips_are_downloaded(fake_elsewhere, tmp_path) -> None:
     with following(fake_elsewhere, *arguments) as process:
         lines_of(process, 3)
         assert process.stderr is not None
-        said = process.stderr.readline()
+        message = process.stderr.readline()
         last = add_clip(fake_elsewhere, 1)
         fake_elsewhere.put_media(last, b"video" * 100)
         assert uuids_in(lines_of(process, 1)) == [last]
         while last not in state.read_text(encoding="utf-8"):
             assert process.poll() is None
-    assert fake_elsewhere.clips[2]["uuid"] in said
-    assert "is FAILED" in said
+    assert fake_elsewhere.clips[2]["uuid"] in message
+    assert "is FAILED" in message
     assert len(list(folder.glob("*.mp4"))) == 3
 
 
@@ -207,14 +207,14 @@ async def test_state_file_is_written_less_often_when_clips_come_fast(tmp_path) -
     """The first listing of a long history makes the state longer with every clip."""
 
     class Follower:
-        asked = 0
+        reads = 0
         clips = 0
-        was_asked = asyncio.Event()
+        was_read = asyncio.Event()
 
         @property
         def cursor(self) -> str:
-            self.asked += 1
-            self.was_asked.set()
+            self.reads += 1
+            self.was_read.set()
             return str(self.clips)
 
     path, follower = tmp_path / "state", Follower()
@@ -223,11 +223,11 @@ async def test_state_file_is_written_less_often_when_clips_come_fast(tmp_path) -
         state.is_busy = True
         follower.clips += 1
         state.finish_clip(watched)
-    assert 1 <= follower.asked < 200
-    follower.was_asked.clear()
+    assert 1 <= follower.reads < 200
+    follower.was_read.clear()
     async with alongside(lambda: state.save_repeatedly(watched)):
         if path.read_text() != "1000":
-            await follower.was_asked.wait()
+            await follower.was_read.wait()
     state.is_busy = True
     follower.clips += 1
     state.save(watched, at_end=True)

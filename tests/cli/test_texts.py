@@ -66,11 +66,11 @@ def test_json_has_no_control_characters_and_the_same_values(
     fake.start_render(seconds=60)
     result = invoke(fake, name, *LINES[name](fake, str(tmp_path)), "--json")
     assert controls_in(result.stdout) == set()
-    told = json_lines(result)
-    assert told
+    printed = json_lines(result)
+    assert printed
     if name not in SILENT_ON_TITLES:
         title = HOSTILE.replace("\x00", "") if name == "make" else HOSTILE
-        assert title in {line["title"] for line in told}
+        assert title in {line["title"] for line in printed}
 
 
 @pytest.mark.parametrize("name", LINES)

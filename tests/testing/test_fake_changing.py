@@ -104,7 +104,7 @@ async def test_wrong_types_are_refused(fake, operation, parameters) -> None:
 
 async def test_shared_group_exists_from_creation_to_deletion(fake, clock) -> None:
     clip, alert = fake.clips[0], make_uuid("alert", 1)
-    made = await call(
+    created = await call(
         fake,
         "event/createSharedClipGroupV3",
         uuids=[{"eventUuid": clip["uuid"]}, {"alertUuid": alert}],
@@ -112,8 +112,8 @@ async def test_shared_group_exists_from_creation_to_deletion(fake, clock) -> Non
         plaintextPassword="hunter2",
         expirationTimeSecs=86_400,
     )
-    uuid = made["uuid"]
-    assert made["shareUrl"].startswith("https://share.example/clips/")
+    uuid = created["uuid"]
+    assert created["shareUrl"].startswith("https://share.example/clips/")
     clock.now += 60
     listed = await call(
         fake, "event/getSharedClipGroupsV2", createdAfterMs=int(clock.now - 61) * 1000
@@ -128,7 +128,7 @@ async def test_shared_group_exists_from_creation_to_deletion(fake, clock) -> Non
     assert shared["description"] == clip["description"]
     seen = await call(fake, "event/getSavedClipDetails", clipUuid=clip["uuid"])
     assert shared["seekPoints"] == seen["savedClip"]["seekPoints"]
-    assert "hunter2" not in json.dumps([made, listed, details])
+    assert "hunter2" not in json.dumps([created, listed, details])
     await call(fake, "event/deleteSharedClipGroupV2", uuid=uuid)
     listed = await call(fake, "event/getSharedClipGroupsV2")
     assert uuid not in uuids_of(listed["sharedClipGroups"])
@@ -155,7 +155,7 @@ async def test_update_of_a_group_clears_omitted_fields_by_default(fake, updates)
 
 async def test_shared_page_expires(fake, clock) -> None:
     clip = fake.clips[0]["uuid"]
-    made = await call(
+    created = await call(
         fake,
         "event/createSharedClipGroupV3",
         uuids=[{"eventUuid": clip}],
@@ -163,11 +163,11 @@ async def test_shared_page_expires(fake, clock) -> None:
     )
     before = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
     clock.now += 59
-    assert (await call(fake, "event/getSharedClipGroupDetails", uuid=made["uuid"]))[
+    assert (await call(fake, "event/getSharedClipGroupDetails", uuid=created["uuid"]))[
         "sharedClipGroup"
     ]
     clock.now += 1
-    details = await call(fake, "event/getSharedClipGroupDetails", uuid=made["uuid"])
+    details = await call(fake, "event/getSharedClipGroupDetails", uuid=created["uuid"])
     assert details.get("sharedClipGroup") is None
     after = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
     assert after == before - 1

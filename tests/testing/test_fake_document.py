@@ -23,11 +23,11 @@ async def test_every_response_has_the_names_and_types_of_the_document(
     for path, requests in _requests_of_every_endpoint(fake).items():
         answers[path] = [await call(fake, path, **request) for request in requests]
     clock.now += 60
-    made = answers["video/spliceV3"][0]["clipUuid"]
+    created = answers["video/spliceV3"][0]["clipUuid"]
     for path, request in [
-        ("event/getSavedClipDetails", {"clipUuid": made}),
+        ("event/getSavedClipDetails", {"clipUuid": created}),
         ("event/getSavedClipsV2", {}),
-        ("event/deleteSavedClip", {"savedClipUuid": made}),
+        ("event/deleteSavedClip", {"savedClipUuid": created}),
     ]:
         answers.setdefault(path, []).append(await call(fake, path, **request))
     _, failed = await post(fake, "event/deleteSavedClip", savedClipUuid=UNKNOWN)

@@ -32,15 +32,15 @@ async def progress_of(fake, uuid) -> Any:
 
 async def test_splice_becomes_a_saved_clip_over_time(fake, clock) -> None:
     fake.render_seconds = 10
-    made = await splice(
+    created = await splice(
         fake,
         title="Dock",
         description="Two cameras",
         clipVisibility="PRIVATE",
         integrationUploadMap={"SLACK": True, "GOOGLE": False},
     )
-    uuid = made["clipUuid"]
-    assert made["clipUuidList"] == [uuid]
+    uuid = created["clipUuid"]
+    assert created["clipUuidList"] == [uuid]
     clock.now += 2
     clip = await progress_of(fake, uuid)
     assert (clip["status"], clip["byteCount"], clip["sha256Hex"]) == ("UPLOADING", None, None)
@@ -71,9 +71,9 @@ async def test_splice_becomes_a_saved_clip_over_time(fake, clock) -> None:
 
 async def test_splice_can_create_a_clip_per_device(fake) -> None:
     fake.clip_per_device = True
-    made = await splice(fake)
-    first, second = made["clipUuidList"]
-    assert made["clipUuid"] == first
+    created = await splice(fake)
+    first, second = created["clipUuidList"]
+    assert created["clipUuid"] == first
     assert (await progress_of(fake, first))["deviceUuids"] == [DEVICE]
     assert (await progress_of(fake, second))["deviceUuids"] == [OTHER_DEVICE]
 
@@ -83,14 +83,14 @@ async def test_intervals_override_start_and_duration(fake) -> None:
         DEVICE: [interval_of(60, 70), interval_of(100, 120)],
         OTHER_DEVICE: [interval_of(50, 60)],
     }
-    made = await splice(fake, deviceIntervalMap=intervals, startTimeMillis=1, durationSec=-5)
-    clip = await progress_of(fake, made["clipUuid"])
+    created = await splice(fake, deviceIntervalMap=intervals, startTimeMillis=1, durationSec=-5)
+    clip = await progress_of(fake, created["clipUuid"])
     assert clip["deviceIntervalMap"] == intervals
     assert (clip["timestampMs"], clip["durationSec"]) == (MOMENT + 50_000, 30)
 
 
 @pytest.mark.parametrize(
-    ("intervals", "is_made"),
+    ("intervals", "is_created"),
     [
         ([interval_of(0, 1)], True),
         ([interval_of(0, 0.999)], False),
@@ -101,23 +101,23 @@ async def test_intervals_override_start_and_duration(fake) -> None:
         ([interval_of(0, 1800), interval_of(2000, 3800), interval_of(4000, 4001)], False),
     ],
 )
-async def test_intervals_have_their_limits(fake, intervals, is_made) -> None:
+async def test_intervals_have_their_limits(fake, intervals, is_created) -> None:
     request = {"deviceIntervalMap": {DEVICE: intervals}}
-    if is_made:
+    if is_created:
         await call(fake, "video/spliceV3", **request)
     else:
         await fail(fake, "video/spliceV3", **request)
-    assert len(fake.renders) == is_made
+    assert len(fake.renders) == is_created
 
 
 @pytest.mark.parametrize(
-    ("longest", "seconds", "is_made"),
+    ("longest", "seconds", "is_created"),
     [(3600, 3600, True), (3600, 3601, False), (60, 61, False), (None, 90_000, True)],
 )
-async def test_longest_splice_is_reported_and_enforced(fake, longest, seconds, is_made) -> None:
+async def test_longest_splice_is_reported_and_enforced(fake, longest, seconds, is_created) -> None:
     fake.max_splice_duration = longest
     assert (await call(fake, "video/getMaxSpliceDuration"))["maxDuration"] == longest
-    if is_made:
+    if is_created:
         await splice(fake, durationSec=seconds)
     else:
         request = {"deviceUuids": [DEVICE], "startTimeMillis": MOMENT, "durationSec": seconds}
