@@ -207,24 +207,26 @@ class Caller:
         """Return the answer in *reply*, and its items that failed to decode."""
         if not self._turns.has_room:
             await self._turns.turn()
-        with self._turns:
+        started = time.perf_counter()
+        steps: Generator[None, None, AnswerT] | None = None
+        try:
             tree = parse(reply.body)
             if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
                 self._judge_envelope(cast("object", tree), endpoint)
-            decodes_in_steps = is_long(tree, endpoint.answer)
-            if not decodes_in_steps:
-                try:
-                    return decode(tree, reply.body, endpoint.answer), {}
-                except DecodeError:
-                    if not keeps_failed_items:
-                        raise
-        if decodes_in_steps:
-            try:
-                steps = decode_in_steps(tree, reply.body, endpoint.answer)
+            if not is_long(tree, endpoint.answer):
+                return decode(tree, reply.body, endpoint.answer), {}
+            steps = decode_in_steps(tree, reply.body, endpoint.answer)
+        except DecodeError:
+            if not keeps_failed_items:
+                raise
+        finally:
+            self._turns.spend(time.perf_counter() - started)
+        try:
+            if steps is not None:
                 return await self._in_turns(steps), {}
-            except DecodeError:
-                if not keeps_failed_items:
-                    raise
+        except DecodeError:
+            if not keeps_failed_items:
+                raise
         return await self._in_turns(decode_item_by_item(reply.body, endpoint.answer))
 
     async def _in_turns(self, steps: Generator[None, None, T]) -> T:
@@ -232,12 +234,14 @@ class Caller:
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()
+            started = time.perf_counter()
             try:
-                with self._turns:
-                    next(steps)
+                next(steps)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            finally:
+                self._turns.spend(time.perf_counter() - started)
 
     def _judge_envelope(self, tree: object, endpoint: Endpoint[Any]) -> None:
         """Raise the failure in an answer's envelope, and log its warning."""
