@@ -62,9 +62,6 @@ _REPEATED = frozenset(
 _MOST_SHARED = 4096
 """How many values one field shares before it begins anew: a process may list for years."""
 
-_MOST_INLINED = 8
-"""How many fields a model has at most whose lines stand within those of the model around it."""
-
 Lines = Iterable[str]
 
 
@@ -202,8 +199,6 @@ class _Writer:
             yield f"if len({variable}) == 1: {variable} = {shared}[{variable}[{key}]]"
             yield "else:"
             yield from _indented(self.model(variable, kind))
-        elif is_model(kind) and len(wire_fields(kind)) <= _MOST_INLINED:
-            yield from self.model(variable, kind)
         else:
             hook = self._converter.get_structure_hook(kind)
             yield f"{variable} = {self._bind('hook', hook)}({variable}, {self._bind('kind', kind)})"
