@@ -185,7 +185,7 @@ class Pacing:
             left = deadline - _now()
             if delay > left:
                 raise RateLimitedError(
-                    f"the session pauses for another {delay:.1f} s at the service's request, but the"
+                    f"the session pauses for another {delay:.1f} s as the service asked, but the"
                     f" call has only {max(left, 0):.1f} s left",
                     status=429,
                     retry_after=delay,
