@@ -1,4 +1,4 @@
-"""The models against the facts of the service's document, field by field and enum by enum."""
+"""The models compared with the facts of the service's document."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -79,7 +79,7 @@ ENUMS: dict[str, type[models.OpenEnum]] = {
     "ActivityEnum": models.Activity,
     "FootageSeekPointColorEnum": models.FootageSeekPointColor,
 }
-# Members that the document has dropped. They stay: older records contain them.
+# Members that the document no longer lists. They are kept, because older records contain them.
 DROPPED: dict[str, list[str]] = {"ActivityEnum": ["REID_HUMAN"]}
 ONE, OTHER = "A" * 22, "B" * 22
 SETTINGS = models.ClipAccessSettings(
@@ -111,7 +111,7 @@ SPLICE_OPTIONS: dict[str, Any] = {
     "integration_upload_map": {"SLACK": True},
 }
 Calls = Callable[[ClipSession], list[Awaitable[Any]]]
-# Calls that together give every parameter of an endpoint a value, by the endpoint's path.
+# Calls that together use every parameter of an endpoint, by the endpoint's path.
 CALLS: dict[str, Calls] = {
     "/api/event/getSavedClips": lambda session: [session.get_saved_clips_v1()],
     "/api/event/getSavedClipsV2": lambda session: [
@@ -174,7 +174,7 @@ CALLS: dict[str, Calls] = {
         session.get_spliced_clips_in_progress()
     ],
 }
-# What a call reads before it writes.
+# The answers to reads that precede a write.
 ANSWERS: dict[str, Any] = {
     "/api/event/getSavedClipDetails": {"savedClip": {"uuid": ONE}},
     "/api/event/getClipWithProgress": {"clip": {"uuid": ONE}},
@@ -184,7 +184,7 @@ ANSWERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_model_has_the_fields_of_its_schema(schema: str, document: dict[str, Any]) -> None:
-    """The same names and the same types, no field more and none less."""
+    """The names and types are the same, and so is the set of fields."""
     properties = document["components"]["schemas"][schema]["properties"]
     documented = {name: _documented_type(value, document) for name, value in properties.items()}
     ours = {
@@ -197,7 +197,7 @@ def test_model_has_the_fields_of_its_schema(schema: str, document: dict[str, Any
 
 @pytest.mark.parametrize("schema", ENUMS)
 def test_enum_has_the_members_of_its_schema(schema: str, document: dict[str, Any]) -> None:
-    """All of its members in its order, and besides them only those that it has dropped."""
+    """All members in the same order, plus those that the document no longer lists."""
     dropped = DROPPED.get(schema, [])
     documented = document["components"]["schemas"][schema]["enum"]
     assert set(dropped) <= set(ENUMS[schema]) - set(documented)
@@ -209,10 +209,8 @@ def test_every_path_of_the_document_has_a_row_and_calls(document: dict[str, Any]
 
 
 @pytest.mark.parametrize("path", CALLS)
-async def test_endpoint_takes_and_answers_what_is_documented(
-    path: str, document: dict[str, Any]
-) -> None:
-    """What is sent has the names and types of the request's schema, and leaves none of it out."""
+async def test_requests_and_answers_match_the_document(path: str, document: dict[str, Any]) -> None:
+    """The requests have the names and types of the schema, and together use all its fields."""
     operation = document["paths"][path]["post"]
     sent: dict[str, Any] = {}
     for body in await _bodies(path):
@@ -227,7 +225,7 @@ async def test_endpoint_takes_and_answers_what_is_documented(
 
 
 async def _bodies(path: str) -> list[Any]:
-    """What the calls for *path* send there."""
+    """Return the bodies that the calls for *path* send."""
     async with FakeRhombus(0) as fake, ClipSession(fake.api_key, base_url=fake.url) as session:
         if path.startswith("/api/video"):
             fake.gone = frozenset({"/api/event/getSplicedClipsInProgress"})
@@ -242,7 +240,7 @@ async def _bodies(path: str) -> list[Any]:
 
 
 def _check_value(value: Any, schema: dict[str, Any], document: dict[str, Any], at: str) -> None:
-    """Fail unless *value* is of the type that *schema* says, all the way down."""
+    """Check that *value* and everything in it has the type in *schema*."""
     if "$ref" in schema:
         schema = document["components"]["schemas"][_referred(schema)]
     if "enum" in schema:
@@ -261,8 +259,8 @@ def _check_value(value: Any, schema: dict[str, Any], document: dict[str, Any], a
         assert type(value) is kinds[schema["type"]], at
 
 
-def test_every_nested_type_is_compared() -> None:
-    """No model and no enum is left out of the tables above."""
+def test_every_model_and_enum_is_compared() -> None:
+    """The tables above contain every model and enum."""
     files = [
         import_module(module.name)
         for module in iter_modules(models.__path__, "rhombus_clips.models.")
@@ -299,7 +297,7 @@ def _documented_type(schema: dict[str, Any], document: dict[str, Any]) -> Any:
 
 
 def _our_type(kind: Any) -> Any:
-    """The type without its `None`, which every field, item and value has or may have."""
+    """Return the type without `None`."""
     if isinstance(kind, UnionType):
         (kind,) = (part for part in get_args(kind) if part is not type(None))
     if get_origin(kind) is list:
@@ -310,7 +308,7 @@ def _our_type(kind: Any) -> Any:
 
 
 def test_every_field_item_and_value_may_be_null() -> None:
-    """Everything in the reference is nullable; only the lists of answers come as lists."""
+    """Everything in the reference is nullable. Only the lists of answers are never None."""
 
     def nullable(kind: Any) -> bool:
         parts = get_args(kind)
