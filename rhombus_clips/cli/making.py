@@ -68,7 +68,7 @@ def make(
                 bars.show_first(_WAITING, clip)
 
             clips = await session.make_clip(
-                device_uuids, start, duration, deadline=deadline, polling=_polling(interval),
+                device_uuids, start, duration, timeout=deadline, polling=_polling(interval),
                 on_change=show_change, **given(options),
             )  # fmt: skip
         await show(each(clips), PROGRESS, as_json=as_json)
@@ -124,5 +124,5 @@ def watch(
 
 def _polling(interval: float, appears_within: float = _USUAL.appears_within) -> Polling:
     """As patient as usual, and as much slower while nothing moves."""
-    slowest = _USUAL.slowest * interval / _USUAL.interval
-    return Polling(interval=interval, slowest=slowest, appears_within=appears_within)
+    max_interval = _USUAL.max_interval * interval / _USUAL.interval
+    return Polling(interval=interval, max_interval=max_interval, appears_within=appears_within)

@@ -74,7 +74,7 @@ def test_make_says_why_a_clip_failed(fake) -> None:
 def test_make_gives_up_at_the_deadline(fake) -> None:
     fake.render_seconds = 60
     stderr = invoke(fake, *MAKE, *OFTEN, "--deadline", "0.1", code=1).stderr
-    assert "did not end within 0.1 s, and goes on at the service" in stderr
+    assert "did not complete within 0.1 s; the service continues it" in stderr
 
 
 @pytest.mark.parametrize(
