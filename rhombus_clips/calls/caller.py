@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Generator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import define
 
@@ -64,39 +64,34 @@ class _Call:
         """
         self.was_admitted = self.was_sent = False
         body = RequestBody(self.body)
-        outcome: Reply | RhombusError | None = None  # None is logged for a cancellation.
         try:
             if not self.pacing.try_admit():
                 await self.pacing.admit(self.deadline)
         except RhombusError as error:
             return error
-        started = asyncio.get_running_loop().time()
+        started, result = asyncio.get_running_loop().time(), "cancelled"
         try:
             http = self.transport.open()  # A closed session refuses before an attempt counts.
             self.was_admitted = True
             self.attempts += 1
-            outcome = await self.transport.post(
+            reply = await self.transport.post(
                 http, self.endpoint.path, body, seconds=self.deadline - started
             )
+            result = str(reply.status)
         except RhombusError as error:
-            outcome = error
+            result = type(error).__name__
+            return error
         finally:
             self.was_sent = body.was_sent
             self.pacing.finished()
             if logger.isEnabledFor(logging.DEBUG):
-                self._log(outcome, asyncio.get_running_loop().time() - started)
-        if isinstance(outcome, Reply) and not 200 <= outcome.status < 300:
-            self.server_errors += outcome.status == 500
-            now = self.transport.clock.epoch_ms(asyncio.get_running_loop().time())
-            outcome = status_error(outcome, from_epoch_ms(now))
-        return outcome
-
-    def _log(self, outcome: Reply | RhombusError | None, seconds: float) -> None:
-        result: object = "cancelled" if outcome is None else type(outcome).__name__
-        if isinstance(outcome, Reply):
-            result = outcome.status
-        ms, path = seconds * 1000, self.endpoint.path
-        logger.debug("%s: %s in %.0f ms, attempt %d", path, result, ms, self.attempts)
+                ms, path = (asyncio.get_running_loop().time() - started) * 1000, self.endpoint.path
+                logger.debug("%s: %s in %.0f ms, attempt %d", path, result, ms, self.attempts)
+        if 200 <= reply.status < 300:
+            return reply
+        self.server_errors += reply.status == 500
+        now = self.transport.clock.epoch_ms(asyncio.get_running_loop().time())
+        return status_error(reply, from_epoch_ms(now))
 
 
 @define(eq=False)
@@ -190,7 +185,7 @@ class Caller:
             return Response(answer, failed_items, call, self)
         except RhombusError as error:
             failure = error
-        failure = self.attributed(failure, call)
+        self.attributed(failure, call)
         failure.maybe_applied = call.was_sent and may_have_been_applied(
             failure, safe=call.endpoint.safe
         )
@@ -212,24 +207,26 @@ class Caller:
         """Return the answer in *reply*, and its items that failed to decode."""
         if not self._turns.has_room:
             await self._turns.turn()
-        with self._turns:
+        started = time.perf_counter()
+        steps: Generator[None, None, AnswerT] | None = None
+        try:
             tree = parse(reply.body)
             if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
-                self._judge_envelope(tree, endpoint)
-            decodes_in_steps = is_long(tree, endpoint.answer)
-            if not decodes_in_steps:
-                try:
-                    return decode(tree, reply.body, endpoint.answer), {}
-                except DecodeError:
-                    if not keeps_failed_items:
-                        raise
-        if decodes_in_steps:
-            try:
-                steps = decode_in_steps(tree, reply.body, endpoint.answer)
+                self._judge_envelope(cast("object", tree), endpoint)
+            if not is_long(tree, endpoint.answer):
+                return decode(tree, reply.body, endpoint.answer), {}
+            steps = decode_in_steps(tree, reply.body, endpoint.answer)
+        except DecodeError:
+            if not keeps_failed_items:
+                raise
+        finally:
+            self._turns.spend(time.perf_counter() - started)
+        try:
+            if steps is not None:
                 return await self._in_turns(steps), {}
-            except DecodeError:
-                if not keeps_failed_items:
-                    raise
+        except DecodeError:
+            if not keeps_failed_items:
+                raise
         return await self._in_turns(decode_item_by_item(reply.body, endpoint.answer))
 
     async def _in_turns(self, steps: Generator[None, None, T]) -> T:
@@ -237,12 +234,14 @@ class Caller:
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()
+            started = time.perf_counter()
             try:
-                with self._turns:
-                    next(steps)
+                next(steps)
             except StopIteration as end:
                 result: T = end.value
                 return result
+            finally:
+                self._turns.spend(time.perf_counter() - started)
 
     def _judge_envelope(self, tree: object, endpoint: Endpoint[Any]) -> None:
         """Raise the failure in an answer's envelope, and log its warning."""

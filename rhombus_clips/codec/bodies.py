@@ -6,7 +6,7 @@ lists many items is decoded in steps, so that a caller can let other tasks run i
 """
 
 import json
-from collections.abc import Generator, Hashable, Mapping
+from collections.abc import Generator, Hashable, Mapping, Sized
 from contextlib import suppress
 from enum import Enum
 from functools import cache
@@ -112,10 +112,10 @@ def _plan_of(kind: Hashable) -> _Plan:
 def is_long(tree: Any, kind: type[Any]) -> bool:
     """Return whether a parsed response of *kind* lists more items than one step should decode."""
     listed = _plan_of(cast("Hashable", kind)).listed
-    if listed is None or not is_object(tree):
+    if listed is None or type(tree) is not dict:
         return False
-    items = tree.get(listed.wire)
-    return is_array(items) and len(items) > ITEMS_PER_STEP
+    items: object = cast("dict[str, Any]", tree).get(listed.wire)
+    return type(items) is list and len(cast("Sized", items)) > ITEMS_PER_STEP
 
 
 def decode(tree: Any, body: bytes | str, kind: type[T]) -> T:
