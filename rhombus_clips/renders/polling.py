@@ -19,7 +19,7 @@ from rhombus_clips.errors import (
     StatusError,
     TransportError,
 )
-from rhombus_clips.models import ClipStatus, ClipWithProgress
+from rhombus_clips.models import ClipStatus, ClipWithProgress, SavedClip
 
 _GROWTH = 1.5
 
@@ -71,7 +71,7 @@ class Polling:
         return min(max(last, self.interval) * _GROWTH, max(self.interval, self.max_interval))
 
 
-def has_failed(clip: ClipWithProgress) -> bool:
+def has_failed(clip: SavedClip) -> bool:
     """Return True if the clip will not be completed.
 
     An offline camera may come back, and ``UNKNOWN`` says nothing, so neither is a failure.

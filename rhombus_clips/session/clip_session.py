@@ -22,6 +22,7 @@ from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_o
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media.host import MediaHost
 from rhombus_clips.media.ranges import MediaTimeout
+from rhombus_clips.session.alerts import Alerts
 from rhombus_clips.session.downloads import ClipFiles
 from rhombus_clips.session.listings import ClipListings
 from rhombus_clips.session.saved_clips import SavedClips
@@ -49,7 +50,7 @@ class SessionSettings(TypedDict, total=False):
     max_response_bytes: int
 
 
-class ClipSession(SavedClips, ClipListings, Splices, SharedClipGroups, ClipFiles):
+class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, ClipFiles):
     """A session with the clip API of one organization.
 
     Use it as ``async with ClipSession(api_key) as session: ...``. It can also be created anywhere

@@ -8,6 +8,7 @@ from rhombus_clips.testing.clips import Wire, make_uuid
 from rhombus_clips.testing.footage import BYTES_PER_SECOND, make_mp4
 from rhombus_clips.testing.organization import Organization
 from rhombus_clips.testing.parameters import (
+    RefusedError,
     access_settings,
     failure,
     flag,
@@ -23,6 +24,7 @@ from rhombus_clips.testing.saved_clips import NO_SUCH_CLIP
 
 _REGION = "us-west-2"
 _MOST_INTERVALS_MS = 60 * 60_000
+_ALERT_MS = 15_000
 
 
 @frozen(kw_only=True)
@@ -97,6 +99,29 @@ def cancel_splice(organization: Organization, parameters: Wire) -> Wire:
         return failure("the clip is complete")
     for uuid in uuids:
         organization.add_render(evolve(renders[uuid], deleted=True))
+    return {}
+
+
+def save_policy_alert(organization: Organization, parameters: Wire) -> Wire:
+    """``savePolicyAlertV2``: any alert becomes a clip after `render_seconds`; its uuid is unknown.
+
+    The alert is taken to be of the last seconds before the request.
+    """
+    alert_uuid = text(parameters, "alertUuid")
+    if alert_uuid is None:
+        raise RefusedError
+    views = table(parameters, "fisheyePresentationMap")
+    end = int(organization.now() * 1000)
+    device = f"{make_uuid('device', organization.seed, alert_uuid)}.v0"
+    settings = {
+        **_settings({}),
+        "title": text(parameters, "savedClipTitle"),
+        "description": text(parameters, "savedClipDescription"),
+        "fisheyeMap": {device: tables(views, device) for device in views},
+        "sourceAlertUuid": alert_uuid,
+    }
+    wanted = {device: [_Interval(start=end - _ALERT_MS, end=end)]}
+    organization.add_render(_render(organization, wanted, settings))
     return {}
 
 

@@ -23,7 +23,10 @@ from rhombus_clips import (
     Timeout,
     Unset,
 )
+from rhombus_clips.calls import endpoints
+from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.testing import FakeRhombus, UnknownClip, Updates, faults
+from tests.endpoint_calls import CALLS, ONE
 from tests.examples import a_few
 
 PRIVATE = ClipAccessSettings(visibility=ClipVisibility.PRIVATE)
@@ -31,25 +34,24 @@ PRIVATE = ClipAccessSettings(visibility=ClipVisibility.PRIVATE)
 
 # --- never twice -------------------------------------------------------------------------------
 
-A, B = "A" * 22, "B" * 22
-CHANGES = {
-    "/api/event/updateSavedClip": lambda session, uuid, group: session.update_saved_clip(
-        uuid, title="x"
-    ),
-    "/api/event/deleteSavedClip": lambda session, uuid, group: session.delete_saved_clip(uuid),
-    "/api/event/createSharedClipGroupV3": lambda session, uuid, group: (
-        session.create_shared_clip_group([uuid])
-    ),
-    "/api/event/updateSharedClipGroupV2": lambda session, uuid, group: (
-        session.update_shared_clip_group(group, title="x", plaintext_password=None)
-    ),
-    "/api/event/deleteSharedClipGroupV2": lambda session, uuid, group: (
-        session.delete_shared_clip_group(group)
-    ),
-    "/api/video/spliceV3": lambda session, uuid, group: session.splice([A], 1, 5),
-    "/api/video/cancelSpliceV2": lambda session, uuid, group: session.cancel_splice(uuid),
-    "/api/video/retrySplice": lambda session, uuid, group: session.retry_splice(uuid),
-}
+A = ONE
+CHANGES = [
+    row.path for row in vars(endpoints).values() if isinstance(row, Endpoint) and not row.safe
+]
+
+
+def prepare(fake: FakeRhombus) -> None:
+    """Let the items of `CALLS` exist, since some calls read them before they write."""
+    fake.clips[0]["uuid"] = fake.shared_clip_groups[0]["uuid"] = ONE
+
+
+async def change(session: ClipSession, path: str) -> None:
+    call, *others = CALLS[path](session)
+    for other in others:
+        asyncio.ensure_future(other).cancel()  # Closes it before it starts.
+    await call
+
+
 AMBIGUOUS: dict[str, tuple[faults.Fault, type[RhombusError]]] = {
     "closed before the answer": (faults.Disconnect(), DisconnectedError),
     "closed within it": (faults.Disconnect(after_bytes=60), DisconnectedError),
@@ -77,11 +79,11 @@ async def test_change_is_not_sent_again_after_an_ambiguous_failure(
     """The error says that it may have been applied."""
     fault, kind = AMBIGUOUS[case]
     patience = Timeout(total=0.4, read=5) if case == "a slow answer" else Timeout(read=0.2)
-    group = fake.shared_clip_groups[0]["uuid"]
+    prepare(fake)
     fake.faults = [fault_for(fault, path)]
     async with connect(fake, timeout=patience) as session:
         with pytest.raises(kind) as caught:
-            await CHANGES[path](session, fake.clips[0]["uuid"], group)
+            await change(session, path)
     assert sum(request.path == path for request in fake.requests) == 1
     assert caught.value.maybe_applied
     assert caught.value.endpoint == path
@@ -90,17 +92,17 @@ async def test_change_is_not_sent_again_after_an_ambiguous_failure(
 
 @pytest.mark.parametrize("path", CHANGES)
 async def test_refused_change_was_not_applied(path: str, fake, session) -> None:
-    group, uuid = fake.shared_clip_groups[0]["uuid"], fake.clips[0]["uuid"]
+    prepare(fake)
     fake.faults = [fault_for(faults.REFUSED, path)]
     with pytest.raises(ApiError) as caught:
-        await CHANGES[path](session, uuid, group)
+        await change(session, path)
     assert not caught.value.maybe_applied
     assert sum(request.path == path for request in fake.requests) == 1
     async with ClipSession(
         fake.api_key, base_url="http://127.0.0.1:9", retry=session._retry
     ) as far:
         with pytest.raises(ConnectError) as unsent:
-            await CHANGES[path](far, uuid, group)
+            await change(far, path)
     assert not unsent.value.maybe_applied
 
 
