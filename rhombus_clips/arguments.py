@@ -68,17 +68,21 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
     return number
 
 
-def seconds_of(value: object, name: str, *, may_be_zero: bool = False) -> float:
+_DURATION = "a number of seconds or a timedelta"
+
+
+def seconds_of(
+    value: object, name: str, *, may_be_zero: bool = False, kinds: str = _DURATION
+) -> float:
     """Return the duration *value* in seconds.
 
     A number of seconds may be of any real type, such as numpy's, but not a bool. Zero is accepted
-    only if *may_be_zero*.
+    only if *may_be_zero*. *kinds* names the accepted types in the error message.
 
     Raises `TypeError` for anything else, and `ValueError` for a duration out of range.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
-    kind = "a number of seconds or a timedelta"
-    return _number(number, name, value, kind=kind, unit=" seconds", may_be_zero=may_be_zero)
+    return _number(number, name, value, kind=kinds, unit=" seconds", may_be_zero=may_be_zero)
 
 
 def _number(
@@ -231,6 +235,11 @@ def instance(value: T, kind: type, name: str) -> T:
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__}, not {_quoted(value)}")
     return value
+
+
+def instance_or_none(value: T, kind: type, name: str) -> T:
+    """Return *value* if it is a *kind* or None. Raises `TypeError` otherwise."""
+    return value if value is None else instance(value, kind, name)
 
 
 def as_sent(value: T, name: str) -> T:

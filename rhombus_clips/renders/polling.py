@@ -4,21 +4,9 @@ import re
 
 from attrs import define, evolve, field, frozen
 
+from rhombus_clips import errors
 from rhombus_clips.arguments import is_seconds_or_zero, to_seconds
 from rhombus_clips.calls.retry import PASSING_REFUSALS
-from rhombus_clips.errors import (
-    ApiError,
-    ClipFailedError,
-    ClipNotFoundError,
-    ConnectError,
-    DecodeError,
-    NotFoundError,
-    RateLimitedError,
-    RhombusError,
-    ServerError,
-    StatusError,
-    TransportError,
-)
 from rhombus_clips.models import ClipStatus, ClipWithProgress, SavedClip
 
 _GROWTH = 1.5
@@ -37,7 +25,13 @@ _CALLER = re.compile(r"\b(permissions?|access|roles?|users?|keys?|tokens?|org|or
 _WORD_BOUNDARY = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 # Errors that may pass, besides a StatusError with one of PASSING_REFUSALS.
-_TRANSIENT = TransportError | ServerError | RateLimitedError | DecodeError | ApiError
+_TRANSIENT = (
+    errors.TransportError
+    | errors.ServerError
+    | errors.RateLimitedError
+    | errors.DecodeError
+    | errors.ApiError
+)
 
 
 @frozen
@@ -100,18 +94,18 @@ class WatchedClip:
         self.clip = clip
         return clip != before
 
-    def tolerate(self, error: RhombusError, now: float) -> None:
+    def tolerate(self, error: errors.RhombusError, now: float) -> None:
         """Raise *error*, unless it may still pass within the limits of the polling.
 
         Raises `ClipFailedError` if a clip that was seen is absent several polls in a row.
         """
         is_absent = is_absence(error, self.uuid)
-        if is_absent or (self.clip is None and isinstance(error, ApiError)):
+        if is_absent or (self.clip is None and isinstance(error, errors.ApiError)):
             self._absent_polls += is_absent
             if is_absent:
                 self._unreachable_since = None
             if self.clip is not None and self._absent_polls >= _ABSENT_POLLS:
-                raise ClipFailedError(f"clip {self.uuid} was deleted", clips=(self.clip,))
+                raise errors.ClipFailedError(f"clip {self.uuid} was deleted", clips=(self.clip,))
             since = self._absent_since = now if self._absent_since is None else self._absent_since
             limit = self.polling.appears_within
         elif _is_transient(error):
@@ -124,7 +118,7 @@ class WatchedClip:
             raise error
 
 
-def is_absence(error: RhombusError, uuid: str) -> bool:
+def is_absence(error: errors.RhombusError, uuid: str) -> bool:
     """Return True if *error* reports that the clip does not exist.
 
     The reference does not document how the service reports it. A 404 does, and a response without
@@ -134,9 +128,9 @@ def is_absence(error: RhombusError, uuid: str) -> bool:
     may pass.
     """
     match error:
-        case NotFoundError() | ClipNotFoundError():
+        case errors.NotFoundError() | errors.ClipNotFoundError():
             return True
-        case ApiError():
+        case errors.ApiError():
             return _reports_absence(error.error_msg or "", uuid)
         case _:
             return False
@@ -151,9 +145,9 @@ def _reports_absence(message: str, uuid: str) -> bool:
     return not names_something or _THING.search(words) is not None
 
 
-def _is_transient(error: RhombusError) -> bool:
-    if isinstance(error, ConnectError) and error.is_lasting:
+def _is_transient(error: errors.RhombusError) -> bool:
+    if isinstance(error, errors.ConnectError) and error.is_lasting:
         return False
     return isinstance(error, _TRANSIENT) or (
-        isinstance(error, StatusError) and error.status in PASSING_REFUSALS
+        isinstance(error, errors.StatusError) and error.status in PASSING_REFUSALS
     )

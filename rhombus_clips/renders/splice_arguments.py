@@ -14,7 +14,7 @@ from rhombus_clips.models.moments import to_epoch_ms
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
 # must be at least 1 second long": the reference of spliceV3. The vendor's web component has the
 # same cap for a single interval.
-_MAX_SECONDS = 3600
+MAX_SPLICE_SECONDS = 3600
 
 _MAX_INT32 = 2**31 - 1  # `durationSec` is an int32 in the reference.
 _MICROSECOND = timedelta(microseconds=1)
@@ -122,7 +122,7 @@ def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[
     )
     if not total:
         raise ValueError("device_interval_map must contain at least one interval")
-    if total > 1000 * _MAX_SECONDS:
+    if total > 1000 * MAX_SPLICE_SECONDS:
         raise ValueError("device_interval_map must contain at most 60 minutes of footage in total")
     return checked
 
@@ -161,19 +161,3 @@ def whole_seconds(duration: object, name: str) -> int:
     if whole > _MAX_INT32:
         raise ValueError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
     return whole
-
-
-def refuse_longer(seconds: int, longest: int | None) -> None:
-    """Raise `ValueError` if *seconds* exceeds *longest*, or an hour if that is None."""
-    most = _MAX_SECONDS if longest is None else longest
-    if seconds > most:
-        raise ValueError(f"duration must be at most {most} s, not {seconds} s")
-
-
-def refuse_future(end_ms: int, *, now_ms: int, tolerance_ms: int = 0) -> None:
-    """Raise `ValueError` for footage that ends more than *tolerance_ms* after *now_ms*."""
-    ahead = end_ms - now_ms
-    if ahead > tolerance_ms:
-        raise ValueError(
-            f"the footage does not exist yet: it ends {ahead / 1000:.1f} s in the future"
-        )

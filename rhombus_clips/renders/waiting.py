@@ -1,7 +1,6 @@
 """Waiting for clips that are added one by one and polled together."""
 
 import asyncio
-from collections import deque
 
 import anyio
 
@@ -28,12 +27,12 @@ class WaitingRoom:
         self._timeout = timeout
         self._waiting: dict[str, WatchedClip] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._ended: deque[Ended] = deque()
+        self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()
+        """The ended clips, and None at the end."""
         self._is_closed = False
         self._has_moved = False
         self._added = asyncio.Event()
         """Set when a clip was added since the last round."""
-        self._ended_or_over = asyncio.Event()
         self._scope = anyio.CancelScope()
 
     def add(self, clip_uuid: str) -> None:
@@ -47,15 +46,14 @@ class WaitingRoom:
     def close(self) -> None:
         """Declare that no more clips will be added."""
         self._is_closed = True
-        self._wake()
+        self._end_if_over()
 
     async def run(self) -> None:
         """Poll the waiting clips, round by round. Raises errors that concern every clip."""
         try:
             # The scope also cancels a poll that no clip needs anymore.
             with self._scope:
-                if not self._is_over:
-                    await self._poll_rounds()
+                await self._poll_rounds()
         finally:
             for timer in self._timers.values():
                 timer.cancel()
@@ -81,16 +79,11 @@ class WaitingRoom:
 
     async def __anext__(self) -> Ended:
         """Return the next clip whose wait has ended."""
-        while not self._ended:
-            if self._is_over:
-                raise StopAsyncIteration
-            self._ended_or_over.clear()
-            await self._ended_or_over.wait()
-        return self._ended.popleft()
-
-    @property
-    def _is_over(self) -> bool:
-        return self._is_closed and not self._waiting
+        ended = await self._ended.get()
+        if ended is None:
+            self._ended.put_nowait(None)  # For another call.
+            raise StopAsyncIteration
+        return ended
 
     async def _pause(self, seconds: float) -> None:
         """Wait *seconds*, or only the interval of the polling if a clip is added meanwhile."""
@@ -114,10 +107,10 @@ class WaitingRoom:
     def _end(self, clip_uuid: str, outcome: Outcome) -> None:
         del self._waiting[clip_uuid]
         self._timers.pop(clip_uuid).cancel()
-        self._ended.append((clip_uuid, outcome))
-        self._wake()
+        self._ended.put_nowait((clip_uuid, outcome))
+        self._end_if_over()
 
-    def _wake(self) -> None:
-        self._ended_or_over.set()
-        if self._is_over:
+    def _end_if_over(self) -> None:
+        if self._is_closed and not self._waiting:
+            self._ended.put_nowait(None)
             self._scope.cancel()

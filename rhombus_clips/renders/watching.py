@@ -5,22 +5,16 @@ from contextlib import aclosing
 
 import anyio
 
+from rhombus_clips import errors
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS
 from rhombus_clips.calls.identity import refuse_unnamed
 from rhombus_clips.concurrency import closable, each, side_by_side
-from rhombus_clips.errors import (
-    ApiError,
-    ClipFailedError,
-    DeadlineExceededError,
-    NotFoundError,
-    RhombusError,
-)
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
 from rhombus_clips.renders.polling import Polling, WatchedClip, has_failed, is_absence
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip, list_clips
 
-Outcome = ClipWithProgress | RhombusError
+Outcome = ClipWithProgress | errors.RhombusError
 """The end of a watch: the complete clip, or the error that ended it."""
 
 OnPoll = Callable[[WatchedClip, bool, Outcome | None], None]
@@ -50,13 +44,15 @@ async def _changes(
     """Yield each changed clip, and raise one error for all failures at the end."""
     unfinished = {watch.uuid: watch for watch in watched}
     changes: list[ClipWithProgress] = []
-    failures: dict[str, RhombusError] = {}
+    failures: dict[str, errors.RhombusError] = {}
 
     def record(watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # as a Callable is typed
         if watch.clip is not None and changed and (yields_failed or not has_failed(watch.clip)):
             changes.append(watch.clip)
-        if isinstance(outcome, RhombusError):
-            if not isinstance(outcome, ClipFailedError | ApiError | NotFoundError):
+        if isinstance(outcome, errors.RhombusError):
+            if not isinstance(
+                outcome, errors.ClipFailedError | errors.ApiError | errors.NotFoundError
+            ):
                 raise outcome  # It does not concern this clip alone.
             failures[watch.uuid] = outcome
         if outcome is not None:
@@ -128,7 +124,7 @@ class ClipPoller:
         while len(rest) >= _MIN_CLIPS_TO_LIST:
             try:
                 page = await list_clips(self._call, size, token)
-            except RhombusError:
+            except errors.RhombusError:
                 # The key's role may not list clips. Single polls raise any other problem.
                 break
             # The order of the listing is not documented, so new clips may be on the last page.
@@ -155,10 +151,10 @@ class ClipPoller:
             clip = await get_clip(self._call, watch.uuid)
             # A clip without a uuid may be another one, and is never yielded.
             refuse_unnamed(clip.uuid, watch.uuid, CLIP_PATH, endpoint=GET_CLIP_WITH_PROGRESS.path)
-        except RhombusError as error:
+        except errors.RhombusError as error:
             try:
                 watch.tolerate(error, anyio.current_time())
-            except RhombusError as outcome:
+            except errors.RhombusError as outcome:
                 self._on_poll(watch, False, outcome)
             else:
                 self._on_poll(watch, False, None)
@@ -173,23 +169,23 @@ class ClipPoller:
 # --- errors ------------------------------------------------------------------------------------
 
 
-def clip_failed(clip: ClipWithProgress) -> ClipFailedError:
+def clip_failed(clip: ClipWithProgress) -> errors.ClipFailedError:
     """Return the error for a clip whose render failed."""
-    return ClipFailedError(f"the render failed: {clip.uuid} {_state(clip)}", clips=(clip,))
+    return errors.ClipFailedError(f"the render failed: {clip.uuid} {_state(clip)}", clips=(clip,))
 
 
-def _combined(failures: Mapping[str, RhombusError]) -> RhombusError:
+def _combined(failures: Mapping[str, errors.RhombusError]) -> errors.RhombusError:
     """Return one error for the failures of several clips, by uuid.
 
     It is a `ClipFailedError` with all failed clips, or the first failure if no render failed. Its
     notes describe the clips that could not be watched.
     """
-    failed = [error for error in failures.values() if isinstance(error, ClipFailedError)]
+    failed = [error for error in failures.values() if isinstance(error, errors.ClipFailedError)]
     lost = {uuid: error for uuid, error in failures.items() if error not in failed}
-    combined: RhombusError
+    combined: errors.RhombusError
     if failed:
         clips = tuple(error.clip for error in failed)
-        combined = ClipFailedError("; ".join(map(str, failed)), clips=clips)
+        combined = errors.ClipFailedError("; ".join(map(str, failed)), clips=clips)
     else:
         combined = lost.pop(next(iter(lost)))
     for uuid, error in lost.items():
@@ -198,10 +194,10 @@ def _combined(failures: Mapping[str, RhombusError]) -> RhombusError:
     return combined
 
 
-def timed_out(timeout: float, *watched: WatchedClip) -> DeadlineExceededError:
+def timed_out(timeout: float, *watched: WatchedClip) -> errors.DeadlineExceededError:
     """Return the error for clips that are not complete after *timeout* seconds."""
     states = "; ".join(f"{watch.uuid} {_state(watch.clip)}" for watch in watched)
-    return DeadlineExceededError(
+    return errors.DeadlineExceededError(
         f"the render did not complete within {timeout:g} s; the service continues it: {states}"
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import anyio
 
@@ -11,9 +12,22 @@ from rhombus_clips.calls import endpoints
 from rhombus_clips.errors import DeadlineExceededError, RhombusError
 from rhombus_clips.models import DewarpedView, SavedClip
 from rhombus_clips.paging import SavedClipPager
-from rhombus_clips.paging.rules.clock import TimeRange
 from rhombus_clips.renders.polling import Polling, has_failed
-from rhombus_clips.session.resource import Resource, epoch_ms_or_none
+from rhombus_clips.session.resource import Resource
+
+
+class _Session(Protocol):
+    """The methods of a session that saving an alert's clip needs."""
+
+    def saved_clips(self, *, since: datetime | int | None = None) -> SavedClipPager:
+        """See `ClipSession.saved_clips`."""
+        ...
+
+    async def save_policy_alert(
+        self, alert_uuid: str, *, title: str | None = None, description: str | None = None
+    ) -> None:
+        """See `ClipSession.save_policy_alert`."""
+        ...
 
 
 class Alerts(Resource):
@@ -54,7 +68,7 @@ class Alerts(Resource):
         )
 
     async def save_alert_clip(
-        self,
+        self: _Session,
         alert_uuid: str,
         *,
         title: str | None = None,
@@ -89,18 +103,25 @@ class Alerts(Resource):
             have been.
         """
         identifier(alert_uuid, "alert_uuid")
-        times = TimeRange(by="timestamp_ms", since=epoch_ms_or_none(since, "since"))
         seconds = seconds_of(timeout, "timeout")
         instance(polling, Polling, "polling")
         text_or_none(title, "title")
         text_or_none(description, "description")
-        clip = await self._clip_of_alert(alert_uuid, times)
+        clip = await _clip_of(alert_uuid, self.saved_clips(since=since))
         if clip is not None:
             return clip
         await self.save_policy_alert(alert_uuid, title=title, description=description)
+        wait = 0.0
         try:
             with anyio.move_on_after(seconds):
-                return await self._wait_for_clip_of_alert(alert_uuid, times, polling)
+                while True:
+                    started = anyio.current_time()
+                    clip = await _clip_of(alert_uuid, self.saved_clips(since=since))
+                    if clip is not None:
+                        return clip
+                    wait = polling.next_interval(wait, moved=False)
+                    # A long search takes many requests: leave half of the time to others.
+                    await anyio.sleep(max(wait, anyio.current_time() - started))
         except RhombusError as error:
             error.maybe_applied = True
             raise
@@ -112,32 +133,11 @@ class Alerts(Resource):
             maybe_applied=True,
         )
 
-    async def _wait_for_clip_of_alert(
-        self, alert_uuid: str, times: TimeRange, polling: Polling
-    ) -> SavedClip:
-        wait = 0.0
-        while True:
-            started = anyio.current_time()
-            clip = await self._clip_of_alert(alert_uuid, times)
-            if clip is not None:
-                return clip
-            wait = polling.next_interval(wait, moved=False)
-            # A long search takes many requests: leave at least half of the time to others.
-            await anyio.sleep(max(wait, anyio.current_time() - started))
 
-    async def _clip_of_alert(self, alert_uuid: str, times: TimeRange) -> SavedClip | None:
-        """Return the first listed clip of an alert that has not failed; None if there is none."""
-        clips = SavedClipPager(
-            self._call,
-            times=times,
-            cursor=None,
-            page_size=100,
-            limit=None,
-            overlap_ms=1,
-            on_decode_error=None,
-        )
-        async with aclosing(aiter(clips)) as listing:
-            async for clip in listing:
-                if clip.source_alert_uuid == alert_uuid and not has_failed(clip):
-                    return clip
-        return None
+async def _clip_of(alert_uuid: str, clips: SavedClipPager) -> SavedClip | None:
+    """Return the first of *clips* that was saved from the alert and has not failed, if any."""
+    async with aclosing(aiter(clips)) as listing:
+        async for clip in listing:
+            if clip.source_alert_uuid == alert_uuid and not has_failed(clip):
+                return clip
+    return None

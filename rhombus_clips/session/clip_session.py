@@ -7,13 +7,13 @@ There is one file per kind of resource: `saved_clips`, `listings`, `splices`, `a
 import ssl
 from datetime import timedelta
 from functools import partial
-from types import TracebackType, UnionType
+from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, cast
 
 import aiohttp
 
 from rhombus_clips._version import __version__
-from rhombus_clips.arguments import seconds_of, whole_number
+from rhombus_clips.arguments import instance, instance_or_none, seconds_of, whole_number
 from rhombus_clips.calls.auth import AuthScheme, Secret, auth_headers, header_value
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.hosts import checked_base_url
@@ -116,26 +116,22 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
             raise ConfigurationError(
                 f"auth_scheme must be one of {known}, not {auth_scheme!r}"
             ) from None
-        for name, value, kind in (
-            ("retry", retry, RetryPolicy),
-            ("media_timeout", media_timeout, MediaTimeout),
-            ("rate", rate, RateLimit | None),
-            ("media_ssl", media_ssl, ssl.SSLContext | None),
-        ):
-            if not isinstance(value, kind):
-                expected = str(kind) if isinstance(kind, UnionType) else kind.__name__
-                raise ConfigurationError(f"{name} must be a {expected}, not {value!r}")
-        timeout = _timeout(timeout)
         try:
+            instance(retry, RetryPolicy, "retry")
+            instance(media_timeout, MediaTimeout, "media_timeout")
+            instance_or_none(rate, RateLimit, "rate")
+            instance_or_none(media_ssl, ssl.SSLContext, "media_ssl")
+            if not isinstance(timeout, Timeout):
+                kinds = "a number of seconds or a Timeout"
+                timeout = Timeout(total=seconds_of(timeout, "timeout", kinds=kinds))
             max_response_bytes = whole_number(max_response_bytes, "max_response_bytes", least=1)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(str(error)) from None
         self._base_url = checked_base_url(base_url)
         base_url = self._base_url.geturl()
-        agent = f"rhombus_clips/{__version__}"
         credentials = auth_headers(api_key, self._scheme, org_uuid)
-        user_agents = [user_agent and header_value(user_agent, "user_agent"), agent]
-        user_agent = " ".join(filter(None, user_agents))
+        prefix = user_agent and header_value(user_agent, "user_agent") + " "
+        user_agent = f"{prefix or ''}rhombus_clips/{__version__}"
         headers = {**credentials, "User-Agent": user_agent}
         self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=most_connections(http))
@@ -175,9 +171,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         chosen = cast("dict[str, Any]", {**settings_of_environment(), **settings})
         del settings
         if "api_key" not in chosen:
-            raise ConfigurationError(
-                "there is no API key: set RHOMBUS_API_KEY, or give api_key to from_env()"
-            )
+            raise ConfigurationError("set RHOMBUS_API_KEY, or give api_key to from_env()")
         return cls(chosen.pop("api_key"), **chosen)
 
     # --- lifetime ----------------------------------------------------------------------------
@@ -217,16 +211,3 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         return (
             f"<ClipSession {self._base_url.hostname} {self._scheme} key …{self._key_ending}{state}>"
         )
-
-
-def _timeout(timeout: Timeout | float | timedelta) -> Timeout:
-    if isinstance(timeout, Timeout):
-        return timeout
-    try:
-        return Timeout(total=seconds_of(timeout, "timeout"))
-    except TypeError:
-        raise ConfigurationError(
-            f"timeout must be a number of seconds, a timedelta or a Timeout, not {timeout!r}"
-        ) from None
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Unpack
 
+from rhombus_clips import models
 from rhombus_clips.arguments import (
     UNSET,
     Unset,
@@ -20,15 +21,6 @@ from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.errors import ApiError, NotFoundError
-from rhombus_clips.models import (
-    ClipAccessSettings,
-    ClipWithProgress,
-    ClipWithProgressPage,
-    SavedClip,
-    SavedClipCount,
-    SavedClipPage,
-    SavedClipWithDetails,
-)
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
@@ -45,7 +37,7 @@ class SavedClips(Resource):
 
     async def get_saved_clips(
         self, *, max_page_size: int = 100, page_timestamp_ms: datetime | int | None = None
-    ) -> SavedClipPage:
+    ) -> models.SavedClipPage:
         """Return one page of the organization's saved clips (``/api/event/getSavedClipsV2``).
 
         `saved_clips` lists all pages.
@@ -64,7 +56,7 @@ class SavedClips(Resource):
             endpoints.GET_SAVED_CLIPS, {"max_page_size": size, "page_timestamp_ms": timestamp}
         )
 
-    async def get_saved_clips_v1(self) -> list[SavedClip]:
+    async def get_saved_clips_v1(self) -> list[models.SavedClip]:
         """Return all saved clips in one response (``/api/event/getSavedClips``, deprecated).
 
         The reference recommends ``getSavedClipsV2`` instead, see `saved_clips`. The response for an
@@ -75,7 +67,7 @@ class SavedClips(Resource):
         """
         return (await self._call(endpoints.GET_SAVED_CLIPS_V1, {})).saved_clips
 
-    async def get_clip_with_progress(self, clip_uuid: str) -> ClipWithProgress:
+    async def get_clip_with_progress(self, clip_uuid: str) -> models.ClipWithProgress:
         """Return a clip with the progress of its render (``/api/event/getClipWithProgress``).
 
         :param clip_uuid: The clip's uuid, 22 characters of URL-safe base64.
@@ -94,7 +86,7 @@ class SavedClips(Resource):
         page_size: int = 100,
         page_token: str | None = None,
         **filters: Unpack[ClipFilters],
-    ) -> ClipWithProgressPage:
+    ) -> models.ClipWithProgressPage:
         """Return one page of clips with their progress (``/api/event/getClipsWithProgress``).
 
         `clips_with_progress` lists all pages.
@@ -114,7 +106,7 @@ class SavedClips(Resource):
         page_size: int = 100,
         page_token: str | None = None,
         **filters: Unpack[ClipFilters],
-    ) -> ClipWithProgressPage:
+    ) -> models.ClipWithProgressPage:
         """Return one page of clips that expire soon (``/api/event/getExpiringClipsForOrg``).
 
         The reference does not say how soon. `expiring_clips` lists all pages.
@@ -132,17 +124,17 @@ class SavedClips(Resource):
 
     async def _page(
         self,
-        endpoint: Endpoint[ClipWithProgressPage],
+        endpoint: Endpoint[models.ClipWithProgressPage],
         page_size: int,
         page_token: str | None,
         filters: ClipFilters,
-    ) -> ClipWithProgressPage:
+    ) -> models.ClipWithProgressPage:
         size = whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
         token = None if page_token is None else identifier(page_token, "page_token")
         paging = {"page_size": size, "page_token": token}
         return await self._call(endpoint, {**filter_parameters(filters), **paging})
 
-    async def get_saved_clip_details(self, clip_uuid: str) -> SavedClipWithDetails:
+    async def get_saved_clip_details(self, clip_uuid: str) -> models.SavedClipWithDetails:
         """Return a saved clip with its detections (``/api/event/getSavedClipDetails``).
 
         :param clip_uuid: The clip's uuid.
@@ -167,7 +159,7 @@ class SavedClips(Resource):
         location_filter: Iterable[str] | None = None,
         start_time_ms: datetime | int | None = None,
         end_time_ms: datetime | int | None = None,
-    ) -> SavedClipCount:
+    ) -> models.SavedClipCount:
         """Return the number of saved clips (``/api/event/getSavedClipCount``).
 
         :param device_filter: Count only clips of these devices. Facets (``.v0``) are removed.
@@ -194,7 +186,7 @@ class SavedClips(Resource):
 
     async def get_saved_clips_by_external_transaction_id(
         self, external_transaction_id: str
-    ) -> list[SavedClip]:
+    ) -> list[models.SavedClip]:
         """Return a transaction's clips (``/api/event/getSavedClipsByExternalTransactionId``).
 
         :param external_transaction_id: The id of the transaction in a point-of-sale or another
@@ -223,7 +215,7 @@ class SavedClips(Resource):
         *,
         title: str | Unset | None = UNSET,
         description: str | Unset | None = UNSET,
-        access_settings: ClipAccessSettings | Unset = UNSET,
+        access_settings: models.ClipAccessSettings | Unset = UNSET,
     ) -> None:
         """Change the given fields of a clip, and no others (``/api/event/updateSavedClip``).
 
@@ -255,7 +247,7 @@ class SavedClips(Resource):
                 " current settings, or give a ClipAccessSettings"
             )
         if access_settings is not UNSET:
-            instance(access_settings, ClipAccessSettings, "access_settings")
+            instance(access_settings, models.ClipAccessSettings, "access_settings")
         access_settings = as_sent(access_settings, "access_settings")
         clip = await self._clip_to_update(clip_uuid)
         await self._call(
@@ -268,9 +260,9 @@ class SavedClips(Resource):
             },
         )
 
-    async def _clip_to_update(self, clip_uuid: str) -> SavedClip:
+    async def _clip_to_update(self, clip_uuid: str) -> models.SavedClip:
         """Return the clip, after checking its uuid: another clip's fields must not be written."""
-        clip: SavedClip
+        clip: models.SavedClip
         path, endpoint = _DETAILS_PATH, endpoints.GET_SAVED_CLIP_DETAILS.path
         try:
             clip = await self.get_saved_clip_details(clip_uuid)

@@ -136,18 +136,20 @@ class SharedClipGroups(Resource):
         :raises ApiError: if the service refuses.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        clips = [ClipReference(event_uuid=uuid) for uuid in identifiers(clip_uuids, "clip_uuids")]
-        alerts = [
-            ClipReference(alert_uuid=uuid) for uuid in identifiers(alert_uuids, "alert_uuids")
-        ]
-        if not clips and not alerts:
+        clips, alerts = (
+            identifiers(clip_uuids, "clip_uuids"),
+            identifiers(alert_uuids, "alert_uuids"),
+        )
+        references = [ClipReference(event_uuid=uuid) for uuid in clips]
+        references += [ClipReference(alert_uuid=uuid) for uuid in alerts]
+        if not references:
             raise ValueError("clip_uuids and alert_uuids are empty: there is nothing to share")
         text_or_none(title, "title")
         text_or_none(plaintext_password, "plaintext_password")
         return await self._call(
             endpoints.CREATE_SHARED_CLIP_GROUP,
             {
-                "uuids": [*clips, *alerts],
+                "uuids": references,
                 "title": title or "",
                 "plaintext_password": _password(plaintext_password),
                 "expiration_time_secs": _expiration(expiration_time_secs),
@@ -189,12 +191,8 @@ class SharedClipGroups(Resource):
         """
         identifier(group_uuid, "group_uuid")
         expiration = _expiration(expiration_time_secs)
-        given = (title, description, plaintext_password, expiration)
-        if all(value is UNSET for value in given):
-            raise ValueError(
-                "give at least one of title, description, plaintext_password and"
-                " expiration_time_secs"
-            )
+        if all(value is UNSET for value in (title, description, plaintext_password, expiration)):
+            raise ValueError("give at least one of title, description, password and expiration")
         text(title, "title")
         text(description, "description")
         password = _password(text(plaintext_password, "plaintext_password"))

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from rhombus_clips import errors
 from rhombus_clips.arguments import (
     function_or_none,
     identifier,
@@ -13,23 +14,15 @@ from rhombus_clips.arguments import (
 )
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
-from rhombus_clips.errors import (
-    ApiError,
-    DecodeError,
-    NotFoundError,
-    PermissionDeniedError,
-    RhombusError,
-)
 from rhombus_clips.models import ClipWithProgress, Splice, SplicedClip
 from rhombus_clips.renders.polling import Polling, WatchedClip
 from rhombus_clips.renders.splice_arguments import (
+    MAX_SPLICE_SECONDS,
     Footage,
     Interval,
     SpliceOptions,
     footage,
     option_parameters,
-    refuse_future,
-    refuse_longer,
 )
 from rhombus_clips.renders.watching import wait_for_all, watch_clip, watch_clips
 from rhombus_clips.session.resource import Resource
@@ -245,11 +238,12 @@ class Splices(Resource):
         on_change = function_or_none(on_change, "on_change")
         option_parameters(options)
         self._refuse_future(wanted.end_ms)
-        if wanted.seconds is not None:
-            refuse_longer(wanted.seconds, await self._longest_splice())
+        longest = await self._longest_splice() if wanted.seconds else MAX_SPLICE_SECONDS
+        if (wanted.seconds or 0) > longest:
+            raise ValueError(f"duration must be at most {longest} s, not {wanted.seconds} s")
         answer = await self._splice(wanted, options)
         if not answer.clip_uuids:
-            raise DecodeError(
+            raise errors.DecodeError(
                 "the service started a splice but returned no clip uuid",
                 path="$.clipUuid",
                 expected="a uuid",
@@ -261,7 +255,7 @@ class Splices(Resource):
         changes = watch_clips(self._call, watched, polling)
         try:
             return await wait_for_all(watched, changes, timeout=seconds, on_change=on_change)
-        except RhombusError as error:
+        except errors.RhombusError as error:
             # With these uuids, a caller can wait for the clips without another splice.
             error.clip_uuids = tuple(answer.clip_uuids)
             raise
@@ -276,18 +270,20 @@ class Splices(Resource):
 
         Before the first response, the local clock is used, which may be wrong.
         """
-        now = self._call.service_time_ms()
+        now, tolerance = self._call.service_time_ms(), _SERVICE_CLOCK_TOLERANCE_MS
         if now is None:
-            refuse_future(end_ms, now_ms=local_time_ms(), tolerance_ms=_LOCAL_CLOCK_TOLERANCE_MS)
-        else:
-            refuse_future(end_ms, now_ms=now, tolerance_ms=_SERVICE_CLOCK_TOLERANCE_MS)
+            now, tolerance = local_time_ms(), _LOCAL_CLOCK_TOLERANCE_MS
+        if end_ms > now + tolerance:
+            ahead = (end_ms - now) / 1000
+            raise ValueError(f"the footage does not exist yet: it ends {ahead:.1f} s in the future")
 
-    async def _longest_splice(self) -> int | None:
-        """Return `get_max_splice_duration`, or None if this key may not ask for it."""
+    async def _longest_splice(self) -> int:
+        """Return `get_max_splice_duration`, or the documented maximum if it is not available."""
         try:
-            return await self.get_max_splice_duration()
-        except (ApiError, NotFoundError, PermissionDeniedError):
-            return None
+            longest = await self.get_max_splice_duration()
+        except (errors.ApiError, errors.NotFoundError, errors.PermissionDeniedError):
+            longest = None
+        return MAX_SPLICE_SECONDS if longest is None else longest
 
 
 def _watched(clip_uuid: str, polling: Polling) -> WatchedClip:
