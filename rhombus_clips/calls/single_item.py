@@ -26,13 +26,14 @@ def single_item(
     uuid: str,
     path: str,
     name: str = "clip",
-    missing: type[ApiError] = ClipNotFoundError,
 ) -> ItemT:
     """Return the *item* of a response, which should have that *uuid* at *path*.
 
-    Raises *missing* if it is None, and `DecodeError` if it has another uuid.
+    Raises `ClipNotFoundError`, or `ApiError` for another *name*, if the item is None, and
+    `DecodeError` if it has another uuid.
     """
     if item is None:
+        missing = ClipNotFoundError if name == "clip" else ApiError
         warning = response.answer.warning_msg
         raise response.error(missing(f"there is no {name} {uuid}", warning_msg=warning))
     if (error := mismatch(item.uuid, uuid, path)) is not None:

@@ -94,10 +94,11 @@ class WatchedClip:
         self.clip = clip
         return clip != before
 
-    def tolerate(self, error: errors.RhombusError, now: float) -> None:
-        """Raise *error*, unless it may still pass within the limits of the polling.
+    def tolerate(self, error: errors.RhombusError, now: float) -> errors.RhombusError | None:
+        """Return the error that ends the watch; None if *error* may still pass.
 
-        Raises `ClipFailedError` if a clip that was seen is absent several polls in a row.
+        It is *error*, or a `ClipFailedError` if a clip that was seen is absent several polls in a
+        row.
         """
         is_absent = is_absence(error, self.uuid)
         if is_absent or (self.clip is None and isinstance(error, errors.ApiError)):
@@ -105,7 +106,7 @@ class WatchedClip:
             if is_absent:
                 self._unreachable_since = None
             if self.clip is not None and self._absent_polls >= _ABSENT_POLLS:
-                raise errors.ClipFailedError(f"clip {self.uuid} was deleted", clips=(self.clip,))
+                return errors.ClipFailedError(f"clip {self.uuid} was deleted", clips=(self.clip,))
             since = self._absent_since = now if self._absent_since is None else self._absent_since
             limit = self.polling.appears_within
         elif _is_transient(error):
@@ -113,9 +114,8 @@ class WatchedClip:
                 self._unreachable_since = now
             since, limit = self._unreachable_since, self.polling.outage
         else:
-            raise error
-        if now - since >= limit:
-            raise error
+            return error
+        return error if now - since >= limit else None
 
 
 def is_absence(error: errors.RhombusError, uuid: str) -> bool:

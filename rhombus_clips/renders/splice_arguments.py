@@ -14,7 +14,7 @@ from rhombus_clips.models.moments import to_epoch_ms
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
 # must be at least 1 second long": the reference of spliceV3. The vendor's web component has the
 # same cap for a single interval.
-MAX_SPLICE_SECONDS = 3600
+_MAX_SECONDS = 3600
 
 _MAX_INT32 = 2**31 - 1  # `durationSec` is an int32 in the reference.
 _MICROSECOND = timedelta(microseconds=1)
@@ -69,41 +69,43 @@ def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @frozen
-class Footage:
-    """The footage of a splice, checked."""
+class SpliceArguments:
+    """The checked arguments of a splice."""
 
     parameters: dict[str, Any]
     """The parameters of the request."""
     end_ms: int
     """The end of the footage, in epoch milliseconds."""
-    seconds: int | None
+    seconds: int | None = None
     """The length of the footage; None if it is given by intervals."""
 
 
-def footage(
+def splice_arguments(
     device_uuids: Iterable[str],
     start: datetime | int | None,
     duration: timedelta | float | None,
     intervals: Mapping[str, Iterable[Interval]] | None,
-) -> Footage:
-    """Return the footage that the arguments of `ClipSession.splice` describe.
+    options: SpliceOptions,
+) -> SpliceArguments:
+    """Check the arguments of `ClipSession.splice`.
 
     Raises `ValueError` and `TypeError` for invalid arguments.
     """
+    devices = identifiers(device_uuids, "device_uuids", least=intervals is None)
+    sent = option_parameters(options)
     if intervals is None:
-        devices = identifiers(device_uuids, "device_uuids", least=1)
         if start is None or duration is None:
             raise ValueError("start and duration are required without device_interval_map")
         start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
-        sent = {"device_uuids": devices, "start_time_millis": start_ms, "duration_sec": seconds}
-        return Footage(sent, start_ms + 1000 * seconds, seconds)
-    devices = identifiers(device_uuids, "device_uuids")
+        sent |= {"device_uuids": devices, "start_time_millis": start_ms, "duration_sec": seconds}
+        return SpliceArguments(sent, start_ms + 1000 * seconds, seconds)
     if start is not None or duration is not None:
         raise ValueError("start and duration must be omitted with device_interval_map")
     checked = interval_map(intervals)
-    sent = {"device_uuids": devices or list(checked), "device_interval_map": checked}
-    end_ms = max(part.end_ms or 0 for parts in checked.values() for part in parts)
-    return Footage(sent, end_ms, None)
+    sent |= {"device_uuids": devices or list(checked), "device_interval_map": checked}
+    return SpliceArguments(
+        sent, max(part.end_ms or 0 for each in checked.values() for part in each)
+    )
 
 
 def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[TimeInterval]]:
@@ -122,7 +124,7 @@ def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[
     )
     if not total:
         raise ValueError("device_interval_map must contain at least one interval")
-    if total > 1000 * MAX_SPLICE_SECONDS:
+    if total > 1000 * _MAX_SECONDS:
         raise ValueError("device_interval_map must contain at most 60 minutes of footage in total")
     return checked
 
@@ -161,3 +163,10 @@ def whole_seconds(duration: object, name: str) -> int:
     if whole > _MAX_INT32:
         raise ValueError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
     return whole
+
+
+def refuse_longer(seconds: int, longest: int | None) -> None:
+    """Raise `ValueError` if *seconds* exceeds *longest*, or an hour if that is None."""
+    most = _MAX_SECONDS if longest is None else longest
+    if seconds > most:
+        raise ValueError(f"duration must be at most {most} s, not {seconds} s")

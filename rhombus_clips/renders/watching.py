@@ -152,12 +152,7 @@ class ClipPoller:
             # A clip without a uuid may be another one, and is never yielded.
             refuse_unnamed(clip.uuid, watch.uuid, CLIP_PATH, endpoint=GET_CLIP_WITH_PROGRESS.path)
         except errors.RhombusError as error:
-            try:
-                watch.tolerate(error, anyio.current_time())
-            except errors.RhombusError as outcome:
-                self._on_poll(watch, False, outcome)
-            else:
-                self._on_poll(watch, False, None)
+            self._on_poll(watch, False, watch.tolerate(error, anyio.current_time()))
         else:
             self._update(watch, clip)
 

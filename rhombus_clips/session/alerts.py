@@ -7,7 +7,7 @@ from typing import Protocol
 
 import anyio
 
-from rhombus_clips.arguments import as_sent, identifier, instance, seconds_of, text_or_none
+from rhombus_clips import arguments as check
 from rhombus_clips.calls import endpoints
 from rhombus_clips.errors import DeadlineExceededError, RhombusError
 from rhombus_clips.models import DewarpedView, SavedClip
@@ -58,10 +58,10 @@ class Alerts(Resource):
         await self._call(
             endpoints.SAVE_POLICY_ALERT,
             {
-                "alert_uuid": identifier(alert_uuid, "alert_uuid"),
-                "saved_clip_title": text_or_none(title, "title"),
-                "saved_clip_description": text_or_none(description, "description"),
-                "fisheye_presentation_map": as_sent(
+                "alert_uuid": check.identifier(alert_uuid, "alert_uuid"),
+                "saved_clip_title": check.text_or_none(title, "title"),
+                "saved_clip_description": check.text_or_none(description, "description"),
+                "fisheye_presentation_map": check.as_sent(
                     fisheye_presentation_map, "fisheye_presentation_map"
                 ),
             },
@@ -102,11 +102,11 @@ class Alerts(Resource):
         :raises RhombusError: if a call fails; `maybe_applied` is True if the alert was saved or may
             have been.
         """
-        identifier(alert_uuid, "alert_uuid")
-        seconds = seconds_of(timeout, "timeout")
-        instance(polling, Polling, "polling")
-        text_or_none(title, "title")
-        text_or_none(description, "description")
+        check.identifier(alert_uuid, "alert_uuid")
+        seconds = check.seconds_of(timeout, "timeout")
+        check.instance(polling, Polling, "polling")
+        check.text_or_none(title, "title")
+        check.text_or_none(description, "description")
         clip = await _clip_of(alert_uuid, self.saved_clips(since=since))
         if clip is not None:
             return clip

@@ -15,7 +15,7 @@ from rhombus_clips.paging.rules.appearing import Appearing
 from rhombus_clips.paging.rules.clock import ClipTime, TimeRange
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
-from rhombus_clips.session.resource import Resource, epoch_ms_or_none
+from rhombus_clips.session.resource import Resource, epoch_ms
 
 
 class ClipListings(Resource):
@@ -59,12 +59,8 @@ class ClipListings(Resource):
         """
         return SavedClipPager(
             self._call,
-            times=TimeRange(
-                by=by,
-                since=epoch_ms_or_none(since, "since"),
-                until=epoch_ms_or_none(until, "until"),
-            ),
-            cursor=epoch_ms_or_none(cursor, "cursor"),
+            times=TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until")),
+            cursor=epoch_ms(cursor, "cursor"),
             page_size=page_size,
             limit=limit,
             overlap_ms=overlap_ms,

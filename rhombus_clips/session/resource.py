@@ -30,7 +30,7 @@ class Resource:
                     function.__qualname__ = f"ClipSession.{name}"
 
 
-def epoch_ms_or_none(time: datetime | int | None, name: str) -> int | None:
+def epoch_ms(time: datetime | int | None, name: str) -> int | None:
     """Return None for None, and otherwise the result of `to_epoch_ms`."""
     return None if time is None else to_epoch_ms(time, name)
 

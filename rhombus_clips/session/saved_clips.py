@@ -4,18 +4,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Unpack
 
+from rhombus_clips import arguments as check
 from rhombus_clips import models
-from rhombus_clips.arguments import (
-    UNSET,
-    Unset,
-    as_sent,
-    bare_device_uuids,
-    identifier,
-    identifiers,
-    instance,
-    text,
-    whole_number,
-)
+from rhombus_clips.arguments import UNSET, Unset
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
@@ -24,7 +15,7 @@ from rhombus_clips.errors import ApiError, NotFoundError
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
-from rhombus_clips.session.resource import Resource, epoch_ms_or_none, updated
+from rhombus_clips.session.resource import Resource, epoch_ms, updated
 
 _DETAILS_PATH = "$.savedClip.uuid"
 _MAX_INT32 = 2**31 - 1  # `maxPageSize` is an int32 in the reference.
@@ -50,11 +41,10 @@ class SavedClips(Resource):
         :raises ValueError: for numbers out of range; nothing was sent.
         :raises RhombusError: if the call fails.
         """
-        size = whole_number(max_page_size, "max_page_size", least=1, most=_MAX_INT32)
-        timestamp = epoch_ms_or_none(page_timestamp_ms, "page_timestamp_ms")
-        return await self._call(
-            endpoints.GET_SAVED_CLIPS, {"max_page_size": size, "page_timestamp_ms": timestamp}
-        )
+        size = check.whole_number(max_page_size, "max_page_size", least=1, most=_MAX_INT32)
+        start = epoch_ms(page_timestamp_ms, "page_timestamp_ms")
+        sent = {"max_page_size": size, "page_timestamp_ms": start}
+        return await self._call(endpoints.GET_SAVED_CLIPS, sent)
 
     async def get_saved_clips_v1(self) -> list[models.SavedClip]:
         """Return all saved clips in one response (``/api/event/getSavedClips``, deprecated).
@@ -78,7 +68,7 @@ class SavedClips(Resource):
         :raises DecodeError: if the response contains another clip.
         :raises RhombusError: if the call fails.
         """
-        return await get_clip(self._call, identifier(clip_uuid, "clip_uuid"))
+        return await get_clip(self._call, check.identifier(clip_uuid, "clip_uuid"))
 
     async def get_clips_with_progress(
         self,
@@ -129,8 +119,8 @@ class SavedClips(Resource):
         page_token: str | None,
         filters: ClipFilters,
     ) -> models.ClipWithProgressPage:
-        size = whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
-        token = None if page_token is None else identifier(page_token, "page_token")
+        size = check.whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
+        token = None if page_token is None else check.identifier(page_token, "page_token")
         paging = {"page_size": size, "page_token": token}
         return await self._call(endpoint, {**filter_parameters(filters), **paging})
 
@@ -145,7 +135,7 @@ class SavedClips(Resource):
         :raises DecodeError: if the response contains another clip.
         :raises RhombusError: if the call fails.
         """
-        clip_uuid = identifier(clip_uuid, "clip_uuid")
+        clip_uuid = check.identifier(clip_uuid, "clip_uuid")
         response = await self._call.respond(
             endpoints.GET_SAVED_CLIP_DETAILS, {"clip_uuid": clip_uuid}
         )
@@ -173,14 +163,14 @@ class SavedClips(Resource):
         """
         locations = location_filter
         if locations is not None:
-            locations = identifiers(locations, "location_filter")
+            locations = check.identifiers(locations, "location_filter")
         return await self._call(
             endpoints.GET_SAVED_CLIP_COUNT,
             {
-                "device_filter": bare_device_uuids(device_filter, "device_filter"),
+                "device_filter": check.bare_device_uuids(device_filter, "device_filter"),
                 "location_filter": locations,
-                "start_time_ms": epoch_ms_or_none(start_time_ms, "start_time_ms"),
-                "end_time_ms": epoch_ms_or_none(end_time_ms, "end_time_ms"),
+                "start_time_ms": epoch_ms(start_time_ms, "start_time_ms"),
+                "end_time_ms": epoch_ms(end_time_ms, "end_time_ms"),
             },
         )
 
@@ -196,7 +186,7 @@ class SavedClips(Resource):
         :raises DecodeError: if the response contains a clip of another transaction.
         :raises RhombusError: if the call fails.
         """
-        wanted = identifier(external_transaction_id, "external_transaction_id")
+        wanted = check.identifier(external_transaction_id, "external_transaction_id")
         response = await self._call.respond(
             endpoints.GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID,
             {"external_transaction_id": wanted},
@@ -236,19 +226,19 @@ class SavedClips(Resource):
         :raises ApiError: if the service refuses.
         :raises RhombusError: if a call fails; see `maybe_applied`.
         """
-        identifier(clip_uuid, "clip_uuid")
+        check.identifier(clip_uuid, "clip_uuid")
         if title is UNSET and description is UNSET and access_settings is UNSET:
             raise ValueError("give at least one of title, description and access_settings")
-        text(title, "title")
-        text(description, "description")
+        check.text(title, "title")
+        check.text(description, "description")
         if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # callers err
             raise ValueError(
                 "access_settings must not be None, which the service rejects: omit it to keep the"
                 " current settings, or give a ClipAccessSettings"
             )
         if access_settings is not UNSET:
-            instance(access_settings, models.ClipAccessSettings, "access_settings")
-        access_settings = as_sent(access_settings, "access_settings")
+            check.instance(access_settings, models.ClipAccessSettings, "access_settings")
+        access_settings = check.as_sent(access_settings, "access_settings")
         clip = await self._clip_to_update(clip_uuid)
         await self._call(
             endpoints.UPDATE_SAVED_CLIP,
@@ -282,5 +272,6 @@ class SavedClips(Resource):
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         await self._call(
-            endpoints.DELETE_SAVED_CLIP, {"saved_clip_uuid": identifier(clip_uuid, "clip_uuid")}
+            endpoints.DELETE_SAVED_CLIP,
+            {"saved_clip_uuid": check.identifier(clip_uuid, "clip_uuid")},
         )

@@ -3,27 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from rhombus_clips.arguments import (
-    UNSET,
-    Unset,
-    identifier,
-    identifiers,
-    milliseconds_of,
-    text,
-    text_or_none,
-    whole_number,
-)
+from rhombus_clips import arguments as check
+from rhombus_clips.arguments import UNSET, Unset
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import service_or_local_time_ms
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.codec.bodies import NULL
-from rhombus_clips.errors import ApiError
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
 from rhombus_clips.models.shared_clip import ClipReference
 from rhombus_clips.paging import SharedClipGroupPager
 from rhombus_clips.paging.rules.windows import Window
-from rhombus_clips.session.resource import Resource, epoch_ms_or_none, updated
+from rhombus_clips.session.resource import Resource, epoch_ms, updated
 
 _GROUP_PATH = "$.sharedClipGroup.uuid"
 _MAX_INT32 = 2**31 - 1  # `expirationTimeSecs` is an int32 in the reference.
@@ -51,8 +42,8 @@ class SharedClipGroups(Resource):
         :raises RhombusError: if the call fails.
         """
         bounds = {
-            "created_after_ms": epoch_ms_or_none(created_after, "created_after"),
-            "created_before_ms": epoch_ms_or_none(created_before, "created_before"),
+            "created_after_ms": epoch_ms(created_after, "created_after"),
+            "created_before_ms": epoch_ms(created_before, "created_before"),
         }
         return (await self._call(endpoints.GET_SHARED_CLIP_GROUPS, bounds)).shared_clip_groups
 
@@ -78,9 +69,9 @@ class SharedClipGroups(Resource):
         :raises ValueError: for naive datetimes, and for a window without *created_after* or shorter
             than a millisecond.
         """
-        start = epoch_ms_or_none(created_after, "created_after")
-        end = epoch_ms_or_none(created_before, "created_before")
-        length = None if window is None else milliseconds_of(window, "window")
+        start = epoch_ms(created_after, "created_after")
+        end = epoch_ms(created_before, "created_before")
+        length = None if window is None else check.milliseconds_of(window, "window")
         if length is not None and length < 1:
             raise ValueError(f"window must be at least a millisecond long, not {window!r}")
         if length is not None and start is None:
@@ -99,16 +90,10 @@ class SharedClipGroups(Resource):
         :raises DecodeError: if the response contains another group.
         :raises RhombusError: if the call fails.
         """
-        uuid = identifier(group_uuid, "group_uuid")
+        uuid = check.identifier(group_uuid, "group_uuid")
         response = await self._call.respond(endpoints.GET_SHARED_CLIP_GROUP_DETAILS, {"uuid": uuid})
-        return single_item(
-            response,
-            response.answer.shared_clip_group,
-            uuid=uuid,
-            path=_GROUP_PATH,
-            name="shared clip group",
-            missing=ApiError,
-        )
+        group = response.answer.shared_clip_group
+        return single_item(response, group, uuid=uuid, path=_GROUP_PATH, name="shared clip group")
 
     async def create_shared_clip_group(
         self,
@@ -137,15 +122,15 @@ class SharedClipGroups(Resource):
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         clips, alerts = (
-            identifiers(clip_uuids, "clip_uuids"),
-            identifiers(alert_uuids, "alert_uuids"),
+            check.identifiers(clip_uuids, "clip_uuids"),
+            check.identifiers(alert_uuids, "alert_uuids"),
         )
         references = [ClipReference(event_uuid=uuid) for uuid in clips]
         references += [ClipReference(alert_uuid=uuid) for uuid in alerts]
         if not references:
             raise ValueError("clip_uuids and alert_uuids are empty: there is nothing to share")
-        text_or_none(title, "title")
-        text_or_none(plaintext_password, "plaintext_password")
+        check.text_or_none(title, "title")
+        check.text_or_none(plaintext_password, "plaintext_password")
         return await self._call(
             endpoints.CREATE_SHARED_CLIP_GROUP,
             {
@@ -189,16 +174,16 @@ class SharedClipGroups(Resource):
             uuid; nothing was written. Also if the response to the write contains another group.
         :raises RhombusError: if a call fails; see `maybe_applied`.
         """
-        identifier(group_uuid, "group_uuid")
+        check.identifier(group_uuid, "group_uuid")
         expiration = _expiration(expiration_time_secs)
         if all(value is UNSET for value in (title, description, plaintext_password, expiration)):
             raise ValueError("give at least one of title, description, password and expiration")
-        text(title, "title")
-        text(description, "description")
-        password = _password(text(plaintext_password, "plaintext_password"))
+        check.text(title, "title")
+        check.text(description, "description")
+        password = _password(check.text(plaintext_password, "plaintext_password"))
         group = await self.get_shared_clip_group_details(group_uuid)
-        details = endpoints.GET_SHARED_CLIP_GROUP_DETAILS.path
-        refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details)
+        details = endpoints.GET_SHARED_CLIP_GROUP_DETAILS
+        refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details.path)
         if password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
                 f"give plaintext_password: group {group_uuid} has a password, or may have one"
@@ -244,7 +229,7 @@ class SharedClipGroups(Resource):
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         await self._call(
-            endpoints.DELETE_SHARED_CLIP_GROUP, {"uuid": identifier(group_uuid, "group_uuid")}
+            endpoints.DELETE_SHARED_CLIP_GROUP, {"uuid": check.identifier(group_uuid, "group_uuid")}
         )
 
 
@@ -257,4 +242,4 @@ def _password(value: str | Unset | None) -> str | Unset | None:
 def _expiration(value: int | Unset | None) -> int | Unset | None:
     if isinstance(value, Unset | None):
         return value
-    return whole_number(value, "expiration_time_secs", least=1, most=_MAX_INT32)
+    return check.whole_number(value, "expiration_time_secs", least=1, most=_MAX_INT32)

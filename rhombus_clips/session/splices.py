@@ -4,25 +4,17 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
+from rhombus_clips import arguments as check
 from rhombus_clips import errors
-from rhombus_clips.arguments import (
-    function_or_none,
-    identifier,
-    identifiers,
-    instance,
-    seconds_of,
-)
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.models import ClipWithProgress, Splice, SplicedClip
 from rhombus_clips.renders.polling import Polling, WatchedClip
 from rhombus_clips.renders.splice_arguments import (
-    MAX_SPLICE_SECONDS,
-    Footage,
     Interval,
     SpliceOptions,
-    footage,
-    option_parameters,
+    refuse_longer,
+    splice_arguments,
 )
 from rhombus_clips.renders.watching import wait_for_all, watch_clip, watch_clips
 from rhombus_clips.session.resource import Resource
@@ -67,9 +59,9 @@ class Splices(Resource):
         :raises ApiError: if the service refuses.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        wanted = footage(device_uuids, start, duration, device_interval_map)
+        wanted = splice_arguments(device_uuids, start, duration, device_interval_map, options)
         self._refuse_future(wanted.end_ms)
-        return await self._splice(wanted, options)
+        return await self._call(endpoints.SPLICE, wanted.parameters)
 
     async def cancel_splice(
         self,
@@ -90,15 +82,17 @@ class Splices(Resource):
         :raises ApiError: if the service refuses.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        clips = identifiers(clip_uuid_list, "clip_uuid_list")
+        clips = check.identifiers(clip_uuid_list, "clip_uuid_list")
         if clip_uuid is None and not clips:
             raise ValueError("clip_uuid or clip_uuid_list must contain a clip")
         await self._call(
             endpoints.CANCEL_SPLICE,
             {
-                "clip_uuid": None if clip_uuid is None else identifier(clip_uuid, "clip_uuid"),
+                "clip_uuid": None
+                if clip_uuid is None
+                else check.identifier(clip_uuid, "clip_uuid"),
                 "clip_uuid_list": clips or None,
-                "device_uuids": identifiers(device_uuids, "device_uuids") or None,
+                "device_uuids": check.identifiers(device_uuids, "device_uuids") or None,
             },
         )
 
@@ -111,7 +105,9 @@ class Splices(Resource):
         :raises ApiError: if the service refuses.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        await self._call(endpoints.RETRY_SPLICE, {"clip_uuid": identifier(clip_uuid, "clip_uuid")})
+        await self._call(
+            endpoints.RETRY_SPLICE, {"clip_uuid": check.identifier(clip_uuid, "clip_uuid")}
+        )
 
     async def get_max_splice_duration(self) -> int | None:
         """Return the maximum length of a new clip (``/api/video/getMaxSpliceDuration``).
@@ -173,7 +169,7 @@ class Splices(Resource):
             `ApiError` if that is how the service reports it, or if it kept refusing the clip.
         :raises RhombusError: if the service was unreachable for longer than `Polling.outage`.
         """
-        watched = [_watched(uuid, polling) for uuid in identifiers(clip_uuids, "clip_uuids")]
+        watched = [_watched(uuid, polling) for uuid in check.identifiers(clip_uuids, "clip_uuids")]
         return watch_clips(self._call, watched, polling)
 
     async def wait_for_clip(
@@ -191,7 +187,7 @@ class Splices(Resource):
         :raises DeadlineExceededError: after *timeout*. The service continues the render.
         :raises ClipFailedError: if the render failed; also the other errors of `watch_clip`.
         """
-        seconds = seconds_of(timeout, "timeout")
+        seconds = check.seconds_of(timeout, "timeout")
         watched = _watched(clip_uuid, polling)
         (clip,) = await wait_for_all([watched], watch_clip(self._call, watched), timeout=seconds)
         return clip
@@ -232,16 +228,14 @@ class Splices(Resource):
         :raises ClipFailedError: if a render failed.
         :raises RhombusError: if a call fails; see `maybe_applied`.
         """
-        wanted = footage(device_uuids, start, duration, device_interval_map)
-        seconds = seconds_of(timeout, "timeout")
-        instance(polling, Polling, "polling")
-        on_change = function_or_none(on_change, "on_change")
-        option_parameters(options)
+        wanted = splice_arguments(device_uuids, start, duration, device_interval_map, options)
+        seconds = check.seconds_of(timeout, "timeout")
+        check.instance(polling, Polling, "polling")
+        on_change = check.function_or_none(on_change, "on_change")
         self._refuse_future(wanted.end_ms)
-        longest = await self._longest_splice() if wanted.seconds else MAX_SPLICE_SECONDS
-        if (wanted.seconds or 0) > longest:
-            raise ValueError(f"duration must be at most {longest} s, not {wanted.seconds} s")
-        answer = await self._splice(wanted, options)
+        if wanted.seconds is not None:
+            refuse_longer(wanted.seconds, await self._longest_splice())
+        answer = await self._call(endpoints.SPLICE, wanted.parameters)
         if not answer.clip_uuids:
             raise errors.DecodeError(
                 "the service started a splice but returned no clip uuid",
@@ -260,11 +254,6 @@ class Splices(Resource):
             error.clip_uuids = tuple(answer.clip_uuids)
             raise
 
-    async def _splice(self, wanted: Footage, options: SpliceOptions) -> Splice:
-        return await self._call(
-            endpoints.SPLICE, {**wanted.parameters, **option_parameters(options)}
-        )
-
     def _refuse_future(self, end_ms: int) -> None:
         """Raise `ValueError` for footage that ends in the future by the service's clock.
 
@@ -277,14 +266,15 @@ class Splices(Resource):
             ahead = (end_ms - now) / 1000
             raise ValueError(f"the footage does not exist yet: it ends {ahead:.1f} s in the future")
 
-    async def _longest_splice(self) -> int:
-        """Return `get_max_splice_duration`, or the documented maximum if it is not available."""
+    async def _longest_splice(self) -> int | None:
+        """Return `get_max_splice_duration`, or None if this key may not ask for it."""
         try:
-            longest = await self.get_max_splice_duration()
+            return await self.get_max_splice_duration()
         except (errors.ApiError, errors.NotFoundError, errors.PermissionDeniedError):
-            longest = None
-        return MAX_SPLICE_SECONDS if longest is None else longest
+            return None
 
 
 def _watched(clip_uuid: str, polling: Polling) -> WatchedClip:
-    return WatchedClip(identifier(clip_uuid, "clip_uuid"), instance(polling, Polling, "polling"))
+    return WatchedClip(
+        check.identifier(clip_uuid, "clip_uuid"), check.instance(polling, Polling, "polling")
+    )

@@ -7,6 +7,7 @@ from rhombus_clips import (
     ApiError,
     ClipFailedError,
     ClipNotFoundError,
+    ClipWithProgress,
     DecodeError,
     NotFoundError,
     Polling,
@@ -111,7 +112,22 @@ def test_refusal_before_a_clip_is_seen_may_be_an_absence() -> None:
     """The reference does not document the answer for an unknown clip."""
     watched = WatchedClip("a", Polling(appears_within=60, outage=300))
     refusal = ApiError("the service refused", error_msg="internal failure")
-    watched.tolerate(refusal, 0.0)
-    watched.tolerate(refusal, 59.0)
-    with pytest.raises(ApiError):
-        watched.tolerate(refusal, 60.0)
+    assert watched.tolerate(refusal, 0.0) is None
+    assert watched.tolerate(refusal, 59.0) is None
+    assert watched.tolerate(refusal, 60.0) is refusal
+
+
+def test_third_consecutive_absence_of_a_seen_clip_is_a_deletion() -> None:
+    """Not the first or second: a machine of the service may not know a new clip yet."""
+    clip = ClipWithProgress(uuid="a")
+    watched, absence = WatchedClip("a", Polling()), ClipNotFoundError("there is no clip a")
+    watched.update(clip)
+    for _ in range(2):
+        assert watched.tolerate(absence, 0.0) is None
+        assert watched.tolerate(absence, 0.0) is None
+        watched.update(clip)
+    assert watched.tolerate(absence, 0.0) is None
+    assert watched.tolerate(absence, 0.0) is None
+    deletion = watched.tolerate(absence, 0.0)
+    assert isinstance(deletion, ClipFailedError)
+    assert deletion.clips == (clip,)
