@@ -55,15 +55,15 @@ class Alerts(Resource):
         :raises ApiError: if the service refuses.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
+        views = fisheye_presentation_map
+        check.instance_or_none(views, Mapping, "fisheye_presentation_map")
         await self._call(
             endpoints.SAVE_POLICY_ALERT,
             {
                 "alert_uuid": check.identifier(alert_uuid, "alert_uuid"),
                 "saved_clip_title": check.text_or_none(title, "title"),
                 "saved_clip_description": check.text_or_none(description, "description"),
-                "fisheye_presentation_map": check.as_sent(
-                    fisheye_presentation_map, "fisheye_presentation_map"
-                ),
+                "fisheye_presentation_map": check.as_sent(views, "fisheye_presentation_map"),
             },
         )
 

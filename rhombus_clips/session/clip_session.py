@@ -32,8 +32,6 @@ from rhombus_clips.session.saved_clips import SavedClips
 from rhombus_clips.session.shared_clip_groups import SharedClipGroups
 from rhombus_clips.session.splices import Splices
 
-_KEY_CHARACTERS_SHOWN = 4
-
 
 class SessionSettings(TypedDict, total=False):
     """The settings of a `ClipSession`, as `ClipSession.from_env` takes them."""
@@ -132,12 +130,11 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         credentials = auth_headers(api_key, self._scheme, org_uuid)
         prefix = user_agent and header_value(user_agent, "user_agent") + " "
         user_agent = f"{prefix or ''}rhombus_clips/{__version__}"
-        headers = {**credentials, "User-Agent": user_agent}
-        self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
+        self._key_ending = api_key[-4:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=most_connections(http))
         transport = Transport(
             base_url,
-            headers,
+            {**credentials, "User-Agent": user_agent},
             client=HttpClient(http, partial(client_session, base_url, pacing.pause)),
             timeout=timeout,
             max_response_bytes=max_response_bytes,

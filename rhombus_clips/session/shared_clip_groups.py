@@ -186,9 +186,8 @@ class SharedClipGroups(Resource):
         refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details.path)
         if password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
-                f"give plaintext_password: group {group_uuid} has a password, or may have one"
-                " because it is not listed, and the service may remove it if it is omitted. Give"
-                " the current password or a new one, or None to remove it"
+                f"give plaintext_password, or None to remove it: group {group_uuid} has a password or"
+                " is not listed, and the service may remove a password that is omitted"
             )
         response = await self._call.respond(
             endpoints.UPDATE_SHARED_CLIP_GROUP,

@@ -140,4 +140,6 @@ async def test_invalid_argument_is_rejected_before_anything_is_sent(
 ) -> None:
     with pytest.raises((TypeError, ValueError), match=name):
         await session.save_alert_clip(**{"alert_uuid": ALERT, **arguments})
+    with pytest.raises(TypeError, match="fisheye_presentation_map"):
+        await session.save_policy_alert(ALERT, fisheye_presentation_map=[])
     assert fake.requests == []
