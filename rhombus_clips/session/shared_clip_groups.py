@@ -186,7 +186,7 @@ class SharedClipGroups(Resource):
         refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details.path)
         if password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
-                f"give plaintext_password, or None to remove it: group {group_uuid} has a password or"
+                f"give plaintext_password, None to remove it: group {group_uuid} has a password or"
                 " is not listed, and the service may remove a password that is omitted"
             )
         response = await self._call.respond(
