@@ -120,11 +120,13 @@ class RhombusError(Exception):
         The frames of the traceback and the chained errors hold bodies and headers that may contain
         *secret*. A traceback with local variables would print them.
         """
-        self.__cause__ = self.__context__ = self.__traceback__ = None
-        self.args = tuple(redacted(str(part), secret) for part in self.args)
+        kept: dict[str, Any] = dict.fromkeys(("__cause__", "__context__", "__traceback__"))
+        kept["args"] = tuple(redacted(str(part), secret) for part in self.args)
         for name, value in vars(self).items():
             if isinstance(value, str):
-                setattr(self, name, redacted(value, secret))
+                kept[name] = redacted(value, secret)
+        for name, value in kept.items():
+            setattr(self, name, value)
 
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
         return _rebuild, (type(self), self.args, self.__dict__)
