@@ -79,6 +79,12 @@ class SpliceArguments:
     seconds: int | None = None
     """The length of the footage; None if it is given by intervals."""
 
+    def refuse_longer_than(self, longest: int | None) -> None:
+        """Raise `ValueError` if the footage is longer than *longest* seconds; None is an hour."""
+        most = _MAX_SECONDS if longest is None else longest
+        if self.seconds is not None and self.seconds > most:
+            raise ValueError(f"duration must be at most {most} s, not {self.seconds} s")
+
 
 def splice_arguments(
     device_uuids: Iterable[str],
@@ -163,10 +169,3 @@ def whole_seconds(duration: object, name: str) -> int:
     if whole > _MAX_INT32:
         raise ValueError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
     return whole
-
-
-def refuse_longer(seconds: int, longest: int | None) -> None:
-    """Raise `ValueError` if *seconds* exceeds *longest*, or an hour if that is None."""
-    most = _MAX_SECONDS if longest is None else longest
-    if seconds > most:
-        raise ValueError(f"duration must be at most {most} s, not {seconds} s")

@@ -175,8 +175,8 @@ class SharedClipGroups(Resource):
         :raises RhombusError: if a call fails; see `maybe_applied`.
         """
         check.identifier(group_uuid, "group_uuid")
-        expiration = _expiration(expiration_time_secs)
-        if all(value is UNSET for value in (title, description, plaintext_password, expiration)):
+        expires = _expiration(expiration_time_secs)
+        if all(value is UNSET for value in (title, description, plaintext_password, expires)):
             raise ValueError("give at least one of title, description, password and expiration")
         check.text(title, "title")
         check.text(description, "description")
@@ -196,9 +196,7 @@ class SharedClipGroups(Resource):
                 "title": updated(title, group.title, cleared=""),
                 "description": updated(description, group.description, cleared=""),
                 "plaintext_password": updated(password, None, cleared=""),
-                "expiration_time_secs": updated(
-                    expiration, group.expiration_time_secs, cleared=NULL
-                ),
+                "expiration_time_secs": updated(expires, group.expiration_time_secs, cleared=NULL),
             },
         )
         if (error := mismatch(response.answer.uuid, group_uuid, "$.uuid")) is not None:

@@ -10,12 +10,7 @@ from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.models import ClipWithProgress, Splice, SplicedClip
 from rhombus_clips.renders.polling import Polling, WatchedClip
-from rhombus_clips.renders.splice_arguments import (
-    Interval,
-    SpliceOptions,
-    refuse_longer,
-    splice_arguments,
-)
+from rhombus_clips.renders.splice_arguments import Interval, SpliceOptions, splice_arguments
 from rhombus_clips.renders.watching import wait_for_all, watch_clip, watch_clips
 from rhombus_clips.session.resource import Resource
 
@@ -85,12 +80,12 @@ class Splices(Resource):
         clips = check.identifiers(clip_uuid_list, "clip_uuid_list")
         if clip_uuid is None and not clips:
             raise ValueError("clip_uuid or clip_uuid_list must contain a clip")
+        if clip_uuid is not None:
+            check.identifier(clip_uuid, "clip_uuid")
         await self._call(
             endpoints.CANCEL_SPLICE,
             {
-                "clip_uuid": None
-                if clip_uuid is None
-                else check.identifier(clip_uuid, "clip_uuid"),
+                "clip_uuid": clip_uuid,
                 "clip_uuid_list": clips or None,
                 "device_uuids": check.identifiers(device_uuids, "device_uuids") or None,
             },
@@ -234,7 +229,7 @@ class Splices(Resource):
         on_change = check.function_or_none(on_change, "on_change")
         self._refuse_future(wanted.end_ms)
         if wanted.seconds is not None:
-            refuse_longer(wanted.seconds, await self._longest_splice())
+            wanted.refuse_longer_than(await self._longest_splice())
         answer = await self._call(endpoints.SPLICE, wanted.parameters)
         if not answer.clip_uuids:
             raise errors.DecodeError(
