@@ -189,7 +189,7 @@ async def test_concurrency_is_halved_after_a_refusal_and_grows_again() -> None:
     pacing.begin_pause(0.01)  # Another refusal of the same round does not count again.
     while pacing._in_flight:
         pacing.finished()
-    await pacing._pause.wait()
+    await pacing.pause.wait()
     assert await count_admitted() == 8
     admitted = []
     for _ in range(12):
