@@ -79,7 +79,7 @@ def checked_base_url(url: str, name: str = "base_url") -> SplitResult:
         given = "" if "@" in str(url) else f", not {url!r}"  # It may contain a password.
         raise ConfigurationError(f"{name} must be a URL such as https://host{given}")
     host = base.hostname or ""
-    # A name that is too long fails when it is used, as a name does that does not exist.
+    # A name that no resolver can look up fails when it is used, like one that does not exist.
     mistake = _syntax_mistake(f"[{host}]" if base.netloc.startswith("[") else host)
     if mistake is not None:
         raise ConfigurationError(f"invalid {name}: the host {host} {mistake}")

@@ -309,6 +309,7 @@ async def test_change_was_not_applied_if_the_deadline_passes_before_it_is_sent(f
     assert caught.value.attempts == 1
 
 
+@pytest.mark.usefixtures("virtual_clock")
 @pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 0, "limit_per_host": 1}])
 async def test_connect_timeout_does_not_include_the_wait_for_a_borrowed_connection(
     fake, connect, limits

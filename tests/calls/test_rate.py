@@ -75,6 +75,7 @@ def test_request_after_an_unanswered_burst_waits_for_a_response() -> None:
     assert bucket.seconds_to_wait(1000.0) == 1.0
 
 
+@pytest.mark.usefixtures("virtual_clock")
 async def test_many_tasks_get_no_429_at_the_rate_of_the_service(connect) -> None:
     limit = RateLimit(per_second=200, burst=10)
     async with (

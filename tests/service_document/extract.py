@@ -1,7 +1,7 @@
 """Extract `facts.json` from the service's OpenAPI document and its reference pages.
 
-``python -m tests.service_document.extract DOCUMENT PAGES`` writes it from the OpenAPI document and a
-folder of reference pages saved as text.
+``python -m tests.service_document.extract DOCUMENT PAGES`` writes it from the OpenAPI document and
+a folder of reference pages saved as text.
 """
 
 import json
