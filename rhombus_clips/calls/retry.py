@@ -30,7 +30,7 @@ from rhombus_clips.errors import (
 PASSING_REFUSALS = frozenset({408, 421, 425})
 
 # A proxy or load balancer responds with these when it gets no response from the service.
-_PASSING_STATUSES = frozenset({502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({502, 503, 504})
 
 # The documented waits are 1 s and 60 s. Longer ones are reduced to this, so that a malformed header
 # cannot pause a session for a year. The deadline of a call limits its wait further.
@@ -55,7 +55,7 @@ class RetryPolicy:
     attempts: int = field(default=5, validator=_count)
     """The maximum number of requests of one call; 5 by default. 1 disables retries."""
     base: float = field(default=1.0, validator=is_seconds)
-    """The maximum wait after the first failure, in seconds; it doubles after each further one."""
+    """The maximum wait after the first failure, in seconds; 1 by default. Further waits double."""
     cap: float = field(default=60.0, validator=is_seconds)
     """The upper bound of all waits, in seconds; 60 by default."""
 
@@ -67,7 +67,7 @@ class RetryPolicy:
 
 @frozen
 class Timeout:
-    """How long a call may take, in seconds."""
+    """The time limits of a call, in seconds."""
 
     total: float = field(default=120.0, validator=is_seconds)
     """For all attempts and the waits between them; 120 by default."""
@@ -107,8 +107,8 @@ def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
         return True  # The service rejected the request before running it.
     if isinstance(error, ServerError) and error.status == 500:
         return safe and server_errors <= 1
-    is_passing = isinstance(error, ServerError) and error.status in _PASSING_STATUSES
-    return safe and (is_passing or isinstance(error, DisconnectedError))
+    is_transient = isinstance(error, ServerError) and error.status in _TRANSIENT_STATUSES
+    return safe and (is_transient or isinstance(error, DisconnectedError))
 
 
 def concerns_every_call(error: Exception) -> bool:

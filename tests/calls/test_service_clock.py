@@ -167,7 +167,7 @@ async def test_follower_starts_despite_a_clip_that_fails_to_decode(fake, session
     assert (await waiting).uuid == fake.clips[-1]["uuid"]
 
 
-def test_first_listing_tells_what_was_there_from_what_is_late() -> None:
+def test_first_listing_distinguishes_existing_clips_from_late_ones() -> None:
     """Also across a cursor that is taken in its middle."""
     appearing = Appearing(5, grace=100, made=5)
     appearing.begin(1000)
@@ -190,7 +190,7 @@ def test_first_listing_tells_what_was_there_from_what_is_late() -> None:
         '{"since":null,"seen":{},"made":1}',
     ],
 )
-def test_cursor_with_another_kind_of_moment_is_refused(cursor: str) -> None:
+def test_cursor_with_an_invalid_time_is_rejected(cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
         ClipSession("k" * 22).follow_saved_clips(cursor=cursor)
 
