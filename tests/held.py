@@ -36,7 +36,7 @@ class Held(Fault):
         """Wait until a request has arrived."""
         assert self._arrived.wait(_MAX_WAIT)
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Wait for the release, and then answer."""
         self._arrived.set()
         await asyncio.to_thread(self._released.wait, _MAX_WAIT)
