@@ -56,6 +56,10 @@ GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID = _read(
 UPDATE_SAVED_CLIP = _change("/api/event/updateSavedClip", Answer)
 DELETE_SAVED_CLIP = _change("/api/event/deleteSavedClip", Answer)
 
+# --- alerts ----------------------------------------------------------------------------------
+
+SAVE_POLICY_ALERT = Endpoint("/api/event/savePolicyAlertV2", Answer, safe=False)
+
 # --- shared clip groups ----------------------------------------------------------------------
 
 GET_SHARED_CLIP_GROUPS = _read("/api/event/getSharedClipGroupsV2", SharedClipGroupPage)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from attrs import Attribute, field, frozen
 
-from rhombus_clips.arguments import is_seconds, whole_number
+from rhombus_clips.arguments import is_positive, is_seconds, to_seconds, whole_number
 from rhombus_clips.calls.http_dates import parse_http_date
 from rhombus_clips.errors import (
     AuthenticationError,
@@ -54,9 +54,9 @@ class RetryPolicy:
 
     attempts: int = field(default=5, validator=_count)
     """The maximum number of requests of one call; 5 by default. 1 disables retries."""
-    base: float = field(default=1.0, validator=is_seconds)
+    base: float = field(default=1.0, converter=to_seconds, validator=is_seconds)
     """The maximum wait after the first failure, in seconds; 1 by default. Further waits double."""
-    cap: float = field(default=60.0, validator=is_seconds)
+    cap: float = field(default=60.0, converter=to_seconds, validator=is_seconds)
     """The upper bound of all waits, in seconds; 60 by default."""
 
     def backoff(self, failures: int) -> float:
@@ -67,16 +67,16 @@ class RetryPolicy:
 
 @frozen
 class Timeout:
-    """The time limits of a call, in seconds."""
+    """The time limits of a call, each in seconds or as a timedelta."""
 
-    total: float = field(default=120.0, validator=is_seconds)
+    total: float = field(default=120.0, converter=to_seconds, validator=is_seconds)
     """For all attempts and the waits between them; 120 by default."""
-    connect: float = field(default=10.0, validator=is_seconds)
+    connect: float = field(default=10.0, converter=to_seconds, validator=is_seconds)
     """For opening a connection, including name resolution, proxy and TLS; 10 by default.
 
     Waiting for a free connection counts towards `total` only.
     """
-    read: float = field(default=30.0, validator=is_seconds)
+    read: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
     """For the arrival of the next part of a response; 30 by default."""
 
 
@@ -88,7 +88,7 @@ class RateLimit:
     older page of the reference mentions 10 requests per second and ten times as many in a burst.
     """
 
-    per_second: float = field(default=10.0, validator=is_seconds)
+    per_second: float = field(default=10.0, validator=is_positive)
     """The number of requests that may start per second in the long run; 10 by default."""
     burst: int = field(default=100, validator=_count)
     """The number of requests that may start at once after an idle time; 100 by default."""
