@@ -105,7 +105,8 @@ async def test_outage_is_tolerated_for_the_requested_time_only(fake, connect) ->
     outage = evolve(faults.UNAVAILABLE, path=GET, times=20)
     fake.faults = [*answers(status("RENDERING")), outage, *answers(status("COMPLETE"))]
     async with connect(fake) as session:
-        assert await statuses(session.watch_clip("a", polling=QUICK)) == ["RENDERING", "COMPLETE"]
+        patient = evolve(QUICK, outage=60)
+        assert await statuses(session.watch_clip("a", polling=patient)) == ["RENDERING", "COMPLETE"]
         fake.faults = [evolve(outage, times=None)]
         with pytest.raises(ServerError):
             await statuses(session.watch_clip("a", polling=evolve(QUICK, outage=0.05)))
