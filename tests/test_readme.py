@@ -142,16 +142,19 @@ def _call_of(name: str) -> str:
     """A method as the table writes it: ``name(positional, keyword=, **rest)``."""
     if isinstance(inspect.getattr_static(ClipSession, name), property):
         return name
-    bound = getattr(ClipSession, name)
     parameters = [
-        {
-            inspect.Parameter.KEYWORD_ONLY: f"{parameter.name}=",
-            inspect.Parameter.VAR_KEYWORD: f"**{parameter.name}",
-        }.get(parameter.kind, parameter.name)
-        for parameter in inspect.signature(bound).parameters.values()
+        _parameter(parameter)
+        for parameter in inspect.signature(getattr(ClipSession, name)).parameters.values()
         if parameter.name != "self"
     ]
     return f"{name}({', '.join(parameters)})"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
+    is_keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    return f"{parameter.name}=" if is_keyword else parameter.name
 
 
 def test_error_table_lists_every_error() -> None:
