@@ -15,8 +15,9 @@ from benchmarks.decoding import with_pydantic
 from benchmarks.elsewhere import service_elsewhere
 from benchmarks.service import Setting, serve
 from rhombus_clips import ClipSession, SavedClipPage
-from rhombus_clips.codec.document import Document, finished, structure
-from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.calls.transport import RequestBody
+from rhombus_clips.codec import loads
+from rhombus_clips.codec.bodies import encode_request
 
 _ROUNDS = 200
 
@@ -45,14 +46,15 @@ async def one_call() -> dict[str, float]:
                     await response.read()
 
             async def transported() -> bytes:
-                reply: bytes = (await transport.post(SAVED_CLIPS, body, seconds=120)).body
+                request = RequestBody(body)
+                reply: bytes = (await transport.post(http, SAVED_CLIPS, request, seconds=120)).body
                 return reply
 
             async def parsed() -> None:
                 orjson.loads(await transported())
 
             async def decoded() -> None:
-                finished(structure(Document.of(await transported()), SavedClipPage))
+                loads(await transported(), SavedClipPage)
 
             async def ours() -> None:
                 await session.get_saved_clips(max_page_size=1)

@@ -105,15 +105,17 @@ class Pacing:
         return self._pause.delay()
 
     @property
-    def is_short(self) -> bool:
+    def is_budget_spent(self) -> bool:
         """Whether the service refused something of late, or a request would have to wait."""
         return self._pause.ended_within(_OF_LATE) or self._seconds_to_wait() > 0
 
-    def start_at_once(self) -> bool:
+    def try_admit(self) -> bool:
         """Start a request if nothing holds it up, which is as good as being admitted."""
         if self._pause.is_on or self._queue.locked() or self._seconds_to_wait() > 0:
             return False
-        self._start()
+        self._in_flight += 1
+        if self._bucket is not None:
+            self._bucket.start()
         return True
 
     async def admit(self, deadline: float) -> None:
@@ -124,7 +126,7 @@ class Pacing:
         `DeadlineExceededError` when the connections or the client-side rate leave no room.
         """
         await self._wait_out_pause(deadline)
-        if not self.start_at_once() and not await _in_time(self._take_turn(), deadline):
+        if not self.try_admit() and not await _in_time(self._take_turn(), deadline):
             raise DeadlineExceededError(
                 "all connections were busy, or the client-side rate left no room"
             )
@@ -162,11 +164,6 @@ class Pacing:
             return math.inf
         return self._bucket.seconds_to_wait(_now()) if self._bucket else 0.0
 
-    def _start(self) -> None:
-        self._in_flight += 1
-        if self._bucket is not None:
-            self._bucket.start()
-
     async def _take_turn(self) -> None:
         async with self._queue:  # First come, first served.
             while seconds := self._seconds_to_wait():
@@ -176,7 +173,9 @@ class Pacing:
                     await self._answered.wait()
                 else:
                     await self.sleep(seconds)
-            self._start()
+            self._in_flight += 1
+            if self._bucket is not None:
+                self._bucket.start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
         while delay := self.delay():

@@ -174,14 +174,15 @@ class Transport:
             end_reading(self._answers)
             await http.close()
 
-    async def post(self, path: str, body: RequestBody, *, seconds: float) -> Reply:
-        """Send *body* to *path* and read the reply, within *seconds* altogether.
+    async def post(
+        self, http: aiohttp.ClientSession, path: str, body: RequestBody, *, seconds: float
+    ) -> Reply:
+        """Send *body* to *path* over *http*, which `open` returned; read the reply in *seconds*.
 
         Raises `ConnectError` when nothing was sent, `DisconnectedError` when the reply did not
         come back whole, `DeadlineExceededError` when time ran out, and `DecodeError` for a body
         above ``max_response_bytes``.
         """
-        http = self.open()
         if seconds <= 0:
             raise DeadlineExceededError("no time was left to send the request")
         if self._host_mistake is not None:

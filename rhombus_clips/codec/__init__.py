@@ -8,9 +8,9 @@ as members of their open enum.
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
-from rhombus_clips.codec.document import Document, finished, structure
+from rhombus_clips.codec.bodies import decode
 from rhombus_clips.codec.strict import MismatchError, strict
-from rhombus_clips.codec.text import render
+from rhombus_clips.codec.text import parse, render
 from rhombus_clips.models.base import Model
 
 __all__ = ["dumps", "from_dict", "loads", "to_dict"]
@@ -23,7 +23,7 @@ def loads(data: bytes | str, kind: type[T]) -> T:
 
     Raises `DecodeError` for what is not JSON and for any value of a wrong type.
     """
-    return finished(structure(Document.of(data), kind))
+    return decode(parse(data), data, kind)
 
 
 def dumps(value: Model | Iterable[Model]) -> bytes:

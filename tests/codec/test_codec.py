@@ -25,7 +25,7 @@ from rhombus_clips import (
     to_dict,
 )
 from rhombus_clips.codec import text
-from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.codec.bodies import encode_request
 from rhombus_clips.models.saved_clip import ClipWithProgressAnswer
 from rhombus_clips.models.spliced_clip import SplicedClipsAnswer
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
