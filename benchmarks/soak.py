@@ -173,7 +173,7 @@ def watch_pauses(session: ClipSession, tally: Tally) -> None:
     """Count the session's pauses, and the requests that were sent during one."""
     # ruff: noqa: SLF001  # inspects internals
     pacing = session._call._pacing
-    session._transport.open()._trace_configs.append(tracing(tally))
+    session._transport.client.open()._trace_configs.append(tracing(tally))
     pause = pacing.begin_pause
 
     def counted(seconds: float) -> None:

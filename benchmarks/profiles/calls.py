@@ -32,7 +32,8 @@ async def one_call() -> dict[str, float]:
             url, body = service.address + SAVED_CLIPS, encode_request({"max_page_size": 1})
             inside: Any = session
             transport = inside._transport  # noqa: SLF001  # a profile inspects internals
-            http, headers, timeout = transport.open(), transport._headers, transport._whole_call  # noqa: SLF001
+            http = transport.client.open()
+            headers, timeout = transport._headers, transport._client_timeout  # noqa: SLF001
 
             async def bare() -> None:
                 async with raw.post(url, data=body) as response:

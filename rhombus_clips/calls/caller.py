@@ -71,7 +71,7 @@ class _Call:
             return error
         started, result = asyncio.get_running_loop().time(), "cancelled"
         try:
-            http = self.transport.open()  # A closed session refuses before an attempt counts.
+            http = self.transport.client.open()  # A closed session is no attempt.
             self.was_admitted = True
             self.attempts += 1
             reply = await self.transport.post(

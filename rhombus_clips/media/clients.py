@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from rhombus_clips.calls.transport import proxy_of_environment
+from rhombus_clips.calls.http_client import proxy_arguments
 from rhombus_clips.media.redirects import Origin, origin_of
 
 
@@ -43,7 +43,7 @@ class Clients:
             return self._borrowed, {"ssl": tls}
         origin = origin_of(url)
         if origin not in self._proxies:
-            self._proxies[origin] = proxy_of_environment(url)
+            self._proxies[origin] = proxy_arguments(url)
         return self._opened(), {"ssl": tls, **self._proxies[origin]}
 
     def _opened(self) -> aiohttp.ClientSession:

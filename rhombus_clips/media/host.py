@@ -13,15 +13,11 @@ import aiohttp
 import anyio
 from yarl import URL
 
+from rhombus_clips.calls.hosts import checked_base_url
+from rhombus_clips.calls.http_client import has_free_connection
+from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
 from rhombus_clips.calls.pacing import Pause
-from rhombus_clips.calls.transport import (
-    checked_base_url,
-    closed_under_way,
-    end_reading,
-    has_free_connection,
-    read_any,
-    transport_error,
-)
+from rhombus_clips.calls.transport import end_reading, read_any
 from rhombus_clips.errors import (
     ConfigurationError,
     ConnectError,
@@ -190,7 +186,7 @@ class MediaHost:
         # The wait for a connection that other requests hold has no limit: a file may take long.
         # aiohttp limits the steps that come after it.
         limit = self.timeout.connect + self.timeout.stall
-        seconds = limit if has_free_connection(http.connector) else math.inf
+        seconds = limit if has_free_connection(http) else math.inf
         return await self.within(seconds, request, "no answer began")
 
     def forget(self, response: aiohttp.ClientResponse) -> None:
@@ -212,12 +208,12 @@ class MediaHost:
         except Exception as error:  # noqa: BLE001  # A resolver or a cookie jar may raise anything.
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not leave, not even as a context.
-            failure = closed_under_way() if self._was_closed else self._translated(error)
+            failure = closed_meanwhile() if self._was_closed else self._translated(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._was_closed or task is None or task.cancelling():
                 raise
-            failure = closed_under_way()
+            failure = closed_meanwhile()
         raise failure
 
     def _translated(self, error: Exception) -> RhombusError:

@@ -79,7 +79,7 @@ async def test_long_page_decodes_on_a_frozen_clock(fake, session) -> None:
 async def test_session_is_short_of_budget_no_longer_than_a_while_on_a_frozen_clock(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.calls.pacing._OF_LATE", 0.01)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._RECENTLY", 0.01)
     pacing = Pacing(None, connections=4)
     pacing.begin_pause(0.01)
     assert pacing.is_budget_spent

@@ -124,7 +124,7 @@ def test_number_beyond_floats_is_refused() -> None:
         assert caught.value.path in {"$.thumbnailRelativeSecond", "$"}
     with pytest.raises(DecodeError):
         from_dict({"thumbnailRelativeSecond": float("inf")}, SplicedClip)
-    with pytest.raises(DecodeError, match="beyond what a number holds"):
+    with pytest.raises(DecodeError, match="too large for a number"):
         loads('{"unknown": 1e999}', SplicedClip)
 
 

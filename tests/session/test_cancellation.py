@@ -152,7 +152,7 @@ async def test_cancelled_at_any_wait_it_leaves_nothing_behind(
         before = asyncio.all_tasks()
         async with _open(fake_elsewhere) as session:
             cancelled = await (_by_scope if by_scope else _by_task)(job, session, at)
-            http, pacing = session._transport._http, session._call._pacing
+            http, pacing = session._transport.client._http, session._call._pacing
             assert http is not None
             assert http.connector is not None
             assert not http.connector._acquired
