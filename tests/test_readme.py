@@ -88,6 +88,7 @@ async def _run_snippet(code, fake) -> None:
             "session": session,
             "clip_uuid": fake.clips[0]["uuid"],
             "clip_uuids": [clip["uuid"] for clip in fake.clips[:3]],
+            "alert_uuid": "A" * 22,
             "camera_uuid": fake.clips[0]["deviceUuid"],
         }
         await eval(code, namespace)
