@@ -49,8 +49,8 @@ class RequestBody(aiohttp.BytesPayload):
 
     def __init__(self, content: bytes) -> None:
         super().__init__(content, content_type="application/json")
-        self.was_sent = False
-        self.sent_at = _NEVER
+        self.was_sent: bool = False
+        self.sent_at: float = _NEVER
         """When it was written, on the clock of the event loop."""
 
     async def write_with_length(
@@ -173,7 +173,7 @@ class Transport:
         self._max_response_bytes = max_response_bytes
         self._responses: set[aiohttp.ClientResponse] = set()
         self.client = client
-        self.clock = ServiceClock()
+        self.clock: ServiceClock = ServiceClock()
 
     async def aclose(self) -> None:
         """Close the client session, unless it is borrowed."""
