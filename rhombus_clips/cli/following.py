@@ -150,7 +150,7 @@ async def _download(session: ClipSession, clip: SavedClip, folder: Path, interva
     """Download a clip, however long the service is unavailable, or report the failure."""
     while True:
         summary, _ = await download_with_bars(
-            session, each([clip]), folder, total=1, deadline=_DOWNLOAD_TIMEOUT
+            session, each([clip]), folder, total=1, timeout=_DOWNLOAD_TIMEOUT
         )
         if not summary.failures:
             return

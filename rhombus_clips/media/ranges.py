@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from attrs import define, field, frozen
 
-from rhombus_clips.arguments import is_seconds, is_seconds_or_zero
+from rhombus_clips.arguments import is_positive_or_zero, is_seconds, to_seconds
 from rhombus_clips.calls.retry import PASSING_REFUSALS
 from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.media.head import Head, Part, strong_etag
@@ -47,11 +47,11 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 class MediaTimeout:
     """When to give up on an answer of the media host; how long a file takes has no limit."""
 
-    connect: float = field(default=10.0, validator=is_seconds)
+    connect: float = field(default=10.0, converter=to_seconds, validator=is_seconds)
     """Opening one connection, in seconds."""
-    stall: float = field(default=30.0, validator=is_seconds)
+    stall: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
     """The longest silence, in seconds: until an answer begins, and within it."""
-    floor: float = field(default=1024.0, validator=is_seconds_or_zero)
+    floor: float = field(default=1024.0, validator=is_positive_or_zero)
     """The slowest pace that is borne over a `stall`, in bytes per second; 0 bears any."""
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 
@@ -23,12 +24,12 @@ from rhombus_clips.media.ranges import Fetch, MediaFile, clip_file, thumbnail_fi
 from rhombus_clips.models import SavedClip
 from rhombus_clips.renders.polling import Polling
 from rhombus_clips.renders.waiting import WaitingRoom
-from rhombus_clips.session.splices import Splices
+from rhombus_clips.session.resource import Resource
 
 _MOST_AT_ONCE = 64
 
 
-class ClipFiles(Splices):
+class ClipFiles(Resource):
     """What a session does with the files of clips."""
 
     _media: MediaHost
@@ -122,7 +123,7 @@ class ClipFiles(Splices):
         *,
         concurrency: int = 4,
         name: Callable[[SavedClip], str] = usual_file_name,
-        deadline: float | None = None,
+        timeout: float | timedelta | None = None,
         polling: Polling = Polling(),
         verify: bool = True,
         progress: ClipProgress | None = None,
@@ -142,7 +143,7 @@ class ClipFiles(Splices):
             footage begins, its title and its uuid. Letters that file systems do not take are
             replaced, folders are not made, and a name that is not free, or too long for the folder,
             is changed and gets the uuid.
-        :param deadline: How long to wait for a clip that is still in the making, in seconds from
+        :param timeout: How long to wait for a clip that is still in the making, in seconds from
             when it is met; None, the default, does not wait, and counts it among the failures.
             Clips that wait hold up no download: they are watched together, as `watch_clips` does,
             and fetched as soon as they are complete. At most 1,000 wait at once: while as many do,
@@ -169,8 +170,8 @@ class ClipFiles(Splices):
         progress = function_or_none(progress, "progress")
         on_end = function_or_none(on_end, "on_end")
         target = local_path(folder, "folder")
-        if deadline is not None:
-            deadline = seconds_of(deadline, "deadline")
+        if timeout is not None:
+            timeout = seconds_of(timeout, "timeout")
         instance(polling, Polling, "polling")
 
         async def download(
@@ -183,10 +184,8 @@ class ClipFiles(Splices):
             return await self._download(file, path, progress, replaces=replaces, is_listed=True)
 
         waits = None
-        if deadline is not None:
-            waits = WaitingRoom(
-                self.get_clip_with_progress, self._list_some, polling, deadline=deadline
-            )
+        if timeout is not None:
+            waits = WaitingRoom(self._call, polling, timeout=timeout)
         downloads = Downloads(download, target, name, progress, on_end, waits)
         return await downloads.run(clips, at_once=concurrency)
 
