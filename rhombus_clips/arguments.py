@@ -59,7 +59,7 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
 
     Raises `TypeError` for anything else, and `ValueError` for a number out of range.
     """
-    number = plain_int(value)
+    number = value if type(value) is int else plain_int(value)
     if number is None:
         raise TypeError(f"{name} must be a whole number, not {_quoted(value)}")
     if number < least or (most is not None and number > most):
