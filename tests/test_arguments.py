@@ -325,7 +325,7 @@ def test_interval_of_centuries_is_a_value_error() -> None:
 
 
 def test_window_requests_no_time_beyond_64_bits() -> None:
-    assert Window(None, 2**63 - 1).asked_before == 2**63 - 1
+    assert Window(None, 2**63 - 1).parameters["created_before_ms"] == 2**63 - 1
 
 
 # --- functions ---------------------------------------------------------------------------------

@@ -1,16 +1,14 @@
-"""A listing: pagers, prefetching, windows paged concurrently, and following new clips."""
+"""Listings: pagers, prefetching, concurrent listing by time windows, and following new clips."""
 
 from rhombus_clips.paging.clips_with_progress import ClipWithProgressPager
 from rhombus_clips.paging.following import SavedClipFollower
 from rhombus_clips.paging.pager import Pager, PagerStats
 from rhombus_clips.paging.rules.clock import ClipTime
-from rhombus_clips.paging.rules.filters import ClipFilters
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
 from rhombus_clips.paging.saved_clips import SavedClipPager
 from rhombus_clips.paging.shared_clip_groups import SharedClipGroupPager
 
 __all__ = [
-    "ClipFilters",
     "ClipTime",
     "ClipWithProgressPager",
     "OnDecodeError",

@@ -1,119 +1,117 @@
-"""Following the saved clips: new ones as they appear, each once."""
+"""Following the saved clips: each new clip once, as it appears."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
 import anyio
 from attrs import evolve
 
-from rhombus_clips.calls.caller import Caller, local_time_ms, loop_time, service_or_local_time_ms
+from rhombus_clips.calls.caller import local_time_ms, loop_time, service_or_local_time_ms
 from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.codec import dumps
 from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
-from rhombus_clips.paging.claim import Resumable
-from rhombus_clips.paging.rules.appearing import Appearing
+from rhombus_clips.paging.pager import Resumable
 from rhombus_clips.paging.rules.clock import TimeRange
-from rhombus_clips.paging.saved_clips import SavedClipPager
+from rhombus_clips.paging.rules.following_state import FollowingState
+from rhombus_clips.paging.saved_clip_walk import ListingOptions, SavedClipWalk
 
 
 class SavedClipFollower(Resumable[SavedClip]):
-    """New clips, as an async iterable that does not end; see `ClipSession.follow_saved_clips`.
+    """New clips, as an async iterable without an end; see `ClipSession.follow_saved_clips`.
 
-    After an error or a ``break``, iterating again goes on with the next clip.
+    After an error or a ``break``, the next iteration resumes with the next clip.
     """
 
     def __init__(
-        self,
-        caller: Caller,
-        list_: Callable[[TimeRange], SavedClipPager],
-        appearing: Appearing,
-        *,
-        times: TimeRange,
-        interval: float,
+        self, options: ListingOptions, state: FollowingState, *, times: TimeRange, interval: float
     ) -> None:
-        super().__init__("follower")
-        self._caller = caller
-        self._list = list_
-        self._appearing = appearing
+        super().__init__()
+        self._options = options
+        self._caller = options.caller
+        self._state = state
         self._times = times
         self._interval = interval
+        self._items_yielded = 0
         self._loop_time_then = loop_time()
         self._age_then = 0
-        if appearing.made is not None:
-            # Two moments of one clock: it does not matter how far off that is.
-            self._age_then = max(0, local_time_ms() - appearing.made)
-            service_time = caller.service_time_ms()
-            if service_time is not None:
-                appearing.begin(service_time - self._age_then)
+        if state.created_at is not None:
+            # Both times are of one clock, so it does not matter how far off that clock is.
+            self._age_then = max(0, local_time_ms() - state.created_at)
+            self._start_by_service_time(state.created_at)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} since={self._state.since} items={self._items_yielded}>"
 
     @property
     def cursor(self) -> str:
-        """Where another follower would go on, in this process or in another; of a few bytes.
+        """The position from which another follower can resume, in this process or another.
 
-        It holds the time up to which all is known, and the uuids of the clips behind it that were
-        handed out already. The first listing of a long past makes it longer until it is through.
+        It holds the time before which everything is known, and the uuids of later clips that were
+        already yielded. It is short, except during the first listing of a long past.
         """
-        return self._appearing.cursor
+        return self._state.cursor
 
-    def _iterated(self, waiting: Waiting) -> AsyncGenerator[SavedClip, None]:
-        return relayed(waiting, self._all_new_clips())
-
-    async def _all_new_clips(self) -> AsyncGenerator[SavedClip, None]:
-        while True:
-            async with aclosing(self._new_clips()) as clips:
-                async for clip in clips:
-                    yield clip
-            await anyio.sleep(self._interval)
+    def _items(self, waiting: Waiting) -> AsyncGenerator[SavedClip, None]:
+        return relayed(waiting, self._new_clips())
 
     async def _new_clips(self) -> AsyncGenerator[SavedClip, Any]:
-        """What one listing has that was not handed out."""
-        begun = anyio.current_time()
-        try:
-            if self._appearing.made is not None:
-                await self._begin(self._appearing.made)
-            listing = self._list(evolve(self._times, since=self._appearing.since))
-            async with aclosing(aiter(listing)) as clips:
-                async for clip in clips:
-                    time = self._times.time_of(clip)
-                    if time is not None and self._appearing.is_new(_name(clip), time):
-                        yield clip
-        except RhombusError as error:
-            error.cursor = self.cursor
-            raise
-        passed = round(1000 * (anyio.current_time() - begun))
-        self._appearing.listed_all(service_or_local_time_ms(self._caller) - passed)
+        while True:
+            started = anyio.current_time()
+            try:
+                if self._state.created_at is not None:
+                    await self._start_following(self._state.created_at)
+                async with aclosing(self._listed(self._state.since)) as clips:
+                    async for clip, name, time in clips:
+                        if self._state.is_new(name, time):
+                            self._items_yielded += 1
+                            yield clip
+            except RhombusError as error:
+                error.cursor = self.cursor
+                raise
+            passed = round(1000 * (anyio.current_time() - started))
+            self._state.listed_all(service_or_local_time_ms(self._caller) - passed)
+            await anyio.sleep(self._interval)
 
-    async def _begin(self, made: int) -> None:
-        """Begin at the moment at which the follower was made; by the local clock that is *made*."""
-        if self._caller.service_time_ms() is None:
-            # For the response's headers, whatever its clip is like.
-            parameters = {"max_page_size": 1}
-            await self._caller.respond(GET_SAVED_CLIPS, parameters, keeps_failed_items=True)
+    async def _start_following(self, created_at: int) -> None:
+        """Start at the time when the follower was created: *created_at* by the local clock."""
+        if self._start_by_service_time(created_at):
+            return
+        # Only the headers of the response are needed, so a clip may fail to decode.
+        parameters = {"max_page_size": 1}
+        await self._caller.respond(GET_SAVED_CLIPS, parameters, keeps_failed_items=True)
+        if self._start_by_service_time(created_at):
+            return
+        async with aclosing(self._listed(None)) as clips:
+            existing = {name: time async for _, name, time in clips}
+        self._state.start_after(existing, created_at + self._age(created_at))
+
+    def _start_by_service_time(self, created_at: int) -> bool:
+        """Start at *created_at* by the service's clock, unless that clock is unknown."""
         service_time = self._caller.service_time_ms()
         if service_time is not None:
-            self._appearing.begin(service_time - self._age(made))
-            return
-        there: dict[str, int] = {}
-        async with aclosing(aiter(self._list(self._times))) as clips:
-            async for clip in clips:
+            self._state.start_at(service_time - self._age(created_at))
+        return service_time is not None
+
+    async def _listed(self, since: int | None) -> AsyncGenerator[tuple[SavedClip, str, int], None]:
+        """List the clips that have a time, each with its name and its time."""
+        walk = SavedClipWalk(self._options, times=evolve(self._times, since=since))
+        while (page := await walk.next_page()) is not None:
+            for clip in page.items:
                 time = self._times.time_of(clip)
                 if time is not None:
-                    there[_name(clip)] = time
-        self._appearing.begin_after(there, made + self._age(made))
+                    yield clip, _name(clip), time
 
-    def _age(self, made: int) -> int:
-        """How long ago the follower was made, in milliseconds."""
-        if self._loop_time_then is None:  # It was made before there was an event loop.
-            return max(0, local_time_ms() - made)
+    def _age(self, created_at: int) -> int:
+        """Return the milliseconds since the follower was created."""
+        if self._loop_time_then is None:  # It was created before there was an event loop.
+            return max(0, local_time_ms() - created_at)
         return self._age_then + round(1000 * (anyio.current_time() - self._loop_time_then))
 
 
 def _name(clip: SavedClip) -> str:
-    """What tells a clip from others: its uuid, or a hash of all that it says."""
-    if clip.uuid is not None:
-        return clip.uuid
-    return hashlib.sha256(dumps(clip)).hexdigest()
+    """Return the uuid of a clip, or a hash of its JSON if it has none."""
+    return hashlib.sha256(dumps(clip)).hexdigest() if clip.uuid is None else clip.uuid

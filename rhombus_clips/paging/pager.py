@@ -1,124 +1,210 @@
-"""What every pager does: hand out, stop, resume and count.
+"""The pager, which is common to all listings: it yields, stops, resumes and counts.
 
-A pager holds the state of one walk through a listing; its generators are thin views of it. A
-generator that raised is finished, but the pager is not: iterating again goes on from where it
-was. No generator here yields inside a task group or a cancel scope, nor while a connection is
-held.
+A pager holds the state of one walk through a listing; its generators are thin views of that state.
+A generator that raised is finished, but the pager is not: the next iteration resumes where it
+stopped. No generator here yields inside a task group or a cancel scope, or while it holds a
+connection.
 """
 
 import asyncio
-from abc import abstractmethod
+import weakref
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from itertools import islice
-from typing import Generic, TypeVar
+from types import AsyncGeneratorType
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from attrs import define
+from attrs import define, evolve
 
 from rhombus_clips.arguments import whole_number
-from rhombus_clips.concurrency import Waiting, alongside
+from rhombus_clips.concurrency import Iteration, Waiting, alongside
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models.base import Answer
-from rhombus_clips.paging.claim import Resumable
 from rhombus_clips.paging.prefetch import Prefetch
 
 ItemT = TypeVar("ItemT")
+AnyT = TypeVar("AnyT")
 PageT = TypeVar("PageT", bound=Answer)
 CursorT = TypeVar("CursorT", bound=int | str)
 
 
 @define
 class PagerStats:
-    """What a pager has done so far."""
+    """The counters of a pager."""
 
     requests: int = 0
-    """Pages asked for, those included that only settle how the service lists."""
+    """Pages requested, including requests that only find out how the service lists."""
     pages: int = 0
-    """Pages that brought something to hand out."""
+    """Pages with items to yield."""
     items: int = 0
-    """Items handed out."""
+    """Items yielded."""
     duplicates: int = 0
-    """Items that came again and were dropped."""
+    """Items dropped because an earlier page had them."""
     undecodable: int = 0
-    """Items that did not decode and went to ``on_decode_error``."""
+    """Items that failed to decode and were passed to ``on_decode_error``."""
     windows: int = 0
-    """Windows that were walked side by side; 0 where the listing was not sharded."""
+    """Time windows listed concurrently; 0 if the listing was not sharded."""
 
 
 @define
-class Batch(Generic[ItemT, PageT, CursorT]):
-    """Items of one page that are still to be handed out."""
+class PendingPage(Generic[ItemT, PageT, CursorT]):
+    """A page with those of its items that are still to be yielded."""
 
     items: deque[ItemT]
     page: PageT
     cursor: CursorT | None
-    is_begun: bool = False
+    """The position from which another pager can resume after these items."""
+    is_started: bool = False
+
+
+class Walk(Protocol[ItemT, PageT, CursorT]):
+    """One walk through a listing."""
+
+    stats: PagerStats
+
+    @property
+    def position(self) -> CursorT | None:
+        """The position from which another walk can resume; None at the beginning."""
+        ...
+
+    async def next_page(self) -> PendingPage[ItemT, PageT, CursorT] | None:
+        """Fetch the next page, which may have no items; None at the end of the listing.
+
+        After an error, the next call resumes the walk.
+        """
+        ...
+
+
+class Resumable(ABC, Generic[ItemT]):
+    """An async iterable in which each iteration resumes where the last one stopped."""
+
+    def __init__(self) -> None:
+        # Weak: a loop that was left by break drops its generator, and with it the claim. It does
+        # not refer to the iteration: a task that awaits an item may hold only the generator.
+        self._generator: weakref.ref[AsyncGenerator[Any, None]] | None = None
+        self._waiting = Waiting()
+        self._one_by_one: Iteration[ItemT] | None = None
+        self._refusal: str | None = None
+        """The reason why no further iteration can start, if there is one."""
+
+    @abstractmethod
+    def _items(self, waiting: Waiting) -> AsyncGenerator[ItemT, None]:
+        """Iterate from where the last iteration stopped; *waiting* can interrupt it."""
+
+    def __aiter__(self) -> Iteration[ItemT]:
+        # An iteration that `anext` started continues, as that of a generator does.
+        if self._one_by_one is not None and _is_alive(self._one_by_one.generator):
+            return self._one_by_one
+        self._one_by_one = None
+        return self._start(self._items)
+
+    async def __anext__(self) -> ItemT:
+        """Return the next item, for ``await anext(...)``. It can be called again after an error."""
+        self._one_by_one = aiter(self)
+        return await anext(self._one_by_one)
+
+    def _start(self, generate: Callable[[Waiting], AsyncGenerator[AnyT, None]]) -> Iteration[AnyT]:
+        """Start an iteration. Raises `RuntimeError` while another one is active."""
+        if self._refusal is not None:
+            raise RuntimeError(self._refusal)
+        current = None if self._generator is None else self._generator()
+        if current is not None and _is_alive(current):
+            raise RuntimeError(
+                f"this {type(self).__name__} is already being iterated; close that iteration"
+                " first, or create another one"
+            )
+        iteration = Iteration(generate)
+        self._generator = weakref.ref(iteration.generator)
+        self._waiting = iteration.waiting
+        return iteration
+
+    async def aclose(self) -> None:
+        """End the active iteration, if there is one. The next iteration resumes from there.
+
+        A task that is waiting for the next item gets `StopAsyncIteration`.
+        """
+        self._one_by_one = None
+        current = None if self._generator is None else self._generator()
+        if current is not None:
+            await self._waiting.close(current)
+
+
+def _is_alive(generator: AsyncGenerator[Any, None]) -> bool:
+    return cast("AsyncGeneratorType[Any, None]", generator).ag_frame is not None
 
 
 class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
-    """A listing, as an async iterable of its items; nothing is sent until it is iterated.
+    """A listing, as an async iterable of its items. Nothing is sent before it is iterated.
 
-    A pager is walked once. After an error, a ``break`` or `collect`, iterating again goes on with
-    the next item; at the end of the listing it yields nothing more. Two iterations at once are
-    refused with a `RuntimeError`.
+    A pager walks through the listing once. After an error, a ``break`` or `collect`, the next
+    iteration resumes with the next item; at the end of the listing it yields nothing. A second
+    concurrent iteration raises `RuntimeError`.
     """
 
-    def __init__(self, *, cursor: CursorT | None, limit: int | None) -> None:
-        super().__init__("pager")
-        self._cursor = cursor
+    _list_name: ClassVar[str]
+    """The field of a page that holds its items."""
+
+    def __init__(self, walk: Walk[ItemT, PageT, CursorT], *, limit: int | None) -> None:
+        super().__init__()
+        self.stats = walk.stats
+        self._walk = walk
+        self._cursor = walk.position
         self._limit = None if limit is None else whole_number(limit, "limit", least=0)
-        self._batches: deque[Batch[ItemT, PageT, CursorT]] = deque()
-        self._last_page: PageT | None = None
+        self._pending: deque[PendingPage[ItemT, PageT, CursorT]] = deque()
         self._is_exhausted = False
         self._fetching = asyncio.Lock()
-        self.stats = PagerStats()
+
+    def __repr__(self) -> str:
+        limit = "" if self._limit is None else f" of limit {self._limit}"
+        return f"<{type(self).__name__} cursor={self._cursor!r} items={self.stats.items}{limit}>"
 
     @property
     def cursor(self) -> CursorT | None:
-        """Where a new pager would go on; valid after an error too. None at the beginning.
+        """The position from which a new pager can resume, also after an error.
 
-        Epoch milliseconds, or the service's token where it has one. It moves on when the last item
-        of a page was handed out, so that nothing is lost by going on from it. What shares the
-        cursor's millisecond comes again then: across two pagers each item comes at least once,
-        within one exactly once.
+        None at the beginning of the listing; otherwise epoch milliseconds, or the service's page
+        token. The cursor moves once the last item of a page has been yielded, so resuming from it
+        loses nothing. Items that share the cursor's millisecond are yielded again by the new pager:
+        each item is yielded at least once by the two together, and exactly once by each.
         """
         return self._cursor
 
-    def _iterated(self, waiting: Waiting) -> AsyncGenerator[ItemT, None]:
-        return self._items(waiting)
-
     def pages(self) -> AsyncGenerator[PageT, None]:
-        """The listing page by page, each with just those of its items that are new."""
-        return self._claimed(self._pages)
+        """Iterate over the listing page by page, each with only its new items."""
+        return self._start(self._pages)
 
     async def collect(self, limit: int) -> list[ItemT]:
         """Return the next items as a list.
 
-        When it fails or is cancelled midway it has handed out nothing: the items that it had
-        already come again with the next iteration, and `cursor` is where it was before.
+        If it fails or is cancelled, nothing counts as yielded: the next iteration starts with the
+        same items again, and `cursor` is unchanged.
 
-        :param limit: The most items to return; there is no default, so that nobody asks for a
-            whole organization by accident.
-        :raises RuntimeError: when another task calls `aclose` meanwhile.
+        :param limit: The maximum number of items. It has no default, so that a whole organization
+            is not requested by accident.
+        :raises RuntimeError: if another task calls `aclose` meanwhile.
         :raises RhombusError: as iterating does.
         """
         limit = whole_number(limit, "limit", least=0)
         items: list[ItemT] = []
-        before = self._cursor
+        before, last_page = self._cursor, None
         try:
-            iteration = self._claimed(partial(self._pages, limit=limit))
+            iteration = self._start(partial(self._pages, limit=limit))
             async with aclosing(iteration) as pages:
-                async for page in pages:
-                    items.extend(self._items_of(page))
+                async for last_page in pages:
+                    items.extend(getattr(last_page, self._list_name))
                 if iteration.waiting.has_ended:
                     raise RuntimeError(  # noqa: TRY301  # its items are taken back as for any error
-                        "the pager was closed while collect() waited for a page; collect again to"
-                        " get the items"
+                        "the pager was closed while collect() waited for a page; call collect()"
+                        " again to get the items"
                     )
         except BaseException as error:
-            self._take_back(items, before)
+            if last_page is not None:
+                self._pending.appendleft(PendingPage(deque(items), last_page, self._cursor))
+                self._cursor = before
+                self.stats.items -= len(items)
             if isinstance(error, RhombusError):
                 error.cursor = self._cursor
             raise
@@ -126,109 +212,91 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
     @asynccontextmanager
     async def prefetched(self, ahead: int = 1) -> AsyncGenerator[AsyncGenerator[ItemT, None], None]:
-        """Fetch the next page while the caller works on this one.
+        """Fetch the next page while the caller processes the current one.
 
-        ``async with pager.prefetched() as items: async for item in items: ...``. The items and
-        their order are those of the pager itself, and exceptions come where they would come there.
-        Leaving the block early ends the fetching; pages that were fetched by then, at most *ahead*,
-        are kept, and iterating the pager goes on with them. A task that still awaits an item at the
-        end of the block gets `StopAsyncIteration`.
+        ``async with pager.prefetched() as items: async for item in items: ...``. Items, their order
+        and exceptions are the same as without prefetching. Leaving the block early ends the
+        fetching; pages that were fetched by then, at most *ahead*, are kept for the next iteration
+        of the pager. A task that is still waiting for an item at the end of the block gets
+        `StopAsyncIteration`.
 
-        :param ahead: How many pages to keep ready, 1 by default. As each page names the next,
-            more than one helps only a caller whose speed varies.
+        :param ahead: The number of pages to keep ready, 1 by default. Each page names the next, so
+            a higher number helps only a caller whose speed varies.
         :raises ValueError: for *ahead* below 1.
         :raises RhombusError: as iterating the pager does.
         """
         ahead = whole_number(ahead, "ahead", least=1)
-        prefetch = Prefetch(ahead, fetch=self._fetch_another, ready=self._batches_ready)
+        prefetch = Prefetch(ahead, self._fetch_another, self._pages_ready)
         iterate = partial(self._items, prefetch=prefetch)
-        async with alongside(prefetch.run), aclosing(self._claimed(iterate)) as items:
+        async with alongside(prefetch.run), aclosing(self._start(iterate)) as items:
             yield items
-
-    @abstractmethod
-    async def _fetch(self) -> Batch[ItemT, PageT, CursorT] | None:
-        """The next page that brings something, or None at the end of the listing."""
-
-    @abstractmethod
-    def _with_items(self, page: PageT, items: list[ItemT]) -> PageT:
-        """*page* with *items* for its list."""
-
-    @abstractmethod
-    def _items_of(self, page: PageT) -> list[ItemT]:
-        """The list of *page*."""
 
     async def _items(
         self, waiting: Waiting, prefetch: Prefetch | None = None
     ) -> AsyncGenerator[ItemT, None]:
-        while (batch := await self._next_batch(waiting, prefetch)) is not None:
-            for item in self._handing_out(batch):
+        while (pending := await self._next_page(waiting, prefetch)) is not None:
+            for item in self._taken_from(pending):
                 yield item
 
     async def _pages(
         self, waiting: Waiting, limit: int | None = None
     ) -> AsyncGenerator[PageT, None]:
         left = limit
-        while left != 0 and (batch := await self._next_batch(waiting)) is not None:
-            items = list(islice(self._handing_out(batch), left))
+        while left != 0 and (pending := await self._next_page(waiting)) is not None:
+            items = list(islice(self._taken_from(pending), left))
             left = None if left is None else left - len(items)
-            yield self._with_items(batch.page, items)
+            only_new: dict[str, Any] = {self._list_name: items}
+            yield evolve(pending.page, **only_new)
 
-    def _handing_out(self, batch: Batch[ItemT, PageT, CursorT]) -> Generator[ItemT, None, None]:
-        """The items of *batch*, each counted as handed out before it is."""
-        while batch.items and self.stats.items != self._limit:
-            item = batch.items.popleft()
+    def _taken_from(
+        self, pending: PendingPage[ItemT, PageT, CursorT]
+    ) -> Generator[ItemT, None, None]:
+        """Yield the items of *pending*, each counted before it is yielded."""
+        while pending.items and self.stats.items != self._limit:
+            item = pending.items.popleft()
             self.stats.items += 1
-            if not batch.items:
-                self._cursor = batch.cursor
-                self._batches.popleft()
+            if not pending.items:
+                self._cursor = pending.cursor
+                self._pending.popleft()
             yield item
 
-    def _take_back(self, items: list[ItemT], cursor: CursorT | None) -> None:
-        """Undo that *items* were handed out since the pager's cursor was *cursor*."""
-        if items and self._last_page is not None:
-            self._batches.appendleft(Batch(deque(items), self._last_page, self._cursor))
-            self._cursor = cursor
-            self.stats.items -= len(items)
-
-    async def _next_batch(
+    async def _next_page(
         self, waiting: Waiting, prefetch: Prefetch | None = None
-    ) -> Batch[ItemT, PageT, CursorT] | None:
+    ) -> PendingPage[ItemT, PageT, CursorT] | None:
         if self.stats.items == self._limit:
             return None
-        if not self._batches and not self._is_exhausted:
+        if not self._pending and not self._is_exhausted:
             try:
                 await waiting.for_(prefetch.wait if prefetch else self._fetch_another)
             except RhombusError as error:
                 error.cursor = self._cursor
                 raise
-        if waiting.has_ended or not self._batches:
+        if waiting.has_ended or not self._pending:
             return None
-        batch = self._batches[0]
-        batch.is_begun = True
+        self._pending[0].is_started = True
         if prefetch:
-            prefetch.begun()
-        self._last_page = batch.page
-        return batch
+            prefetch.started()
+        return self._pending[0]
 
     async def _fetch_another(self) -> bool:
-        """Fetch the next batch and keep it; False when there is none, or none is needed."""
-        # A fetch ahead may be under way whose iteration was cancelled or closed.
+        """Fetch the next page with items. Return False if none is left, or none is needed."""
+        # A page may still be being fetched ahead, by an iteration that was cancelled or closed.
         async with self._fetching:
-            return await self._fetch_alone()
+            while not self._is_exhausted:
+                if self._limit is not None:
+                    kept = sum(len(pending.items) for pending in self._pending)
+                    if self.stats.items + kept >= self._limit:
+                        return False
+                page = await self._walk.next_page()
+                if page is None:
+                    self._is_exhausted = True
+                elif page.items:
+                    self._pending.append(page)
+                    self.stats.pages += 1
+                    return True
+                elif not self._pending:  # Otherwise items before this page are still to be yielded.
+                    self._cursor = page.cursor
+            return False
 
-    async def _fetch_alone(self) -> bool:
-        if self._is_exhausted:
-            return False
-        kept = sum(len(batch.items) for batch in self._batches)
-        if self._limit is not None and self.stats.items + kept >= self._limit:
-            return False
-        batch = await self._fetch()
-        if batch is None:
-            self._is_exhausted = True
-            return False
-        self._batches.append(batch)
-        self.stats.pages += 1
-        return True
-
-    def _batches_ready(self) -> int:
-        return sum(not batch.is_begun for batch in self._batches)
+    def _pages_ready(self) -> int:
+        return sum(not pending.is_started for pending in self._pending)

@@ -1,30 +1,28 @@
-"""Fetching pages while the caller still works on one."""
+"""Fetching pages while the caller still processes one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from attrs import define, field
 
+
+@define(eq=False)
 class Prefetch:
-    """Keeps up to *ahead* pages ready; an exception waits for its turn behind them.
+    """Keeps up to *ahead* pages ready. An exception is raised after the pages before it."""
 
-    :param fetch: Fetches the next page and keeps it; False when there is none.
-    :param ready: How many pages are kept that the caller has not begun.
-    """
-
-    def __init__(
-        self, ahead: int, *, fetch: Callable[[], Awaitable[bool]], ready: Callable[[], int]
-    ) -> None:
-        self._ahead = ahead
-        self._fetch = fetch
-        self._ready = ready
-        self._failure: Exception | None = None
-        self._is_over = False
-        self._is_wanted = False
-        self._room = asyncio.Event()
-        self._news = asyncio.Event()
+    _ahead: int
+    _fetch: Callable[[], Awaitable[bool]]
+    """Fetches and keeps the next page; returns False if there is none."""
+    _ready: Callable[[], int]
+    """Returns the number of kept pages that the caller has not started."""
+    _failure: Exception | None = None
+    _is_over: bool = False
+    _is_wanted: bool = False
+    _room: asyncio.Event = field(factory=asyncio.Event)
+    _progress: asyncio.Event = field(factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Fetch until the end, or until it fails."""
+        """Fetch pages until the end of the listing or an error."""
         try:
             while True:
                 while not self._is_wanted or self._ready() >= self._ahead:
@@ -32,24 +30,24 @@ class Prefetch:
                     await self._room.wait()
                 if not await self._fetch():
                     break
-                self._news.set()
+                self._progress.set()
         except Exception as error:  # noqa: BLE001  # raised again where its page would have been
             self._failure = error
         finally:
             self._is_over = True
-            self._news.set()
+            self._progress.set()
 
     async def wait(self) -> None:
-        """Wait until a page is ready, or none is to come; raises what fetching raised."""
-        self.begun()
+        """Wait until a page is ready or none will follow. Raise the exception of the fetch."""
+        self.started()
         while not self._ready() and not self._is_over:
-            self._news.clear()
-            await self._news.wait()
+            self._progress.clear()
+            await self._progress.wait()
         if not self._ready() and self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
 
-    def begun(self) -> None:
-        """Say that the caller wants a page, or has begun one: there may be room for another."""
+    def started(self) -> None:
+        """Record that the caller wants a page or has started one: another may be fetched."""
         self._is_wanted = True
         self._room.set()

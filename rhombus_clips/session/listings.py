@@ -1,20 +1,29 @@
 """Listings: pagers that make as many requests as needed, and a follower for new clips."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Unpack
+from typing import Unpack
 
-from rhombus_clips.arguments import epoch_ms, function_or_none, milliseconds_of, seconds_of
+from rhombus_clips.arguments import (
+    function,
+    function_or_none,
+    identifier,
+    milliseconds_of,
+    seconds_of,
+    whole_number,
+)
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.models import ClipWithProgressPage
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
-from rhombus_clips.paging.rules.appearing import Appearing
-from rhombus_clips.paging.rules.clock import ClipTime, TimeRange
-from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
-from rhombus_clips.paging.saved_clip_walk import OnDecodeError
+from rhombus_clips.paging.clips_with_progress import ClipWithProgressWalk
+from rhombus_clips.paging.rules.clock import CLIP_TIMES, ClipTime, TimeRange
+from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE
+from rhombus_clips.paging.rules.following_state import FollowingState
+from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
+from rhombus_clips.paging.saved_clip_walk import ListingOptions, OnDecodeError, SavedClipWalk
+from rhombus_clips.session.clip_filters import ClipFilters, filter_parameters
 from rhombus_clips.session.resource import Resource
 
 
@@ -57,15 +66,22 @@ class ClipListings(Resource):
         :return: The pager. Nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         """
-        return SavedClipPager(
-            self._call,
-            times=TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until")),
-            cursor=epoch_ms(cursor, "cursor"),
-            page_size=page_size,
-            limit=limit,
-            overlap_ms=overlap_ms,
-            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
+        options = ListingOptions(
+            caller=self._call,
+            page_size=whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
+            overlap=whole_number(overlap_ms, "overlap_ms", least=0, most=1) > 0,
+            on_decode_error=(
+                None if on_decode_error is None else function(on_decode_error, "on_decode_error")
+            ),
         )
+        times = TimeRange(
+            by=_checked(by),
+            since=None if since is None else to_epoch_ms(since, "since"),
+            until=None if until is None else to_epoch_ms(until, "until"),
+        )
+        if cursor is not None:
+            cursor = whole_number(to_epoch_ms(cursor, "cursor"), "cursor", least=1)
+        return SavedClipPager(SavedClipWalk(options, times=times, cursor=cursor), limit=limit)
 
     def clips_with_progress(
         self,
@@ -144,15 +160,17 @@ class ClipListings(Resource):
         *,
         on_decode_error: OnDecodeError | None,
     ) -> ClipWithProgressPager:
-        return ClipWithProgressPager(
+        walk = ClipWithProgressWalk(
             self._call,
             endpoint,
-            filter_parameters(filters),
-            cursor=cursor,
-            page_size=page_size,
-            limit=limit,
-            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
+            {
+                **filter_parameters(filters),
+                "page_size": whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE),
+            },
+            None if cursor is None else identifier(cursor, "cursor"),
+            function_or_none(on_decode_error, "on_decode_error"),
         )
+        return ClipWithProgressPager(walk, limit=limit)
 
     def follow_saved_clips(
         self,
@@ -201,24 +219,22 @@ class ClipListings(Resource):
         grace_ms = milliseconds_of(grace, "grace")
         seconds = seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:
-            appearing = Appearing.at(cursor, grace_ms)
+            state = FollowingState.at(cursor, grace_ms)
         elif since is not None:
-            appearing = Appearing(to_epoch_ms(since, "since"), grace_ms)
+            state = FollowingState(to_epoch_ms(since, "since"), grace_ms)
         else:
             now = local_time_ms()
-            appearing = Appearing(now, grace_ms, made=now)
+            state = FollowingState(now, grace_ms, created_at=now)
+        times = TimeRange(by=_checked(by), or_by="timestamp_ms")
+        options = ListingOptions(
+            caller=self._call,
+            page_size=whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
+            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
+        )
+        return SavedClipFollower(options, state, times=times, interval=seconds)
 
-        times = TimeRange(by=by, or_by="timestamp_ms")
-        settings: Mapping[str, Any] = {
-            "cursor": None,
-            "page_size": page_size,
-            "limit": None,
-            "overlap_ms": 1,
-            "on_decode_error": function_or_none(on_decode_error, "on_decode_error"),
-        }
 
-        def list_(times: TimeRange) -> SavedClipPager:
-            return SavedClipPager(self._call, times=times, **settings)
-
-        list_(times)  # Checks the settings before anything is sent.
-        return SavedClipFollower(self._call, list_, appearing, times=times, interval=seconds)
+def _checked(by: ClipTime) -> ClipTime:
+    if by not in CLIP_TIMES:
+        raise ValueError(f"by must be one of {', '.join(CLIP_TIMES)}, not {by!r}")
+    return by

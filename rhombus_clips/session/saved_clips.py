@@ -12,9 +12,9 @@ from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.errors import ApiError, NotFoundError
-from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
+from rhombus_clips.session.clip_filters import ClipFilters, filter_parameters
 from rhombus_clips.session.resource import Resource, updated
 
 _DETAILS_PATH = "$.savedClip.uuid"

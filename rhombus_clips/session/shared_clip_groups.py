@@ -11,9 +11,11 @@ from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.codec.bodies import NULL
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
+from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.models.shared_clip import ClipReference
 from rhombus_clips.paging import SharedClipGroupPager
 from rhombus_clips.paging.rules.windows import Window
+from rhombus_clips.paging.shared_clip_groups import SharedClipGroupWalk
 from rhombus_clips.session.resource import Resource, updated
 
 _GROUP_PATH = "$.sharedClipGroup.uuid"
@@ -53,6 +55,8 @@ class SharedClipGroups(Resource):
         created_after: datetime | int | None = None,
         created_before: datetime | int | None = None,
         window: float | timedelta | None = None,
+        cursor: datetime | int | None = None,
+        limit: int | None = None,
     ) -> SharedClipGroupPager:
         """List the shared clip groups with ``created_after <= creation time < created_before``.
 
@@ -65,19 +69,29 @@ class SharedClipGroups(Resource):
         :param created_before: The end of the range, exclusive. None, the default, is no bound.
         :param window: The length of a window, in seconds or as a timedelta; requires
             *created_after*. None, the default, requests the whole range at once.
+        :param cursor: The `cursor` of another pager with the same arguments, to resume from. None,
+            the default, starts at the newest group. A pager's cursor moves once all groups of a
+            window were yielded. The second pager may repeat groups of an unfinished window, and
+            those without a creation time: the two together yield each group at least once, and
+            each of them yields it once.
+        :param limit: The maximum number of groups to list; None, the default, for all.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes, and for a window without *created_after* or shorter
-            than a millisecond.
+        :raises ValueError: for naive datetimes, numbers out of range, and a window without
+            *created_after* or shorter than a millisecond.
         """
         start = epoch_ms(created_after, "created_after")
         end = epoch_ms(created_before, "created_before")
         length = None if window is None else check.milliseconds_of(window, "window")
         if length is not None and length < 1:
-            raise ValueError(f"window must be at least a millisecond long, not {window!r}")
+            raise ValueError(f"window must be at least one millisecond, not {window!r}")
         if length is not None and start is None:
             raise ValueError("window needs created_after: the first window starts there")
+        if cursor is not None:
+            position = to_epoch_ms(cursor, "cursor")
+            end = position if end is None else min(position, end)
         windows = Window(start, end).split(length, now=service_or_local_time_ms(self._call))
-        return SharedClipGroupPager(self._call, windows=windows, cursor=end)
+        walk = SharedClipGroupWalk(self._call, windows, end)
+        return SharedClipGroupPager(walk, limit=limit)
 
     async def get_shared_clip_group_details(self, group_uuid: str) -> SharedClipGroupWithDetails:
         """Return a shared group with its detections (``/api/event/getSharedClipGroupDetails``).
@@ -209,10 +223,7 @@ class SharedClipGroups(Resource):
         """Return True if the group is listed with a password, or is not listed."""
         created = group.created_at_millis
         window = Window(None, None) if created is None else Window(created, created + 1)
-        answer = await self._call(
-            endpoints.GET_SHARED_CLIP_GROUPS,
-            {"created_after_ms": window.asked_after, "created_before_ms": window.asked_before},
-        )
+        answer = await self._call(endpoints.GET_SHARED_CLIP_GROUPS, window.parameters)
         listed = [item for item in answer.shared_clip_groups if item.uuid == group_uuid]
         return not listed or any(item.is_secured for item in listed)
 

@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from rhombus_clips import ClipSession, RateLimitedError, SavedClipFollower, Timeout
-from rhombus_clips.paging.rules.appearing import Appearing
+from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.paging.test_following import clip_at, take
 
@@ -26,7 +26,7 @@ async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.F
     """Start to await the next clip of *follower*, and return after a listing without new clips."""
     waiting = asyncio.ensure_future(anext(follower))
     await fake.wait_for_requests(len(fake.requests) + 3)
-    while {"made", "new_from"} & json.loads(follower.cursor).keys():
+    while {"created_at", "new_from"} & json.loads(follower.cursor).keys():
         await fake.wait_for_requests(len(fake.requests) + 1)
     assert not waiting.done()
     return waiting
@@ -169,25 +169,25 @@ async def test_follower_starts_despite_a_clip_that_fails_to_decode(fake, session
 
 def test_first_listing_distinguishes_existing_clips_from_late_ones() -> None:
     """Also across a cursor that is taken in its middle."""
-    appearing = Appearing(5, grace=100, made=5)
-    appearing.begin(1000)
-    assert not appearing.is_new("was there", 950)
-    appearing = Appearing.at(appearing.cursor, 100)
-    assert not appearing.is_new("was there, too", 999)
-    assert appearing.is_new("new", 1000)
-    appearing.listed_all(begun=1001)
-    appearing = Appearing.at(appearing.cursor, 100)
-    assert appearing.is_new("late", 960)
-    assert not appearing.is_new("was there", 950)
+    state = FollowingState(5, grace=100, created_at=5)
+    state.start_at(1000)
+    assert not state.is_new("was there", 950)
+    state = FollowingState.at(state.cursor, 100)
+    assert not state.is_new("was there, too", 999)
+    assert state.is_new("new", 1000)
+    state.listed_all(started=1001)
+    state = FollowingState.at(state.cursor, 100)
+    assert state.is_new("late", 960)
+    assert not state.is_new("was there", 950)
 
 
 @pytest.mark.parametrize(
     "cursor",
     [
-        '{"since":1,"seen":{},"made":"2"}',
-        '{"since":1,"seen":{},"made":true}',
+        '{"since":1,"seen":{},"created_at":"2"}',
+        '{"since":1,"seen":{},"created_at":true}',
         '{"since":1,"seen":{},"new_from":1.5}',
-        '{"since":null,"seen":{},"made":1}',
+        '{"since":null,"seen":{},"created_at":1}',
     ],
 )
 def test_cursor_with_an_invalid_time_is_rejected(cursor: str) -> None:

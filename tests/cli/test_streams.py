@@ -147,7 +147,7 @@ def test_closed_standard_input_is_a_usage_error(fake: FakeRhombus, arguments) ->
         (["clips", "--sort-field", "caf\udce9"], "is not valid text in"),
         (["clips", "--device", "a\x1bb"], "is not a valid uuid"),
         (["shared", "--created-after", "0", "--window", "inf"], "--window"),
-        (["shared", "--created-after", "0", "--window", "1e-300"], "at least a millisecond"),
+        (["shared", "--created-after", "0", "--window", "1e-300"], "at least one millisecond"),
         (["progress", "caf\udce9"], "is not a valid uuid"),
         (["rename", "A" * 22, "caf\udce9"], "is not valid text in"),
         (["rename", "A" * 22, "--description", "\udcff"], "is not valid text in"),

@@ -1,7 +1,7 @@
-"""Every small listing, one change in the middle of each walk: nothing lost, nothing repeated.
+"""Every small listing, with one change during each walk: nothing is lost or repeated.
 
 ``python -m tests.paging.exhaustive`` walks every case and takes some minutes; ``--every 50`` walks
-each fiftieth. The default test run walks a slice of them, see `tests/paging/test_exhaustive.py`.
+every fiftieth. The default test run walks a sample, see `tests/paging/test_exhaustive.py`.
 """
 
 import argparse
@@ -9,15 +9,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations_with_replacement, islice, product
-from typing import Any
 
 from attrs import frozen
 
 from rhombus_clips.errors import CursorStalledError, PagingError
 from rhombus_clips.paging.rules.cursor import CursorWalk
-from rhombus_clips.paging.rules.listed import Fresh, Listed
-from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, list_page
-from tests.paging.walking import Clip
+from rhombus_clips.testing.listing import LastPage, Listing, StoredClip
+from tests.paging.walking import Clip, respond
 
 MOST_CLIPS = 3
 MOST_REQUESTS = 60
@@ -27,12 +25,12 @@ CAPS = (None, 1, 2, 3)
 NEW = "new"
 
 LAST_QUESTIONS = 3
-"""With so many requests a walk makes sure of its end; a clip created then may be too late."""
+"""The requests by which a walk confirms its end; a clip created then may be too late."""
 
 
 @frozen
 class Change:
-    """A clip that is created at a time, or deleted, before the answer to a request."""
+    """A clip that is created or deleted before the response to a request."""
 
     request: int
     created_at: int | None = None
@@ -42,7 +40,7 @@ class Change:
 
 @frozen
 class Case:
-    """A listing, how it is walked, and what changes on the way."""
+    """A listing, the page size of the walk, and a change during it."""
 
     times: tuple[int, ...]
     listing: Listing
@@ -52,7 +50,7 @@ class Case:
 
 @frozen
 class Outcome:
-    """How a walk ended."""
+    """The result of a walk."""
 
     requests: int
     fault: str | None
@@ -60,12 +58,12 @@ class Outcome:
 
 
 def entry(name: str, time: int) -> StoredClip:
-    """A clip of that time; its other time is no time of any cursor."""
+    """Return a clip of that time. Its other time never equals a cursor."""
     return StoredClip(time, Clip(name, time, time + 500, 0))
 
 
 def listings() -> Iterator[Case]:
-    """Every listing and way of walking it, without a change."""
+    """Yield every listing with every page size, without a change."""
     ways = product(SPACINGS, (True, False), (False, True), LastPage, CAPS, PAGE_SIZES)
     for points, newest_first, inclusive, last_page, cap, page_size in ways:
         listing = Listing(
@@ -77,7 +75,7 @@ def listings() -> Iterator[Case]:
 
 
 def changes(case: Case, requests: int) -> Iterator[Case]:
-    """*case* with each change before each of so many requests, and before the one after them."""
+    """Yield *case* with each change before each of its requests, and before one more."""
     points = next(points for points in SPACINGS if set(case.times) <= set(points))
     for request in range(2, requests + 2):
         for number in range(len(case.times)):
@@ -88,36 +86,31 @@ def changes(case: Case, requests: int) -> Iterator[Case]:
 
 
 def cases() -> Iterator[Case]:
-    """Every case; those with a change follow the same listing without one."""
+    """Yield every case; those with a change follow the same listing without one."""
     for case in listings():
         yield case
         yield from changes(case, check(case).requests)
 
 
 def check(case: Case) -> Outcome:
-    """Walk through a case, and say what is wrong with what came of it."""
-    walk: CursorWalk[Any] = CursorWalk(page_size=case.page_size, identity=lambda clip: clip.uuid)
+    """Walk through a case and check the result."""
+    walk: CursorWalk = CursorWalk(page_size=case.page_size, identity=lambda clip: clip.uuid)
     entries = [entry(str(number), time) for number, time in enumerate(case.times)]
-    came: Counter[str | None] = Counter()
-    requests, answer, steps = 0, None, walk.steps()
+    found: Counter[str | None] = Counter()
+    requests = 0
     most_at_once = [_most_in_one_ms(entries)]
     try:
-        while True:
-            step = steps.send(answer)
-            answer = None
-            if isinstance(step, Fresh):
-                came.update(clip.uuid for clip in step.items)
-                continue
+        while (request := walk.request) is not None:
             requests += 1
             if requests > MOST_REQUESTS:
                 return Outcome(requests, "the walk does not end")
             if case.change is not None and case.change.request == requests:
                 entries = _after(entries, case.change, case.listing)
                 most_at_once.append(_most_in_one_ms(entries))
-            page = list_page(entries, case.listing, step.page_timestamp_ms, step.max_page_size)
-            answer = Listed(page.clips, page.cursor)
-    except StopIteration:
-        return Outcome(requests, _fault(case, entries, came, requests))
+            page = walk.take(respond(entries, case.listing, request))
+            if page is not None:
+                found.update(clip.uuid for clip in page.new_items)
+        return Outcome(requests, _fault(case, entries, found, requests))
     except PagingError as error:
         cap = case.listing.largest_page
         is_allowed = cap is not None and max(most_at_once) >= cap
@@ -127,12 +120,12 @@ def check(case: Case) -> Outcome:
 
 
 def _fault(
-    case: Case, entries: list[StoredClip], came: Counter[str | None], requests: int
+    case: Case, entries: list[StoredClip], found: Counter[str | None], requests: int
 ) -> str | None:
-    if any(count > 1 for count in came.values()):
-        return f"repeated: {came}"
+    if any(count > 1 for count in found.values()):
+        return f"repeated: {found}"
     before = [entry(str(number), time) for number, time in enumerate(case.times)]
-    lost = {item.clip.uuid for item in before} & {item.clip.uuid for item in entries} - came.keys()
+    lost = {item.clip.uuid for item in before} & {item.clip.uuid for item in entries} - found.keys()
     seen = [entries]
     if case.change is not None and case.change.request > requests - LAST_QUESTIONS:
         seen.append(before)
@@ -143,7 +136,7 @@ def _fault(
 
 
 def _cannot_be_told(entries: list[StoredClip], cap: int, lost: set[str]) -> bool:
-    """Whether the service only ever lists one page, cut in the millisecond at its end."""
+    """Return whether the service only returns one page, truncated in its last millisecond."""
     listed = {item.clip.uuid for item in entries[:cap]}
     last = {item.clip.uuid for item in entries if item.time == entries[-1].time}
     return len(last) > cap and listed <= last and lost <= last
@@ -170,10 +163,10 @@ def _changed(case: Case, change: Change) -> Case:
 
 
 def main() -> int:
-    """Walk every case, print those that fail, and say how many passed."""
+    """Walk every case, print the failures, and count the cases."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--every", type=int, default=1, help="walk each so-manyth listing")
-    parser.add_argument("--failures", type=int, default=20, help="print so many failures")
+    parser.add_argument("--every", type=int, default=1, help="walk every n-th listing")
+    parser.add_argument("--failures", type=int, default=20, help="the number of failures to print")
     arguments = parser.parse_args()
     passed = raised = failed = 0
     for case in islice(listings(), 0, None, arguments.every):

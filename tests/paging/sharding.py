@@ -1,4 +1,4 @@
-"""What tests of sharded listings share: clips of given times, and listing them."""
+"""Clips with given times, and sharded listings of them."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def clips_at(times: list[int], *, created: bool = True) -> list[dict[str, Any]]:
 
 
 def created_after(clips: list[dict[str, Any]], *lags: int) -> list[dict[str, Any]]:
-    """*clips*, created so many milliseconds after they were recorded: the *lags* in turn."""
+    """Set the creation times of *clips* to their recording times plus the *lags*, in turn."""
     for number, clip in enumerate(clips):
         clip["createdAtMs"] = clip["timestampMs"] + lags[number % len(lags)]
     return clips
@@ -31,7 +31,7 @@ async def sharded_uuids(session: ClipSession, shards: int = 8, **range_: Any) ->
 async def sharded_listing(
     session: ClipSession, shards: int = 8, **range_: Any
 ) -> tuple[list[Any], PagerStats]:
-    """The uuids of a sharded listing, and what its pager has counted."""
+    """Return the uuids of a sharded listing, and the pager's counters."""
     pager = session.saved_clips(**range_)
     async with pager.sharded(shards) as clips:
         return [clip.uuid async for clip in clips], pager.stats

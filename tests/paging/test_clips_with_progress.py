@@ -1,4 +1,4 @@
-"""Listing by page tokens: every clip once, filters as meant, and no token twice."""
+"""Listing by page tokens: every clip once, with filters, and no token twice."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from rhombus_clips import (
     DecodeError,
     ServerError,
 )
-from rhombus_clips.paging.rules.filters import filter_parameters
 from rhombus_clips.paging.rules.tokens import TokenWalk
+from rhombus_clips.session.clip_filters import filter_parameters
 from rhombus_clips.testing import LastPage, Listing, faults
 from rhombus_clips.testing.faults import json_answer
 
@@ -32,7 +32,7 @@ def page(token: str | None, *uuids: str | None, path: str = LIST) -> faults.Resp
 
 @pytest.mark.parametrize("size", [1, 7, 30, 200])
 @pytest.mark.parametrize("last_page", [LastPage.NULL, LastPage.ABSENT])
-async def test_every_clip_comes_once_whatever_the_page_size(
+async def test_every_clip_is_listed_once_for_any_page_size(
     size: int, last_page: LastPage, fake, session
 ) -> None:
     fake.listing = Listing(last_page=last_page)
@@ -43,14 +43,14 @@ async def test_every_clip_comes_once_whatever_the_page_size(
     assert [item async for item in pager] == []
 
 
-async def test_expiring_clips_have_an_endpoint_and_a_pager_of_their_own(fake, session) -> None:
+async def test_expiring_clips_have_their_own_endpoint_and_pager(fake, session) -> None:
     listed = [clip.uuid async for clip in session.expiring_clips(page_size=2)]
     assert len(set(listed)) == len(listed) == 3
     assert (await session.get_expiring_clips_for_org(page_size=200)).page_token is None
     assert {request.path for request in fake.requests} == {EXPIRING}
 
 
-async def test_a_pager_goes_on_from_its_cursor_and_after_an_error(fake, session) -> None:
+async def test_pager_resumes_from_its_cursor_and_after_an_error(fake, session) -> None:
     fake.faults = [faults.Ok(), faults.Respond(501)]
     pager = session.clips_with_progress(page_size=10)
     seen = []
@@ -63,23 +63,23 @@ async def test_a_pager_goes_on_from_its_cursor_and_after_an_error(fake, session)
     rest = [clip.uuid async for clip in another]
     assert sorted([*seen, *rest]) == sorted(clip["uuid"] for clip in fake.clips)
     assert [clip.uuid async for clip in pager] == rest
-    assert another.cursor is not None, "None would begin anew"
+    assert another.cursor is not None, "None would start from the beginning"
 
 
-async def test_prefetching_and_limits_are_those_of_every_pager(fake, session) -> None:
+async def test_prefetching_and_limits_work_as_for_every_pager(fake, session) -> None:
     async with session.clips_with_progress(page_size=7).prefetched() as clips:
         assert len([clip async for clip in clips]) == 30
     assert len([1 async for _ in session.clips_with_progress(limit=9, page_size=5)]) == 9
 
 
-async def test_clip_that_was_shifted_onto_the_next_page_comes_once(fake, session) -> None:
+async def test_clip_that_moved_to_the_next_page_is_yielded_once(fake, session) -> None:
     fake.faults = [page("t1", "a", "b"), page("t2", "b", "c", "c"), page(None, None, None)]
     pager = session.clips_with_progress()
     assert [clip.uuid async for clip in pager] == ["a", "b", "c", None, None]
     assert pager.stats.duplicates == 2
 
 
-async def test_clips_that_come_round_again_under_new_tokens_come_once_and_end(
+async def test_clips_repeated_under_new_tokens_are_yielded_once_and_the_listing_ends(
     fake, session
 ) -> None:
     fake.faults = [page(f"t{n}", *(("a", "b") if n % 2 else ("c", "d"))) for n in range(300)]
@@ -98,10 +98,10 @@ async def test_empty_pages_with_a_token_are_not_the_end(fake, session) -> None:
 
 
 @pytest.mark.parametrize("tokens", [["t1", "t1"], ["t1", "t2", "t1"], ["t1", "t2", "t3", "t2"]])
-async def test_token_that_comes_twice_ends_the_listing_with_an_error(
+async def test_repeated_token_ends_the_listing_with_an_error(
     tokens: list[str], fake, session
 ) -> None:
-    """What came is handed out first, and no request is sent for what came already."""
+    """Received clips are yielded first, and no page is requested twice."""
     fake.faults = [page(token, f"clip {n}") for n, token in enumerate(tokens)]
     seen = []
     with pytest.raises(CursorCycleError) as caught:
@@ -112,14 +112,14 @@ async def test_token_that_comes_twice_ends_the_listing_with_an_error(
     assert caught.value.cursor == tokens[-1]
 
 
-async def test_pages_without_end_that_bring_nothing_are_ended(fake, session) -> None:
+async def test_endless_empty_pages_raise(fake, session) -> None:
     fake.faults = [page(f"t{n}") for n in range(300)]
     with pytest.raises(CursorStalledError):
         await session.clips_with_progress().collect(1)
     assert len(fake.requests) == 100
 
 
-async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session) -> None:
+async def test_undecodable_clip_is_passed_to_the_callback(fake, session) -> None:
     fake.clips[3]["durationSec"] = "long"
     with pytest.raises(DecodeError, match=r"savedClips\[3\]"):
         await session.clips_with_progress().collect(100)
@@ -136,8 +136,8 @@ async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session)
         max_size=60,
     )
 )
-def test_walk_ends_on_every_script_of_pages(script: list[tuple[list[str], int]]) -> None:
-    """And hands out every item once, however often it comes."""
+def test_walk_ends_for_every_sequence_of_pages(script: list[tuple[list[str], int]]) -> None:
+    """It finds every item once, no matter how often it is repeated."""
     walk = TokenWalk(None)
     before: set[str] = set()
     asked = set()
@@ -185,7 +185,7 @@ async def test_filters_narrow_the_listing(fake, session) -> None:
             assert sorted(listed) == sorted(clip["uuid"] for clip in which), filters
 
 
-async def test_facets_are_cut_off_the_devices_that_a_filter_names(fake, session) -> None:
+async def test_facets_are_removed_from_filtered_devices(fake, session) -> None:
     await session.get_clips_with_progress(device_uuid_filters=["A.v0", "A.a0", "B"])
     await session.get_saved_clip_count(device_filter=iter(["A.v0"]))
     first, second = fake.requests
@@ -216,7 +216,7 @@ async def test_renders_are_listed_with_their_progress(fake, session) -> None:
         ({"timestamp_ms_after": 2**63}, ValueError),
     ],
 )
-async def test_filters_that_cannot_be_meant_are_refused_before_anything_is_sent(
+async def test_invalid_filters_are_refused_before_anything_is_sent(
     filters: dict[str, Any], error: type[Exception], fake, session
 ) -> None:
     for method in (session.clips_with_progress, session.expiring_clips):
@@ -228,7 +228,7 @@ async def test_filters_that_cannot_be_meant_are_refused_before_anything_is_sent(
     assert fake.requests == []
 
 
-def test_filters_that_are_none_are_left_out_and_moments_are_milliseconds() -> None:
+def test_filters_that_are_none_are_omitted_and_times_become_milliseconds() -> None:
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     parameters = filter_parameters({"timestamp_ms_after": moment, "search_filter": None})
     assert {name for name, value in parameters.items() if value is not None} == {

@@ -1,33 +1,40 @@
-"""Learning which time the cursor is, and walking time in windows."""
+"""Learning which time the cursor refers to, and splitting time into windows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rhombus_clips import ClipSession
 from rhombus_clips.paging.rules.clock import Clock, TimeRange
-from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST, Listed
+from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST, ListedPage
 from rhombus_clips.paging.rules.windows import Window
 from tests.paging.walking import Clip
 
 
-def _page(times: Sequence[tuple[int | None, int | None]], cursor: int | None) -> Listed:
-    return Listed([Clip("x", *pair, serial=0) for pair in times], cursor)
+def _page(
+    times: Sequence[tuple[int | None, int | None]],
+    cursor: int | None,
+    requested_from: int | None = None,
+) -> ListedPage:
+    clips: list[Any] = [Clip("x", *pair, serial=0) for pair in times]
+    return ListedPage(clips, cursor, requested_from=requested_from)
 
 
-def test_clock_is_the_one_time_that_the_pages_leave_possible() -> None:
+def test_clock_is_the_only_time_that_the_pages_leave_possible() -> None:
     clock = Clock()
     assert clock.learned is None
     clock.observe(_page([(9, 20), (8, 19), (7, 18)], 7), NEWEST_FIRST)
-    assert clock.learned is None  # Both run down so far.
+    assert clock.learned is None  # Both decrease so far.
     clock.observe(_page([(6, 30), (5, 31)], 5), NEWEST_FIRST)
     assert clock.learned == "timestamp_ms"
 
 
 @pytest.mark.parametrize("created_after", [60_000, None])
 def test_clock_is_the_time_that_keeps_equalling_the_cursor(created_after: int | None) -> None:
-    """Also where the other time runs along, a minute later, or is never given."""
+    """Also if the other time runs in parallel, a minute later, or is missing."""
     clock = Clock()
     for newest in (90, 80):
         assert clock.learned is None
@@ -38,7 +45,7 @@ def test_clock_is_the_time_that_keeps_equalling_the_cursor(created_after: int | 
     assert clock.learned == "timestamp_ms"
 
 
-def test_times_that_are_always_equal_do_not_tell_the_clock() -> None:
+def test_equal_times_do_not_reveal_the_clock() -> None:
     clock = Clock()
     for newest in (90, 80, 70):
         clock.observe(_page([(newest, newest), (newest - 5, newest - 5)], newest - 5), NEWEST_FIRST)
@@ -58,24 +65,25 @@ def test_time_that_never_matched_a_cursor_is_not_the_clock() -> None:
     assert clock.learned is None
 
 
-def test_page_without_clips_or_cursor_tells_nothing() -> None:
+def test_page_without_clips_or_cursor_proves_nothing() -> None:
     clock = Clock()
     clock.observe(_page([], 5), OLDEST_FIRST)
     clock.observe(_page([(1, 2)], None), OLDEST_FIRST)
     assert clock.learned is None
 
 
-def test_range_is_half_open_and_has_no_room_for_clips_without_the_time() -> None:
-    times = TimeRange(by="timestamp_ms", since=10, until=20)
+def test_range_is_half_open_and_excludes_clips_without_the_time() -> None:
+    times: Any = TimeRange(by="timestamp_ms", since=10, until=20)
     assert Clip("a", 10, None, 0) in times
     assert Clip("a", 19, None, 0) in times
     assert Clip("a", 20, None, 0) not in times
     assert Clip("a", 9, None, 0) not in times
     assert Clip("a", None, 15, 0) not in times
-    assert Clip("a", None, None, 0) in TimeRange(by="timestamp_ms")
+    everything: Any = TimeRange(by="timestamp_ms")
+    assert Clip("a", None, None, 0) in everything
 
 
-def test_range_ends_only_behind_its_last_millisecond() -> None:
+def test_range_ends_only_after_its_last_millisecond() -> None:
     times = TimeRange(by="timestamp_ms", since=10, until=20)
     assert not times.ends_before(10, NEWEST_FIRST)
     assert times.ends_before(9, NEWEST_FIRST)
@@ -87,14 +95,16 @@ def test_range_ends_only_behind_its_last_millisecond() -> None:
 
 
 def test_range_by_another_time_is_refused() -> None:
-    with pytest.raises(ValueError, match="by must be one of timestamp_ms, created_at_ms"):
-        TimeRange(by="updated_at_ms")  # type: ignore[arg-type]
+    session = ClipSession("k" * 22)
+    for method in (session.saved_clips, session.follow_saved_clips):
+        with pytest.raises(ValueError, match="by must be one of timestamp_ms, created_at_ms, not"):
+            method(by="updated_at_ms")  # type: ignore[arg-type]
 
 
 @given(
     st.integers(0, 10_000), st.integers(0, 10_000), st.integers(1, 3_000), st.integers(0, 20_000)
 )
-def test_windows_cover_each_moment_of_the_range_once(
+def test_windows_cover_each_time_of_the_range_once(
     start: int, span: int, length: int, moment: int
 ) -> None:
     whole = Window(start, start + span)
@@ -118,13 +128,14 @@ def test_range_without_length_or_start_is_one_window() -> None:
     assert list(Window(5, 5).split(10, now=0)) == []
 
 
-def test_window_is_asked_a_millisecond_wider_on_both_sides() -> None:
-    assert (Window(10, 20).asked_after, Window(10, 20).asked_before) == (9, 21)
-    assert (Window(None, None).asked_after, Window(None, None).asked_before) == (None, None)
-    assert Window(0, 5).asked_after is None
+def test_window_is_requested_one_millisecond_wider_on_both_sides() -> None:
+    names = ("created_after_ms", "created_before_ms")
+    assert Window(10, 20).parameters == dict(zip(names, (9, 21), strict=True))
+    assert Window(None, None).parameters == dict(zip(names, (None, None), strict=True))
+    assert Window(0, 5).parameters == dict(zip(names, (None, 6), strict=True))
 
 
-def test_two_page_ends_prove_the_clock_where_the_other_time_runs_parallel() -> None:
+def test_two_page_ends_prove_the_clock_if_the_other_time_runs_parallel() -> None:
     for shift in (5000, -5000):
         clock = Clock()
         for newest in (90_000, 80_000):
@@ -133,8 +144,16 @@ def test_two_page_ends_prove_the_clock_where_the_other_time_runs_parallel() -> N
         assert clock.proven == "timestamp_ms"
 
 
+def test_one_page_end_rules_out_no_time() -> None:
+    clock = Clock()
+    for newest in (90, 80):
+        assert not clock.rules_out("created_at_ms")
+        clock.observe(_page([(newest, newest + 500)], newest), NEWEST_FIRST)
+    assert clock.rules_out("created_at_ms")
+
+
 def test_page_ends_of_clips_that_lack_the_other_time_prove_nothing() -> None:
-    """The service may list such a clip by the time that it has."""
+    """The service may list such a clip by its only time."""
     clock = Clock()
     for newest in (90, 80, 70):
         clock.observe(_page([(newest, None), (newest - 5, None)], newest - 5), NEWEST_FIRST)
@@ -142,8 +161,8 @@ def test_page_ends_of_clips_that_lack_the_other_time_prove_nothing() -> None:
     assert clock.proven is None
 
 
-def test_page_ends_at_both_times_are_no_evidence_against_the_clock() -> None:
-    """As where a few milliseconds lie between the times, or none."""
+def test_page_ends_at_both_times_do_not_contradict_the_clock() -> None:
+    """For example if the times are equal or a few milliseconds apart."""
     clock = Clock()
     for newest, lag in ((90, 0), (80, 2), (70, 0), (60, 1)):
         clock.observe(_page([(newest, newest + lag)], newest), NEWEST_FIRST)
@@ -151,17 +170,17 @@ def test_page_ends_at_both_times_are_no_evidence_against_the_clock() -> None:
     assert not clock.may_be_either
 
 
-def test_time_outside_of_what_was_asked_is_not_the_clock() -> None:
-    """Though it runs as the cursor does."""
+def test_time_outside_the_requested_range_is_not_the_clock() -> None:
+    """Even if it runs in the same direction as the cursor."""
     for direction in (NEWEST_FIRST, OLDEST_FIRST):
         clock = Clock()
         pages = [(100 + direction * step, 100 - direction * (50 - step)) for step in (2, 5, 9)]
-        clock.observe(_page(pages, pages[-1][0]), direction, asked=100)
+        clock.observe(_page(pages, pages[-1][0], 100), direction)
         assert clock.rules_out("created_at_ms")
         assert clock.learned == "timestamp_ms"
 
 
-def test_clock_of_clips_whose_times_are_equal_stays_open() -> None:
+def test_clock_of_clips_with_equal_times_stays_undecided() -> None:
     clock = Clock()
     for newest in (90, 80):
         assert not clock.may_be_either

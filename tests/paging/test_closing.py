@@ -1,4 +1,4 @@
-"""Ending an iteration that another task awaits: the caller's exception arrives as it is."""
+"""Ending an iteration while another task waits for an item: exceptions are unchanged."""
 
 import asyncio
 from contextlib import aclosing
@@ -26,23 +26,23 @@ ITERATIONS = {
 
 
 def client_tasks() -> set[Any]:
-    """The tasks of this loop but for those of the service."""
+    """Return the tasks of this loop, except those of the service."""
     return {task for task in asyncio.all_tasks() if "RequestHandler" not in repr(task)}
 
 
 @pytest.fixture
 async def fake():
-    """A service that answers nothing."""
+    """A service that never responds."""
     async with FakeRhombus(100) as service:
         service.faults = [faults.Silence(30, times=None)]
         yield service
 
 
 @pytest.mark.parametrize("iteration", ITERATIONS.values(), ids=ITERATIONS)
-async def test_exception_of_the_block_is_not_masked_while_a_task_awaits_an_item(
+async def test_exception_of_the_block_is_not_masked_while_a_task_waits_for_an_item(
     iteration, fake, session
 ) -> None:
-    """The task is woken, and told that nothing follows; no task is left behind."""
+    """The task is woken with the end of the iteration, and no task is left behind."""
     before = client_tasks()
     with pytest.raises(KeyError, match="mine"):
         async with iteration(session) as items:
@@ -54,7 +54,7 @@ async def test_exception_of_the_block_is_not_masked_while_a_task_awaits_an_item(
 
 
 @pytest.mark.parametrize("iteration", ITERATIONS.values(), ids=ITERATIONS)
-async def test_cancelled_block_ends_a_task_that_awaits_an_item(iteration, fake, session) -> None:
+async def test_cancelled_block_ends_a_task_that_waits_for_an_item(iteration, fake, session) -> None:
     async def block(task_status: Any) -> None:
         async with iteration(session) as items:
             others.append(asyncio.ensure_future(anext(items, "the end")))
@@ -73,10 +73,8 @@ async def test_cancelled_block_ends_a_task_that_awaits_an_item(iteration, fake, 
 
 
 @pytest.mark.parametrize("iteration", ITERATIONS.values(), ids=ITERATIONS)
-async def test_exception_in_a_block_whose_scope_was_cancelled_is_not_masked(
-    iteration, fake, session
-) -> None:
-    """Cleanup waits for the other task there, too, and is not interrupted by the scope."""
+async def test_exception_in_a_cancelled_scope_is_not_masked(iteration, fake, session) -> None:
+    """Cleanup waits for the other task and is not interrupted by the scope."""
     with anyio.CancelScope() as scope, pytest.raises(KeyError, match="mine"):
         async with iteration(session) as items:
             other = asyncio.ensure_future(anext(items, "the end"))
@@ -86,22 +84,22 @@ async def test_exception_in_a_block_whose_scope_was_cancelled_is_not_masked(
     assert await other == "the end"
 
 
-async def test_follower_that_waits_for_its_next_look_may_be_closed(connect) -> None:
+async def test_follower_can_be_closed_between_two_listings(connect) -> None:
     async with FakeRhombus(3) as fake, connect(fake) as session:
         follower = session.follow_saved_clips(since=1, interval=1000)
         seen = [(await anext(follower)).uuid for _ in range(3)]
         other = asyncio.ensure_future(anext(follower, "the end"))
         with pytest.raises(KeyError, match="mine"):
             async with aclosing(follower):
-                await asyncio.sleep(0)  # The other task begins to wait.
+                await asyncio.sleep(0)  # The other task starts to wait.
                 raise KeyError("mine")
         assert await other == "the end"
         assert len(set(seen)) == 3
 
 
 @pytest.mark.parametrize("name", ["prefetched", "pager", "iteration"])
-async def test_pager_goes_on_after_a_block_that_ended_so(name, fake, session) -> None:
-    """With the very next item: what was fetched for the other task is kept, or fetched again."""
+async def test_pager_resumes_after_a_block_that_raised(name, fake, session) -> None:
+    """It resumes with the next item: the page for the other task is kept or fetched again."""
     pager = session.saved_clips(page_size=10)
     blocks = {
         "prefetched": pager.prefetched,
@@ -122,8 +120,8 @@ async def test_pager_goes_on_after_a_block_that_ended_so(name, fake, session) ->
     assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)
 
 
-async def test_collect_of_a_pager_that_is_closed_is_no_short_list(fake, session) -> None:
-    """Half a result that looks whole would lose the rest; it comes with the next iteration."""
+async def test_collect_raises_if_the_pager_is_closed_meanwhile(fake, session) -> None:
+    """A partial result would look complete. Its items are yielded by the next iteration."""
     fake.faults = [faults.Ok(), faults.Silence(30, times=None)]
     pager = session.saved_clips(page_size=10)
     collecting = asyncio.ensure_future(pager.collect(50))
@@ -135,7 +133,7 @@ async def test_collect_of_a_pager_that_is_closed_is_no_short_list(fake, session)
     assert len({clip.uuid for clip in await pager.collect(200)}) == 100
 
 
-async def test_iteration_behaves_as_an_async_generator() -> None:
+async def test_iteration_behaves_like_an_async_generator() -> None:
     async def count(_waiting: Waiting):
         for number in range(3):
             try:
@@ -151,7 +149,7 @@ async def test_iteration_behaves_as_an_async_generator() -> None:
     assert await anext(iteration, None) is None
 
 
-async def test_two_tasks_may_close_one_iteration() -> None:
+async def test_two_tasks_can_close_one_iteration() -> None:
     async def never():
         await anyio.sleep_forever()
         yield 1

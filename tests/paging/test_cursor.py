@@ -1,6 +1,4 @@
-"""The walk by a timestamp cursor: nothing lost, nothing twice, under every way of listing."""
-
-from typing import Any
+"""The walk by a timestamp cursor: every clip once, for every kind of listing."""
 
 import pytest
 from attrs import evolve
@@ -8,7 +6,7 @@ from hypothesis import given
 
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
 from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
-from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
+from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST, ListedPage
 from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order
 from tests.examples import examples
 from tests.paging.walking import (
@@ -16,6 +14,7 @@ from tests.paging.walking import (
     Walked,
     listings,
     most_near_one_ms,
+    respond,
     spaced,
     visible,
     walk_through,
@@ -24,16 +23,16 @@ from tests.paging.walking import (
 
 @examples(1500)
 @given(listings())
-def test_each_clip_exactly_once_or_an_error_that_says_why(drawn) -> None:
-    """Ties, either order, either clock, inclusive or not, every end, hidden clips, cut pages,
-    clips without uuid or time: the walk hands out each visible clip once, or raises.
+def test_each_clip_is_found_once_or_a_stall_is_raised(drawn) -> None:
+    """With ties, in either order, by either clock, inclusive or not, with every end mark, hidden
+    clips, truncated pages, and clips without uuid or time.
     """
     entries, listing, page_size = drawn
     try:
         walked = walk_through(entries, listing, page_size)
     except PagingError as error:
-        # Only a service that cuts pages can leave more in one millisecond than it lists; one
-        # that hides clips as well cannot always be told from it.
+        # Only a service that truncates pages can have more clips in one millisecond than it
+        # returns. One that also hides clips can look the same.
         assert isinstance(error, CursorStalledError)
         assert listing.largest_page is not None
         hides = not all(entry.visible for entry in entries)
@@ -44,8 +43,8 @@ def test_each_clip_exactly_once_or_an_error_that_says_why(drawn) -> None:
 
 
 def _cannot_be_told_from_the_end(entries, listing, walked: Walked) -> bool:
-    """All that the service ever lists is one page of one millisecond, cut: it answers alike
-    whether more lies behind or not.
+    """The service only returns one truncated page of one millisecond, whether more clips follow or
+    not.
     """
     last = [entry for entry in entries if entry.time == entries[-1].time] if entries else []
     missing = visible(entries) - walked.serials
@@ -59,7 +58,7 @@ def _cannot_be_told_from_the_end(entries, listing, walked: Walked) -> bool:
 
 @examples(300)
 @given(listings())
-def test_pages_that_are_not_cut_never_raise(drawn) -> None:
+def test_untruncated_pages_never_raise(drawn) -> None:
     entries, listing, page_size = drawn
     listing = evolve(listing, largest_page=None)
     assert walk_through(entries, listing, page_size).serials == visible(entries)
@@ -67,40 +66,30 @@ def test_pages_that_are_not_cut_never_raise(drawn) -> None:
 
 @examples(300)
 @given(listings())
-def test_resumed_walk_loses_nothing_behind_its_cursor(drawn) -> None:
-    """A second walk from any cursor of the first lists all that the first had not."""
+def test_resumed_walk_loses_nothing_after_its_cursor(drawn) -> None:
+    """A second walk from any cursor of the first finds every clip that the first had not."""
     entries, listing, page_size = drawn
     listing = evolve(listing, largest_page=None)
-    walk: CursorWalk[Any] = CursorWalk(page_size=page_size, identity=lambda clip: clip.uuid or clip)
+    walk: CursorWalk = CursorWalk(page_size=page_size, identity=lambda clip: clip.uuid or clip)
     for cursor, handed_out in _cursors_on_the_way(entries, listing, page_size, walk):
         resumed = walk_through(entries, listing, page_size, cursor=cursor)
         assert not visible(entries) - handed_out - resumed.serials
 
 
 def _cursors_on_the_way(entries, listing, page_size, walk):
-    from rhombus_clips.testing.listing import list_page
-
     so_far = Walked()
-    answer, steps = None, walk.steps()
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration:
-            return
-        if isinstance(step, Fresh):
-            so_far.clips.extend(step.items)
-            answer = None
-            if step.cursor is not None:
-                yield step.cursor, so_far.serials
-        else:
-            page = list_page(entries, listing, step.page_timestamp_ms, step.max_page_size)
-            answer = Listed(page.clips, page.cursor)
+    while (request := walk.request) is not None:
+        page = walk.take(respond(entries, listing, request))
+        if page is not None:
+            so_far.clips.extend(page.new_items)
+            if walk.cursor is not None:
+                yield walk.cursor, so_far.serials
 
 
 @examples(300)
 @given(listings())
-def test_cursor_that_is_no_time_goes_back_as_it_came(drawn) -> None:
-    """A service that knows only the cursors that it gave is walked verbatim."""
+def test_cursor_that_is_not_a_time_is_sent_back_unchanged(drawn) -> None:
+    """A service that accepts only its own cursors is walked verbatim."""
     entries, listing, page_size = drawn
     apart = {entry.time: evolve(entry, time=entry.time * 10, visible=True) for entry in entries}
     entries = in_order(list(apart.values()), listing)
@@ -108,8 +97,8 @@ def test_cursor_that_is_no_time_goes_back_as_it_came(drawn) -> None:
     assert walk_through(entries, listing, page_size).serials == visible(entries)
 
 
-def test_cursor_that_is_no_time_may_have_a_neighbour() -> None:
-    """A millisecond past the first cursor there is a clip, whose cursor the service knows."""
+def test_cursor_that_is_not_a_time_may_have_a_neighbour() -> None:
+    """A clip one millisecond after the first cursor has a cursor that the service accepts."""
     listing = Listing(newest_first=False, is_time=False)
     entries = [
         StoredClip(time, Clip(f"clip {time}", time, None, time))
@@ -121,34 +110,36 @@ def test_cursor_that_is_no_time_may_have_a_neighbour() -> None:
 @pytest.mark.parametrize("last_page", LastPage)
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_ordinary_listing_costs_one_page_more(newest_first, inclusive, last_page) -> None:
-    """A thousand clips in pages of a hundred: the overlap costs a page, an end without a mark up
-    to five small requests, not a request a page.
+def test_ordinary_listing_costs_one_extra_page(newest_first, inclusive, last_page) -> None:
+    """A thousand clips in pages of a hundred: the overlap costs one page, and an end without a
+    mark up to five small requests.
     """
     listing = Listing(newest_first=newest_first, inclusive=inclusive, last_page=last_page)
     walked = walk_through(in_order(spaced(1000, ties=3), listing), listing, 100)
     assert len(walked.clips) == 1000
-    assert len(walked.asked) <= 11 + (5 if last_page in (LastPage.EMPTY, LastPage.REPEATED) else 0)
+    assert len(walked.requests) <= 11 + (
+        5 if last_page in (LastPage.EMPTY, LastPage.REPEATED) else 0
+    )
     assert walked.walk is not None
     assert walked.walk.direction == (NEWEST_FIRST if newest_first else OLDEST_FIRST)
 
 
 def test_verbatim_exclusive_cursor_loses_ties() -> None:
-    """What `overlap` is for, and what the README quotes."""
+    """This is the purpose of the overlap. The README quotes the numbers."""
     entries = spaced(1000, ties=3)
     kept = walk_through(entries, Listing(), 100)
-    lossy = walk_through(entries, Listing(), 100, overlap=False)
+    lossy = walk_through(entries, Listing(), 100, is_verbatim=True)
     assert len(kept.clips) == 1000
     assert len(lossy.clips) == 982
 
 
 def test_inclusive_cursor_needs_no_overlap() -> None:
-    walked = walk_through(spaced(1000, ties=3), Listing(inclusive=True), 100, overlap=False)
+    walked = walk_through(spaced(1000, ties=3), Listing(inclusive=True), 100, is_verbatim=True)
     assert len(walked.clips) == 1000
 
 
 def test_memory_does_not_grow_with_the_listing() -> None:
-    """Only the page at the boundary is remembered."""
+    """Only the page at the boundary is kept."""
     walked = walk_through(spaced(20_000), Listing(), 100)
     assert walked.walk is not None
     assert len(walked.clips) == 20_000
@@ -158,40 +149,41 @@ def test_memory_does_not_grow_with_the_listing() -> None:
 
 @pytest.mark.parametrize("last_page", LastPage)
 @pytest.mark.parametrize("inclusive", [False, True])
-def test_hidden_clips_and_cut_pages_are_no_reason_to_raise(inclusive, last_page) -> None:
-    """A service that clamps pages at the documented hundred and hides what one may not see."""
+def test_hidden_clips_in_truncated_pages_do_not_raise(inclusive, last_page) -> None:
+    """A service that limits pages to the documented hundred and hides some clips."""
     entries = [evolve(entry, visible=n % 7 > 0) for n, entry in enumerate(spaced(1000))]
     listing = Listing(largest_page=100, inclusive=inclusive, last_page=last_page)
     for page_size in (100, 500):
         assert walk_through(entries, listing, page_size).serials == visible(entries)
 
 
-def test_more_ties_than_a_page_holds_are_listed_by_larger_pages() -> None:
+def test_ties_that_exceed_a_page_are_listed_with_larger_pages() -> None:
     entries = spaced(500, ties=250)
     walked = walk_through(entries, Listing(), 20)
     assert len(walked.clips) == 500
-    assert max(ask.max_page_size for ask in walked.asked) <= LARGEST_PAGE_SIZE
+    assert max(request.max_page_size for request in walked.requests) <= LARGEST_PAGE_SIZE
 
 
 @pytest.mark.parametrize("last_page", LastPage)
 @pytest.mark.parametrize("newest_first", [False, True])
-def test_service_that_refuses_more_than_a_page_is_walked_by_pages(newest_first, last_page) -> None:
-    """A larger page is only ever a question: its refusal is nobody's error."""
+def test_service_that_refuses_larger_pages_is_listed_completely(newest_first, last_page) -> None:
+    """A larger page is only a probe: its refusal is not an error."""
     listing = Listing(newest_first=newest_first, last_page=last_page)
     entries = in_order(spaced(250, ties=2), listing)
     for hidden in (None, 99):
         seen = [evolve(entry, visible=n != hidden) for n, entry in enumerate(entries)]
         walked = walk_through(seen, listing, 100, refused_above=100)
         assert walked.serials == visible(seen)
+        assert sum(request.max_page_size > 100 for request in walked.requests) <= 1
 
 
-def test_ties_that_only_a_refused_page_would_hold_raise() -> None:
+def test_ties_that_exceed_the_largest_accepted_page_raise() -> None:
     with pytest.raises(CursorStalledError):
         walk_through(spaced(240, ties=120), Listing(), 100, refused_above=100)
 
 
-def test_clip_made_while_the_end_is_settled_is_listed() -> None:
-    """It is no sign of hidden ties."""
+def test_clip_created_while_the_end_is_checked_is_listed() -> None:
+    """It does not count as a sign of hidden ties."""
     listing = Listing(newest_first=False, last_page=LastPage.REPEATED)
     entries = in_order(spaced(250), listing)
     newer = evolve(
@@ -202,8 +194,8 @@ def test_clip_made_while_the_end_is_settled_is_listed() -> None:
         assert walked.serials == visible([*entries, newer]), late
 
 
-def test_hidden_clip_among_more_ties_than_a_page_holds_is_no_end() -> None:
-    """The page of ties is a clip short of the longest, and still cut."""
+def test_hidden_clip_among_too_many_ties_is_not_the_end() -> None:
+    """The page of ties is one clip shorter than the longest, and still truncated."""
     ties = [evolve(entry, time=5, visible=n != 300) for n, entry in enumerate(spaced(400))]
     entries = [*spaced(250), *ties[250:]]
     with pytest.raises(CursorStalledError):
@@ -211,113 +203,107 @@ def test_hidden_clip_among_more_ties_than_a_page_holds_is_no_end() -> None:
 
 
 @pytest.mark.parametrize("last_page", LastPage)
-def test_more_ties_than_the_service_lists_raise(last_page: LastPage) -> None:
-    """With other clips behind them, whatever the end looks like."""
+def test_more_ties_than_the_service_returns_raise(last_page: LastPage) -> None:
+    """Other clips follow them, and the end is marked in any way."""
     entries = spaced(40, ties=20)
     listing = Listing(largest_page=10, last_page=last_page)
-    with pytest.raises(CursorStalledError, match=r"millisecond, at 1000000, .* at once \(10\)"):
+    with pytest.raises(CursorStalledError, match=r"millisecond 1000000 than .* at once \(10\)"):
         walk_through(entries, listing, 100)
 
 
-def test_cut_pages_within_an_inclusive_listing_are_walked() -> None:
-    """An inclusive cursor cannot skip a tie, so it may be followed past a cut."""
+def test_truncated_pages_of_an_inclusive_listing_are_followed() -> None:
+    """An inclusive cursor cannot skip a tie, so it can be followed past a truncated page."""
     entries = in_order([*spaced(5, apart=1, ties=2)], Listing())
     walked = walk_through(entries, Listing(inclusive=True, largest_page=3), 100)
     assert len(walked.clips) == 5
-    # Nor one that refuses a larger page instead of cutting it.
+    # The same applies to a service that refuses a larger page instead of truncating it.
     walked = walk_through(entries, Listing(inclusive=True), 3, refused_above=3)
     assert len(walked.clips) == 5
 
 
-def test_walk_without_overlap_past_cut_ties_raises_too() -> None:
+def test_truncated_ties_raise_without_overlap_as_well() -> None:
     entries = spaced(40, ties=20)
     with pytest.raises(CursorStalledError):
-        walk_through(entries, Listing(inclusive=True, largest_page=10), 100, overlap=False)
+        walk_through(entries, Listing(inclusive=True, largest_page=10), 100, is_verbatim=True)
 
 
-# --- answers that no sane listing gives --------------------------------------------------------
+# --- responses that contradict themselves ------------------------------------------------------
 
 
 def _answered(walk: CursorWalk, answers) -> list[object]:
-    """Feed *answers* to the walk, whatever it asks; returns what it handed out."""
-    steps, answer = walk.steps(), None
-    handed_out: list[object] = []
+    """Pass *answers* to the walk, whatever it requests; return the items it found."""
+    found: list[object] = []
     answers = iter(answers)
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration:
-            return handed_out
-        if isinstance(step, Ask):
-            answer = next(answers)
-        else:
-            handed_out.extend(step.items)
-            answer = None
+    while walk.request is not None:
+        page = walk.take(next(answers))
+        if page is not None:
+            found.extend(page.new_items)
+    return found
 
 
 def _walk(**settings) -> CursorWalk:
     return CursorWalk(page_size=2, identity=lambda clip: clip.uuid or clip, **settings)
 
 
-def _page(*serials: int, cursor: int | None) -> Listed:
-    """Clips whose time is 1000 less their number."""
+def _page(*serials: int, cursor: int | None) -> ListedPage:
+    """Return a page of clips whose times decrease with their numbers."""
     entries = spaced(100, apart=1)
-    return Listed([entries[serial].clip for serial in serials], cursor)
+    return ListedPage([entries[serial].clip for serial in serials], cursor)
 
 
-def test_cursor_that_runs_back_raises() -> None:
+def test_cursor_that_moves_backwards_raises() -> None:
     newest = 1_000_000
     pages = [
         _page(0, 1, cursor=newest - 1),
         _page(1, 2, cursor=newest - 2),
         _page(2, 3, cursor=newest + 5),
     ]
-    with pytest.raises(CursorCycleError, match="went back from 999998 to 1000005"):
+    with pytest.raises(CursorCycleError, match="moved backwards from 999998 to 1000005"):
         _answered(_walk(), pages)
 
 
-def test_verbatim_cursor_that_comes_again_raises() -> None:
+def test_repeated_verbatim_cursor_raises() -> None:
     pages = [
         _page(0, 1, cursor=500),
         _page(2, 3, cursor=900),
         _page(4, 5, cursor=500),
     ]
-    with pytest.raises(CursorCycleError, match="runs in a circle"):
-        _answered(_walk(overlap=False), pages)
+    with pytest.raises(CursorCycleError, match="cursor 500 for a second time"):
+        _answered(_walk(is_verbatim=True), pages)
 
 
-def test_fruitless_pages_are_bounded_and_may_be_gone_past() -> None:
-    """An endless row of empty pages raises; the walk can then be taken up where it was."""
+def test_empty_pages_are_bounded_and_the_walk_can_continue() -> None:
+    """Endless empty pages raise. The walk can then be resumed where it was."""
     walk = _walk()
     pages = (_page(cursor=1_000_000 - number) for number in range(10_000))
-    with pytest.raises(PagingError, match=f"{MOST_EMPTY_PAGES} pages in a row"):
+    with pytest.raises(PagingError, match=f"{MOST_EMPTY_PAGES} consecutive pages"):
         _answered(walk, pages)
     before = walk.cursor
     assert before is not None
     assert _answered(walk, [_page(50, cursor=before - 5), _page(51, cursor=None)]) != []
 
 
-def test_service_that_forgets_to_read_the_cursor_as_a_time_is_walked_verbatim() -> None:
-    """The overlap is checked at every boundary, not at the first alone."""
+def test_service_that_stops_treating_the_cursor_as_a_time_is_walked_verbatim() -> None:
+    """The overlap is verified at every boundary, not only at the first."""
     walk = _walk()
     newest = 1_000_000
     pages = [
         _page(0, 1, cursor=newest - 1),
         _page(1, 2, cursor=newest - 2),
-        _page(cursor=None),  # Asked from a millisecond before: nothing, not even clip 2.
-        _page(3, 4, cursor=newest - 4),  # Asked from the bare cursor.
+        _page(cursor=None),  # Requested with the overlap: no clips, not even clip 2.
+        _page(3, 4, cursor=newest - 4),  # Requested from the unchanged cursor.
         _page(5, cursor=None),
     ]
     assert len(_answered(walk, pages)) == 6
 
 
-def test_clip_deleted_at_the_boundary_is_no_reason_to_distrust_the_cursor() -> None:
+def test_clip_deleted_at_the_boundary_does_not_discredit_the_cursor() -> None:
     walk = _walk()
     newest = 1_000_000
     pages = [
         _page(0, 1, cursor=newest - 1),
         _page(1, 2, cursor=newest - 2),
-        _page(3, 4, cursor=newest - 4),  # Clip 2 is gone; its page goes on without it.
+        _page(3, 4, cursor=newest - 4),  # Clip 2 was deleted; the page continues without it.
         _page(4, 5, cursor=newest - 5),
         _page(5, cursor=None),
     ]
@@ -325,16 +311,14 @@ def test_clip_deleted_at_the_boundary_is_no_reason_to_distrust_the_cursor() -> N
     assert walk.direction == NEWEST_FIRST
 
 
-def test_clip_that_comes_twice_on_a_page_is_handed_out_once() -> None:
-    walk = _walk()
-    assert len(_answered(walk, [_page(0, 0, cursor=None)])) == 1
-    assert walk.duplicates == 1
+def test_clip_repeated_on_a_page_is_found_once() -> None:
+    assert len(_answered(_walk(), [_page(0, 0, cursor=None)])) == 1
 
 
-def test_twins_without_uuid_are_handed_out_both() -> None:
-    """Two clips that say the same and have no uuid are two clips."""
+def test_both_twins_without_uuid_are_found() -> None:
+    """Two equal clips without a uuid are two clips."""
     twin = evolve(spaced(1)[0].clip, uuid=None)
-    assert len(_answered(_walk(), [Listed([twin, twin], None)])) == 2
+    assert len(_answered(_walk(), [ListedPage([twin, twin], None)])) == 2
 
 
 def test_only_null_and_zero_end_the_listing() -> None:
@@ -343,8 +327,8 @@ def test_only_null_and_zero_end_the_listing() -> None:
 
 
 @pytest.mark.parametrize("cursor", [-1, -(2**63), 2**63 - 1, 2**63])
-def test_cursor_that_is_no_time_is_no_end(cursor: int) -> None:
-    """It raises, with its place, before anything of its page is handed out."""
+def test_cursor_that_is_not_a_time_is_not_the_end(cursor: int) -> None:
+    """It raises with its path before any clip of its page is yielded."""
     with pytest.raises(DecodeError) as caught:
         _answered(_walk(), [_page(0, 1, cursor=cursor)])
     assert caught.value.path == "$.lastEvaluatedTimestampMs"

@@ -1,4 +1,4 @@
-"""Small listings that change while they are walked; `tests.paging.exhaustive` has all of them."""
+"""Small listings that change during the walk. `tests.paging.exhaustive` has all of them."""
 
 from itertools import islice, product
 
@@ -14,8 +14,8 @@ EVERY_WAY = [
 ]
 
 
-def test_no_change_in_a_small_listing_loses_or_repeats_a_clip_or_raises_without_need() -> None:
-    """A slice of all cases; the step is prime, so that no setting is left out."""
+def test_changes_of_a_small_listing_lose_and_repeat_nothing() -> None:
+    """A sample of all cases. The step is prime, so that every setting occurs."""
     walked = 0
     for case in islice(exhaustive.listings(), 0, None, 61):
         for one in (case, *changes(case, check(case).requests)):
@@ -36,10 +36,10 @@ def test_no_change_in_a_small_listing_loses_or_repeats_a_clip_or_raises_without_
         ((1000, 1000, 1000), Change(11, created_at=1000, is_first_of_ties=True)),
     ],
 )
-def test_end_that_is_settled_while_a_clip_comes_or_goes_is_no_stall(
+def test_clip_created_or_deleted_while_the_end_is_checked_is_not_a_stall(
     times, change, page_size, listing
 ) -> None:
-    """Each of these raised a false `CursorStalledError` for some service, or would in a race."""
+    """Each of these once raised a false `CursorStalledError`, or could in a race."""
     outcome = check(Case(times, listing, page_size, change))
     assert outcome.fault is None
     assert not outcome.has_raised
@@ -49,7 +49,7 @@ def test_end_that_is_settled_while_a_clip_comes_or_goes_is_no_stall(
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize("page_size", [1, 2, 3])
 def test_clip_hidden_by_a_page_cap_is_not_lost(page_size, inclusive, last_page) -> None:
-    """Though the beginning of the listing has nothing that the walk has not seen."""
+    """Even if the start of the listing has no clip that the walk has not seen."""
     listing = Listing(largest_page=2, inclusive=inclusive, last_page=last_page)
     outcome = check(Case((1001, 1000, 1000, 1000), listing, page_size))
     assert outcome.fault is None

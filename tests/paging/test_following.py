@@ -1,4 +1,4 @@
-"""Following the saved clips: each new one once, late ones too, and on from any cursor."""
+"""Following the saved clips: each new clip once, including late ones, from any cursor."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ApiError, ClipSession, SavedClipFollower, ServerError
-from rhombus_clips.paging.rules.appearing import Appearing
+from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus, Listing, faults
 from rhombus_clips.testing.clips import make_clips
 
@@ -45,7 +45,7 @@ async def take(follower: SavedClipFollower, count: int) -> list[str]:
 
 
 async def rest_of(follower: SavedClipFollower, seconds: float = 0.15) -> list[str]:
-    """What comes within a while."""
+    """Return the clips that are yielded within that time."""
     uuids: list[str] = []
 
     async def collect() -> None:
@@ -66,8 +66,8 @@ async def fake():
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-async def test_new_clips_come_as_they_appear_each_once(listing, fake, session) -> None:
-    """Whatever the service lists by: also a clip of footage long past."""
+async def test_new_clips_are_yielded_once_as_they_appear(listing, fake, session) -> None:
+    """In every order of the service, including a clip with old footage."""
     fake.listing = listing
     follower = follow(session, page_size=3)
     assert sorted(await take(follower, 5)) == sorted(clip["uuid"] for clip in fake.clips)
@@ -77,7 +77,9 @@ async def test_new_clips_come_as_they_appear_each_once(listing, fake, session) -
     assert await rest_of(follower) == []
 
 
-async def test_late_arrival_within_the_grace_comes_and_a_later_one_does_not(fake, session) -> None:
+async def test_clip_that_is_late_within_the_grace_is_yielded_and_a_later_one_is_not(
+    fake, session
+) -> None:
     follower = follow(session, grace=timedelta(seconds=2))
     await take(follower, 5)
     assert await rest_of(follower, 0.1) == []
@@ -87,10 +89,10 @@ async def test_late_arrival_within_the_grace_comes_and_a_later_one_does_not(fake
 
 
 @pytest.mark.parametrize("stop", range(6))
-async def test_another_follower_goes_on_from_the_cursor_with_nothing_twice(
+async def test_another_follower_resumes_from_the_cursor_without_repetition(
     stop: int, fake, session
 ) -> None:
-    """Wherever the first one stopped, in the midst of a listing too."""
+    """Wherever the first one stopped, including the middle of a listing."""
     first = follow(session, page_size=2)
     seen = await take(first, stop) if stop else []
     cursor = first.cursor
@@ -100,7 +102,7 @@ async def test_another_follower_goes_on_from_the_cursor_with_nothing_twice(
     assert len(set(seen + rest)) == len(seen + rest) == 6
 
 
-async def test_error_carries_the_cursor_and_iterating_again_goes_on(fake, session) -> None:
+async def test_error_carries_the_cursor_and_iterating_again_resumes(fake, session) -> None:
     follower = follow(session, page_size=2)
     fake.faults = [faults.Ok(), evolve(faults.Respond(501))]
     seen: list[str] = []
@@ -112,21 +114,21 @@ async def test_error_carries_the_cursor_and_iterating_again_goes_on(fake, sessio
     assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)
 
 
-async def test_clips_without_a_uuid_come_once_as_well(fake, session) -> None:
+async def test_clips_without_a_uuid_are_yielded_once(fake, session) -> None:
     for clip in fake.clips[:2]:
         clip["uuid"] = None
         clip["createdAtMs"] = T0
     assert len(await rest_of(follow(session))) == 5
 
 
-async def test_without_a_beginning_it_begins_now(fake, session) -> None:
+async def test_follower_without_since_starts_now(fake, session) -> None:
     follower = session.follow_saved_clips(interval=0.01)
     assert await rest_of(follower, 0.05) == []
     fake.clips.append(clip_at(40, int(time.time() * 1000) + 500))
     assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
 
 
-async def test_listing_by_the_followed_time_takes_one_request_a_round(fake, session) -> None:
+async def test_listing_by_the_followed_time_takes_one_request_per_round(fake, session) -> None:
     fake.listing = Listing(clock="created_at_ms")
     fake.clips[:] = [clip_at(n, T0 - 3_600_000 * n) for n in range(400)]
     follower = follow(session, since=T0 - 1000)
@@ -161,7 +163,7 @@ async def test_two_iterations_at_once_are_refused(fake, session) -> None:
         ({"by": "title"}, ValueError),
     ],
 )
-async def test_follower_that_cannot_be_meant_is_refused_at_once(
+async def test_invalid_follower_is_refused_at_once(
     settings: dict[str, Any], error: type[Exception], fake, session
 ) -> None:
     with pytest.raises(error):
@@ -173,14 +175,14 @@ async def test_follower_that_cannot_be_meant_is_refused_at_once(
     st.integers(0, 60),
     st.booleans(),
 )
-def test_no_clip_within_the_grace_is_lost_or_comes_twice(
+def test_no_clip_within_the_grace_is_lost_or_repeated(
     rounds: list[list[int]], grace: int, is_stored: bool
 ) -> None:
-    """Clips appear round by round, at times before or behind those of the newest."""
+    """Clips appear round by round, at times before or after the newest."""
     there: dict[str, int] = {}
     due: set[str] = set()
-    came: list[str] = []
-    appearing = Appearing(0, grace)
+    found: list[str] = []
+    state = FollowingState(0, grace)
     for number, times in enumerate(rounds):
         newest = max(there.values(), default=0)
         for place, moment in enumerate(times):
@@ -188,56 +190,54 @@ def test_no_clip_within_the_grace_is_lost_or_comes_twice(
             there[name] = moment
             if moment >= newest - grace:
                 due.add(name)
-        listed = [(name, moment) for name, moment in there.items() if moment >= appearing.since]
-        came += [name for name, moment in listed if appearing.is_new(name, moment)]
-        appearing.listed_all(begun=10**6)
+        listed = [(name, moment) for name, moment in there.items() if moment >= state.since]
+        found += [name for name, moment in listed if state.is_new(name, moment)]
+        state.listed_all(started=10**6)
         if is_stored:
-            appearing = Appearing.at(appearing.cursor, grace)
-    assert len(came) == len(set(came))
-    assert due <= set(came)
-    assert all(
-        moment >= appearing.since for moment in json.loads(appearing.cursor)["seen"].values()
-    )
+            state = FollowingState.at(state.cursor, grace)
+    assert len(found) == len(set(found))
+    assert due <= set(found)
+    assert all(moment >= state.since for moment in json.loads(state.cursor)["seen"].values())
 
 
-def test_clip_that_is_dated_into_the_future_does_not_hide_those_of_now() -> None:
-    appearing = Appearing(1000, grace=100)
-    assert appearing.is_new("odd", 999_999)
-    assert appearing.is_new("newest", 1990)
-    appearing.listed_all(begun=2000)
-    assert appearing.since == 1890
-    assert not appearing.is_new("odd", 999_999)
-    assert appearing.is_new("of now", 2001)
+def test_clip_dated_into_the_future_does_not_hide_current_ones() -> None:
+    state = FollowingState(1000, grace=100)
+    assert state.is_new("odd", 999_999)
+    assert state.is_new("newest", 1990)
+    state.listed_all(started=2000)
+    assert state.since == 1890
+    assert not state.is_new("odd", 999_999)
+    assert state.is_new("of now", 2001)
 
 
-def test_clip_that_appears_behind_a_listing_that_takes_long_is_not_too_late() -> None:
-    """What came while it went on says nothing of when the walk passed the late clip's time."""
-    appearing = Appearing(0, grace=3000)
-    appearing.is_new("there", 10_000)
-    appearing.is_new("came meanwhile", 60_000)
-    appearing.listed_all(begun=10_500)
-    assert appearing.since == 7000
+def test_clip_that_appears_during_a_long_listing_is_not_too_late() -> None:
+    """A clip that appeared meanwhile does not show when the walk passed the late clip's time."""
+    state = FollowingState(0, grace=3000)
+    state.is_new("there", 10_000)
+    state.is_new("appeared meanwhile", 60_000)
+    state.listed_all(started=10_500)
+    assert state.since == 7000
 
 
 def test_clock_that_is_ahead_does_not_hide_new_clips() -> None:
-    """Also together with a clip that is dated into the future."""
-    appearing = Appearing(0, grace=1000)
-    appearing.is_new("now", 50_000)
-    appearing.is_new("tomorrow", 90_000_000)
-    appearing.listed_all(begun=650_000)
-    assert appearing.since == 49_000
+    """Also together with a clip dated into the future."""
+    state = FollowingState(0, grace=1000)
+    state.is_new("now", 50_000)
+    state.is_new("tomorrow", 90_000_000)
+    state.listed_all(started=650_000)
+    assert state.since == 49_000
 
 
-def test_clip_whose_time_moves_on_is_not_new_again() -> None:
-    appearing = Appearing(0, grace=100)
-    assert appearing.is_new("moves", 1000)
-    assert not appearing.is_new("moves", 5000)
-    appearing.is_new("other", 4000)
-    appearing.listed_all(begun=10_000)
-    assert not appearing.is_new("moves", 5000)
+def test_clip_whose_time_changes_is_not_new_again() -> None:
+    state = FollowingState(0, grace=100)
+    assert state.is_new("moves", 1000)
+    assert not state.is_new("moves", 5000)
+    state.is_new("other", 4000)
+    state.listed_all(started=10_000)
+    assert not state.is_new("moves", 5000)
 
 
-async def test_iterating_again_at_once_after_a_break_goes_on(fake, session) -> None:
+async def test_iterating_again_directly_after_a_break_resumes(fake, session) -> None:
     follower = follow(session, page_size=2)
     seen = []
     for _ in range(5):
@@ -247,7 +247,7 @@ async def test_iterating_again_at_once_after_a_break_goes_on(fake, session) -> N
     assert len(set(seen)) == 5
 
 
-async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session) -> None:
+async def test_undecodable_clip_is_passed_to_the_callback(fake, session) -> None:
     fake.clips[1]["durationSec"] = "long"
     bad: list[Any] = []
     follower = follow(session, on_decode_error=lambda raw, _: bad.append(raw["uuid"]))
@@ -255,8 +255,8 @@ async def test_clip_that_does_not_decode_is_set_aside_where_asked(fake, session)
     assert set(bad) == {fake.clips[1]["uuid"]}
 
 
-async def test_clips_may_be_taken_one_by_one(connect) -> None:
-    """As from any async generator; after an error it goes on."""
+async def test_clips_can_be_taken_one_by_one(connect) -> None:
+    """As from any async generator, and also after an error."""
     clips = [clip_at(number, T0 + number) for number in range(30)]
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         async with aclosing(follow(session, page_size=10)) as follower:
@@ -282,7 +282,7 @@ async def test_clips_may_be_taken_one_by_one(connect) -> None:
             await anext(pager)
 
 
-async def test_clip_that_lacks_the_time_goes_by_the_other(connect) -> None:
+async def test_clip_without_the_time_uses_the_other(connect) -> None:
     clips = [{**clip_at(number, T0), "timestampMs": T0 + number} for number in range(-5, 5)]
     for clip in clips:
         del clip["createdAtMs"]

@@ -1,4 +1,4 @@
-"""The pagers over real sockets: stopping, resuming, counting, and what they refuse."""
+"""The pagers over real sockets: stopping, resuming, counting and refusing."""
 
 import asyncio
 import gc
@@ -39,10 +39,10 @@ def _wire(clip, serial: int) -> dict[str, object]:
 
 @examples(40)
 @given(listings())
-async def test_each_clip_exactly_once_over_real_sockets(drawn) -> None:
-    """The same promise as of the walk alone, through the service, the wire and the codec."""
+async def test_each_clip_is_yielded_once_over_real_sockets(drawn) -> None:
+    """The promise of the walk, including the service, the wire and the codec."""
     entries, listing, page_size = drawn
-    # The stand-in orders by the time on the wire and hides by uuid, so these are not null here.
+    # FakeRhombus orders by the time on the wire and hides by uuid, so these are not null here.
     entries = [
         evolve(
             entry,
@@ -96,7 +96,7 @@ async def test_organization_without_clips(connect) -> None:
         assert [group async for group in session.shared_clip_groups()] == []
 
 
-async def test_pages_hold_what_is_new(connect) -> None:
+async def test_pages_contain_only_new_clips(connect) -> None:
     async with FakeRhombus(100, warning_msg="w") as fake, connect(fake) as session:
         pager = session.saved_clips(page_size=30)
         pages = [page async for page in pager.pages()]
@@ -108,7 +108,7 @@ async def test_pages_hold_what_is_new(connect) -> None:
     assert {page.warning_msg for page in pages} == {"w"}
 
 
-async def test_limit_is_kept_and_asks_for_no_more(fake, session) -> None:
+async def test_limit_is_kept_without_extra_requests(fake, session) -> None:
     pager = session.saved_clips(limit=7, page_size=5)
     assert len([clip async for clip in pager]) == 7
     assert len(fake.requests) == 2
@@ -118,8 +118,8 @@ async def test_limit_is_kept_and_asks_for_no_more(fake, session) -> None:
     assert [len(page.saved_clips) for page in pages] == [5, 2]
 
 
-async def test_cursor_behind_a_limit_loses_nothing(fake, session) -> None:
-    """A page that was cut by the limit is listed again by who goes on from the cursor."""
+async def test_cursor_after_a_limit_loses_nothing(fake, session) -> None:
+    """A pager that resumes from the cursor lists a page again if the limit divided it."""
     for limit in range(1, 30):
         first = session.saved_clips(limit=limit, page_size=5)
         seen = {clip.uuid async for clip in first}
@@ -128,7 +128,7 @@ async def test_cursor_behind_a_limit_loses_nothing(fake, session) -> None:
         assert len(seen) == 30
 
 
-async def test_collect_goes_on_where_it_stopped(fake, session) -> None:
+async def test_collect_resumes_where_it_stopped(fake, session) -> None:
     pager = session.saved_clips(page_size=8)
     batches = [await pager.collect(12) for _ in range(4)]
     assert [len(batch) for batch in batches] == [12, 12, 6, 0]
@@ -136,8 +136,8 @@ async def test_collect_goes_on_where_it_stopped(fake, session) -> None:
     assert await pager.collect(0) == []
 
 
-async def test_collect_that_fails_has_handed_out_nothing(fake, connect) -> None:
-    """What it had collected comes again, from this pager and from another at its cursor."""
+async def test_failed_collect_yields_nothing(fake, connect) -> None:
+    """The collected clips are yielded again, by this pager and by another at its cursor."""
     async with connect(fake, retry=NO_RETRY) as session:
         pager = session.saved_clips(page_size=5)
         seen = [clip.uuid for clip in await pager.collect(3)]
@@ -157,7 +157,7 @@ async def test_collect_that_fails_has_handed_out_nothing(fake, connect) -> None:
 
 
 async def test_break_and_iterate_again(fake, session) -> None:
-    """A loop that was left goes on with the next clip, at once and without a pause."""
+    """A second loop starts with the next clip."""
     pager = session.saved_clips(page_size=10)
     seen: list[str | None] = []
     for stop in (3, 14, 1000):
@@ -168,7 +168,7 @@ async def test_break_and_iterate_again(fake, session) -> None:
     assert len(seen) == len(set(seen)) == 30
 
 
-async def test_closed_iteration_may_be_followed_by_another(fake, session) -> None:
+async def test_closed_iteration_can_be_followed_by_another(fake, session) -> None:
     pager = session.saved_clips()
     async with aclosing(aiter(pager)) as iteration:
         first = await anext(iteration)
@@ -179,15 +179,15 @@ async def test_two_iterations_at_once_are_refused(fake, session) -> None:
     pager = session.saved_clips()
     iteration = aiter(pager)
     await anext(iteration)
-    with pytest.raises(RuntimeError, match="iterated already"):
+    with pytest.raises(RuntimeError, match="already being iterated"):
         await anext(aiter(pager))
-    with pytest.raises(RuntimeError, match="iterated already"):
+    with pytest.raises(RuntimeError, match="already being iterated"):
         pager.pages()
     await iteration.aclose()
     assert len(await pager.collect(100)) == 29
 
 
-async def test_two_pagers_of_one_session_do_not_meet(fake, session) -> None:
+async def test_two_pagers_of_one_session_are_independent(fake, session) -> None:
     first, second = session.saved_clips(page_size=7), session.saved_clips(page_size=4)
     seen: list[tuple[str | None, str | None]] = []
     others = aiter(second)
@@ -209,14 +209,14 @@ async def test_abandoned_iteration_leaves_nothing_behind(fake, session) -> None:
     assert len(await session.saved_clips().collect(100)) == 30
 
 
-async def test_exceptions_of_the_callers_loop_arrive_as_they_are(fake, session) -> None:
+async def test_exceptions_of_the_loop_body_are_unchanged(fake, session) -> None:
     with pytest.raises(KeyError, match="mine"):
         async for _ in session.saved_clips():
             raise KeyError("mine")
 
 
-async def test_error_carries_the_cursor_and_the_pager_goes_on(fake, connect) -> None:
-    """An error in mid-listing loses nothing: the same pager goes on, and so can another."""
+async def test_error_carries_the_cursor_and_the_pager_resumes(fake, connect) -> None:
+    """An error loses nothing: the same pager resumes, and so can another."""
     async with connect(fake, retry=NO_RETRY) as session:
         pager = session.saved_clips(page_size=5)
         seen: list[str | None] = []
@@ -236,7 +236,7 @@ async def test_error_carries_the_cursor_and_the_pager_goes_on(fake, connect) -> 
         assert set(seen) <= rest | set(seen[:10])
 
 
-async def test_cancelled_listing_goes_on(fake, session) -> None:
+async def test_cancelled_listing_resumes(fake, session) -> None:
     pager = session.saved_clips(page_size=10)
     seen = [clip.uuid for clip in await pager.collect(10)]
     fake.faults = [faults.Silence(5)]
@@ -247,7 +247,7 @@ async def test_cancelled_listing_goes_on(fake, session) -> None:
     assert len(seen) == len(set(seen)) == 30
 
 
-async def test_stalled_listing_says_where_and_may_be_asked_again(connect) -> None:
+async def test_stalled_listing_keeps_its_cursor_and_can_be_repeated(connect) -> None:
     clips = [{"uuid": f"c{n}", "timestampMs": 1000 - n // 8} for n in range(24)]
     listing = Listing(largest_page=4)
     async with FakeRhombus(clips, listing=listing) as fake, connect(fake) as session:
@@ -259,8 +259,8 @@ async def test_stalled_listing_says_where_and_may_be_asked_again(connect) -> Non
             assert caught.value.cursor == pager.cursor == 1000
 
 
-async def test_service_that_refuses_larger_pages_stalls_too(connect) -> None:
-    """A refusal of a page size that only the pager came up with is not the caller's error."""
+async def test_refused_larger_page_is_a_stall(connect) -> None:
+    """The caller did not choose the refused page size, so the refusal is not raised."""
     clips = [{"uuid": f"c{n}", "timestampMs": 1000 - n // 8} for n in range(24)]
     async with (
         FakeRhombus(clips, listing=Listing(largest_page=4)) as fake,
@@ -277,6 +277,21 @@ async def test_refusal_of_an_ordinary_page_is_raised(fake, session) -> None:
     fake.faults = [faults.BAD_STRUCTURE]
     with pytest.raises(BadRequestError):
         await session.saved_clips().collect(1)
+
+
+async def test_repr_shows_the_position(fake, session) -> None:
+    pager = session.saved_clips(page_size=5, limit=20)
+    assert repr(pager) == "<SavedClipPager cursor=None items=0 of limit 20>"
+    await pager.collect(10)
+    assert repr(pager) == f"<SavedClipPager cursor={pager.cursor} items=10 of limit 20>"
+    pager = session.clips_with_progress(cursor="token")
+    assert repr(pager) == "<ClipWithProgressPager cursor='token' items=0>"
+    pager = session.shared_clip_groups(created_before=5)
+    assert repr(pager) == "<SharedClipGroupPager cursor=5 items=0>"
+    follower = session.follow_saved_clips(since=1)
+    await anext(follower)
+    assert repr(follower) == "<SavedClipFollower since=1 items=1>"
+    await follower.aclose()
 
 
 # --- bounds ------------------------------------------------------------------------------------
@@ -326,13 +341,13 @@ async def test_bounds_may_be_datetimes(fake, session) -> None:
         {"cursor": "5"},
     ],
 )
-def test_bad_arguments_are_refused_before_anything_is_sent(settings) -> None:
+def test_invalid_arguments_are_refused_before_anything_is_sent(settings) -> None:
     with pytest.raises((TypeError, ValueError), match=next(iter(settings))):
         ClipSession("k" * 22).saved_clips(**settings)
 
 
-async def test_overlap_may_be_turned_off(connect) -> None:
-    """Then the cursor is sent as it came, and an exclusive one loses what ties at a boundary."""
+async def test_overlap_can_be_disabled(connect) -> None:
+    """The cursor is then sent unchanged, and an exclusive one loses ties at a boundary."""
     clips = [{"uuid": f"c{n}", "timestampMs": 1000 - n // 3} for n in range(30)]
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         assert len(await session.saved_clips(page_size=10).collect(100)) == 30
@@ -341,10 +356,10 @@ async def test_overlap_may_be_turned_off(connect) -> None:
 
 @pytest.mark.parametrize("cursor", [-1, -(2**63), 2**63 - 1, 2**70, True, "1000"])
 @pytest.mark.parametrize("on_decode_error", [None, lambda _raw, _error: None])
-async def test_cursor_that_is_no_time_raises_and_loses_nothing(
+async def test_cursor_that_is_not_a_time_raises_and_loses_nothing(
     connect, cursor, on_decode_error
 ) -> None:
-    """It is taken neither for the end nor for a position; the pager can go on."""
+    """It is neither the end nor a position, and the pager can resume."""
     async with FakeRhombus(250) as fake, connect(fake) as session:
         page = {"savedClips": [{"uuid": "odd"}], "lastEvaluatedTimestampMs": cursor}
         fake.faults = [faults.Ok(), faults.json_answer(200, page)]

@@ -1,4 +1,4 @@
-"""A refusal in passing says nothing about a listing: no clip is lost or repeated because of it."""
+"""A temporary refusal proves nothing about a listing: no clip is lost or repeated."""
 
 from contextlib import suppress
 
@@ -20,7 +20,7 @@ CLIPS = [
 @pytest.mark.parametrize("newest_first", [True, False], ids=["newest first", "oldest first"])
 @pytest.mark.parametrize("refusals", [1, 2])
 @pytest.mark.parametrize("before", range(8))
-async def test_refusal_in_passing_loses_no_clip(
+async def test_temporary_refusal_loses_no_clip(
     before: int, refusals: int, newest_first: bool, inclusive: bool, connect
 ) -> None:
     listing = Listing(newest_first=newest_first, inclusive=inclusive)

@@ -1,4 +1,4 @@
-"""Windows side by side, through sockets: the same clips, each once."""
+"""Concurrent walks through sockets: the same clips, each once."""
 
 import asyncio
 import itertools
@@ -36,9 +36,9 @@ LISTINGS = [
 
 
 @pytest.mark.parametrize("listing", LISTINGS, ids=str)
-async def test_sharded_lists_every_clip_once_however_the_service_lists(connect, listing) -> None:
+async def test_sharded_lists_every_clip_once_for_every_kind_of_listing(connect, listing) -> None:
     times = [100 + 37 * number for number in range(150)]
-    times += [times[20]] * 4 + [times[100]] * 3  # several cameras, one moment
+    times += [times[20]] * 4 + [times[100]] * 3  # several cameras at the same time
     async with FakeRhombus(clips_at(times), listing=listing) as fake, connect(fake) as session:
         for shards in (1, 3, 8):
             found = await sharded_uuids(session, shards, since=1, until=10_000, page_size=10)
@@ -79,7 +79,7 @@ def test_sharded_lists_what_the_pager_lists(
     connect, seed, count, spread, lags, newest_first, inclusive, is_time, clock, by, last, shards,
     bounds,
 ) -> None:  # fmt: skip
-    """And it does shard, wherever the cursor is known to be the time of the range."""
+    """It uses shards whenever the cursor is known to be the time of the range."""
     listing = Listing(
         newest_first=newest_first,
         inclusive=inclusive,
@@ -114,10 +114,10 @@ def test_sharded_lists_what_the_pager_lists(
 @pytest.mark.parametrize("by", ["timestamp_ms", "created_at_ms"])
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize(("lag", "jitter"), [(5.0, 0.0), (5.0, 0.4), (3600.0, 0.0), (0.0, 0.0)])
-async def test_creation_times_that_run_parallel_are_no_reason_for_one_walk(
+async def test_parallel_creation_times_do_not_prevent_sharding(
     connect, by, newest_first, lag, jitter
 ) -> None:
-    """As of cameras that save every alert; whichever of the times the cursor is."""
+    """For example if cameras save every alert, for either clock."""
     listing = Listing(clock=by, newest_first=newest_first)
     async with (
         FakeRhombus(200, listing=listing, created_after=lag, created_jitter=jitter) as fake,
@@ -131,8 +131,8 @@ async def test_creation_times_that_run_parallel_are_no_reason_for_one_walk(
             assert len(scouted) <= 3
 
 
-async def test_clips_whose_times_differ_are_found_where_nearly_all_are_equal(connect) -> None:
-    """Whichever of the two the cursor is, in or out of the range, and across its windows."""
+async def test_clips_with_different_times_are_found_among_clips_with_equal_times(connect) -> None:
+    """For either clock, in or out of the range, and across its windows."""
     for clock, by in itertools.product(CLIP_TIMES, repeat=2):
         clips = created_after(clips_at([*range(10_000, 14_000, 10)]), 0)
         for number, lag in ((100, 3000), (150, -1500), (200, 1), (250, -50_000), (300, 50_000)):
@@ -147,14 +147,14 @@ async def test_clips_whose_times_differ_are_found_where_nearly_all_are_equal(con
                 assert stats.windows >= 8
 
 
-async def test_windows_are_counted_only_where_there_are_any(connect) -> None:
+async def test_windows_are_not_counted_without_sharding(connect) -> None:
     async with FakeRhombus(200) as fake, connect(fake) as session:
         pager = session.saved_clips(since=1)
         await pager.collect(1)
         assert pager.stats.windows == 0
 
 
-async def test_where_the_cursor_is_another_time_one_walk_lists_all(connect, caplog) -> None:
+async def test_one_walk_lists_everything_if_the_cursor_is_another_time(connect, caplog) -> None:
     listing = Listing(clock="created_at_ms")
     caplog.set_level("INFO", logger="rhombus_clips")
     async with FakeRhombus(120, listing=listing) as fake, connect(fake) as session:
@@ -178,7 +178,7 @@ async def test_sharded_keeps_its_limit_and_its_cursor_covers_the_rest(connect) -
 
 
 async def test_cursor_covers_clips_that_are_later_than_now(connect) -> None:
-    """The window of the newest is open; until its first page came, all of it is still to come."""
+    """The newest window has no end. Before its first page, none of it was yielded."""
     now = int(time.time() * 1000)
     clips = clips_at([now + 1000 * number for number in range(-100, 100)])
     async with FakeRhombus(clips) as fake, connect(fake) as session:
@@ -190,7 +190,7 @@ async def test_cursor_covers_clips_that_are_later_than_now(connect) -> None:
             assert len(seen | {clip.uuid async for clip in rest}) == 200
 
 
-async def test_error_of_one_walk_ends_all_and_arrives_bare(fake, session) -> None:
+async def test_error_of_one_walk_ends_all_and_is_not_wrapped(fake, session) -> None:
     for number in range(12):
         fake.faults = [faults.Ok() for _ in range(number)] + [faults.INTERNAL_ERROR] * 2
         pager = session.saved_clips(since=1, page_size=4)
@@ -208,7 +208,7 @@ async def test_error_of_one_walk_ends_all_and_arrives_bare(fake, session) -> Non
         assert found == {clip["uuid"] for clip in fake.clips}
 
 
-async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(connect) -> None:
+async def test_undecodable_clip_ends_a_sharded_listing_or_is_reported(connect) -> None:
     clips = clips_at(list(range(1000, 2000, 10)))
     clips[50]["durationSec"] = "long"
     async with FakeRhombus(clips) as fake, connect(fake) as session:
@@ -226,7 +226,7 @@ async def test_clip_that_does_not_decode_ends_a_sharded_listing_or_is_reported(c
         assert reported == ["clip-50"]
 
 
-async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monkeypatch) -> None:
+async def test_sharded_listing_completes_despite_rate_limiting(connect, monkeypatch) -> None:
     monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.01)
     rate = RateLimit(per_second=100, burst=5)
     patient = RetryPolicy(attempts=100, base=0.001, cap=0.01)
@@ -244,16 +244,14 @@ async def test_refused_for_its_rate_it_comes_through_all_the_same(connect, monke
         ({"since": 1}, 65, "shards"),
     ],
 )
-async def test_what_cannot_be_sharded_is_refused_at_once(
-    fake, session, settings_, shards, error
-) -> None:
+async def test_invalid_sharding_is_refused_at_once(fake, session, settings_, shards, error) -> None:
     with pytest.raises(ValueError, match=error):
         async with session.saved_clips(**settings_).sharded(shards):
             pass
     assert fake.requests == []
 
 
-async def test_sharded_pager_is_used_up(session) -> None:
+async def test_sharded_pager_cannot_be_iterated_again(session) -> None:
     pager = session.saved_clips(since=1)
     async with pager.sharded(2) as clips:
         await anext(clips)
@@ -261,16 +259,16 @@ async def test_sharded_pager_is_used_up(session) -> None:
             pager.pages()
     with pytest.raises(RuntimeError, match="sharded"):
         aiter(pager)
-    begun = session.saved_clips(since=1)
-    await begun.collect(1)
+    used = session.saved_clips(since=1)
+    await used.collect(1)
     with pytest.raises(RuntimeError, match="beginning"):
-        async with begun.sharded():
+        async with used.sharded():
             pass
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-async def test_clips_on_their_way_are_not_stolen(connect, newest_first) -> None:
-    """A walk that has taken the last page waits with it; what it holds is nobody else's."""
+async def test_clips_waiting_for_the_caller_are_not_stolen(connect, newest_first) -> None:
+    """A walk waits with its last page; no other walk may list these clips."""
     listing = Listing(newest_first=newest_first)
     async with (
         FakeRhombus(clips_at(list(range(1000, 1200))), listing=listing) as fake,
@@ -287,8 +285,8 @@ async def test_clips_on_their_way_are_not_stolen(connect, newest_first) -> None:
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
-async def test_without_until_no_clip_is_later_than_the_listing(connect, newest_first) -> None:
-    """Neither of a service whose clock is ahead, nor made while the listing goes on."""
+async def test_without_until_the_latest_clips_are_listed(connect, newest_first) -> None:
+    """If the clock of the service is ahead, or clips are created during the listing."""
     now = int(time.time() * 1000)
     times = [now + 1000 * number for number in range(-100, 100)]
     listing = Listing(newest_first=newest_first)
@@ -299,8 +297,8 @@ async def test_without_until_no_clip_is_later_than_the_listing(connect, newest_f
         assert len(found) == 50
 
 
-async def test_a_time_that_is_missing_says_nothing_of_the_cursor(connect) -> None:
-    """Where nearly all clips lack the other time, the cursor may be that all the same."""
+async def test_missing_time_proves_nothing_about_the_cursor(connect) -> None:
+    """If nearly all clips lack the other time, the cursor may still be that time."""
     clips = clips_at([1000 + 10 * number for number in range(150)], created=False)
     clips[3]["createdAtMs"] = 1005
     listing = Listing(clock="created_at_ms")
@@ -329,7 +327,7 @@ async def test_clip_without_a_readable_time_is_reported_once(connect) -> None:
     assert pager.stats.undecodable == 1
 
 
-def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> None:
+def test_one_refusal_does_not_end_stealing_for_good(monkeypatch) -> None:
     now = [100.0]
     monkeypatch.setattr("rhombus_clips.calls.pacing._now", lambda: now[0])
     pacing = Pacing(None, connections=100)
@@ -341,8 +339,8 @@ def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> None:
     assert not pacing.is_budget_spent
 
 
-async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_it(connect) -> None:
-    """A service may refuse a time below zero."""
+async def test_no_negative_time_is_requested(connect) -> None:
+    """A service may refuse a time below zero, even if the listing is oldest first."""
     listing = Listing(newest_first=False)
     async with FakeRhombus(clips_at([*range(100)]), listing=listing) as fake:
         async with connect(fake) as session:
@@ -352,8 +350,8 @@ async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_i
     assert min(time for time in asked if time is not None) >= 0
 
 
-async def test_error_of_paging_has_the_cursor_behind_what_was_handed_out(connect) -> None:
-    """Unless the windows went by a time that the listing does not go by."""
+async def test_paging_error_has_the_cursor_after_the_yielded_clips(connect) -> None:
+    """Unless the range was divided by a time that the listing does not follow."""
     times = [*range(1000, 1400)]
     stuck = {"savedClips": clips_at([1300]), "lastEvaluatedTimestampMs": 1300}
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
@@ -369,8 +367,8 @@ async def test_error_of_paging_has_the_cursor_behind_what_was_handed_out(connect
         assert caught.value.cursor is not None
 
 
-async def test_cursor_that_is_no_time_is_not_taken_for_one_by_chance(connect, caplog) -> None:
-    """A millisecond from a cursor lies another clip, so that a service seems to know any time."""
+async def test_cursor_that_is_not_a_time_is_not_mistaken_for_one(connect, caplog) -> None:
+    """Another clip is one millisecond from a cursor, so the service seems to accept any time."""
     caplog.set_level(logging.INFO)
     times = [1_000 + number // 3 for number in range(700)]
     listing = Listing(is_time=False)

@@ -1,4 +1,4 @@
-"""Dividing the time of a listing among walks, as rules."""
+"""The rules that divide the time range of a listing among walks."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST
+from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST
 from rhombus_clips.paging.rules.shards import Shard, divide, probe_of, steal
 
 
@@ -17,13 +17,14 @@ def test_windows_cover_the_range_once(start, length, shards, direction) -> None:
     assert windows[0][0] == start
     assert windows[-1][1] == start + length
     assert all(one[1] == other[0] for one, other in itertools.pairwise(windows))
+    assert all(window[0] < window[1] for window in windows)
 
 
 @given(
     st.sampled_from((NEWEST_FIRST, OLDEST_FIRST)),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 300)), min_size=1, max_size=5),
 )
-def test_what_is_stolen_lies_before_the_walk_and_is_left_out_there(direction, moves) -> None:
+def test_stolen_window_is_ahead_of_the_walk_and_removed_from_it(direction, moves) -> None:
     shard = Shard(0, 10_000, direction)
     for cursor, clips in moves:
         shard.moved_to(cursor)
@@ -40,7 +41,7 @@ def test_what_is_stolen_lies_before_the_walk_and_is_left_out_there(direction, mo
     assert abs(stolen.left - shard.left) <= 1
 
 
-def test_the_busiest_is_stolen_from_and_a_last_page_from_nobody() -> None:
+def test_busiest_walk_is_stolen_from_and_a_last_page_is_not() -> None:
     sparse, dense = Shard(0, 1000, NEWEST_FIRST), Shard(1000, 2000, NEWEST_FIRST)
     sparse.moved_to(900)
     sparse.met(1, 100)
@@ -53,8 +54,8 @@ def test_the_busiest_is_stolen_from_and_a_last_page_from_nobody() -> None:
     assert steal([sparse, dense], page_size=100, usual=None) is None
 
 
-def test_nothing_is_divided_before_any_clip_was_met() -> None:
-    """An empty listing is not split down to its milliseconds."""
+def test_nothing_is_divided_before_a_clip_was_found() -> None:
+    """An empty listing is not divided down to milliseconds."""
     assert steal([Shard(0, 10**12, NEWEST_FIRST)], page_size=100, usual=None) is None
     assert steal([Shard(0, 10**12, NEWEST_FIRST)], page_size=100, usual=1e-9) is not None
 
@@ -71,5 +72,5 @@ def test_nothing_is_divided_before_any_clip_was_met() -> None:
         ([0, 1], (0, 0)),
     ],
 )
-def test_probe_is_a_moment_at_which_no_clip_lies(times: list[int], probe: tuple[int, int]) -> None:
+def test_probe_is_a_time_without_a_clip(times: list[int], probe: tuple[int, int]) -> None:
     assert probe_of(times) == probe

@@ -1,7 +1,8 @@
-"""Walking the shared clip groups by windows of their creation time."""
+"""Listing the shared clip groups by windows of their creation time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -34,10 +35,10 @@ async def test_whole_range_is_one_request(fake, session) -> None:
     length=st.integers(1, 12),
     inclusive=st.booleans(),
 )
-async def test_each_group_of_the_range_exactly_once(
+async def test_each_group_of_the_range_is_yielded_once(
     created, start, span, length, inclusive
 ) -> None:
-    """Whether the service's bounds are inclusive or not; groups without a time once too."""
+    """With inclusive and exclusive bounds, including groups without a creation time."""
     base = _at(BEGIN)
     groups = [
         {"uuid": f"g{n}", "createdAtMillis": None if at is None else base + at}
@@ -61,7 +62,7 @@ async def test_each_group_of_the_range_exactly_once(
     assert pager.stats.requests == len(fake.requests) == -(-span // length)
 
 
-async def test_windows_run_newest_first_and_are_asked_a_millisecond_wider(connect) -> None:
+async def test_windows_are_newest_first_and_requested_one_millisecond_wider(connect) -> None:
     length = timedelta(milliseconds=10)
     async with FakeRhombus(0, shared_clip_groups=0) as fake, connect(fake) as session:
         pager = session.shared_clip_groups(created_after=1000, created_before=1025, window=length)
@@ -74,7 +75,7 @@ async def test_windows_run_newest_first_and_are_asked_a_millisecond_wider(connec
     ]
 
 
-async def test_error_carries_the_cursor_and_the_pager_goes_on(fake, connect) -> None:
+async def test_error_carries_the_cursor_and_the_pager_resumes(fake, connect) -> None:
     fake.faults = [faults.Ok(times=2), faults.UNAVAILABLE]
     async with connect(fake, retry=RetryPolicy(attempts=1)) as session:
         pager = session.shared_clip_groups(
@@ -98,15 +99,15 @@ async def _note(pager, seen) -> None:
         seen.append(group.uuid)
 
 
-async def test_pages_are_the_windows_that_hold_something(fake, session) -> None:
+async def test_pages_are_the_windows_with_groups(fake, session) -> None:
     pager = session.shared_clip_groups(created_after=BEGIN, window=DAY)
     pages = [page async for page in pager.pages()]
     assert sum(len(page.shared_clip_groups) for page in pages) == 20
     assert pager.stats.pages == len(pages) < pager.stats.requests
 
 
-async def test_open_end_takes_in_what_is_made_meanwhile(connect) -> None:
-    """A service whose clock is ahead of ours loses nothing."""
+async def test_open_end_includes_groups_created_meanwhile(connect) -> None:
+    """Nothing is lost if the clock of the service is ahead of ours."""
     ahead = _at(datetime.now(UTC) + timedelta(hours=1))
     groups = [{"uuid": "ahead", "createdAtMillis": ahead}]
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
@@ -114,7 +115,7 @@ async def test_open_end_takes_in_what_is_made_meanwhile(connect) -> None:
         assert [group.uuid async for group in pager] == ["ahead"]
 
 
-async def test_group_that_comes_twice_is_handed_out_once(connect) -> None:
+async def test_repeated_group_is_yielded_once(connect) -> None:
     groups = [{"uuid": "a", "createdAtMillis": 5}] * 2 + [{"title": "x"}, {"title": "x"}]
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
         pager = session.shared_clip_groups()
@@ -127,22 +128,22 @@ async def test_group_that_comes_twice_is_handed_out_once(connect) -> None:
     ("arguments", "words"),
     [
         ({"window": DAY}, "window needs created_after"),
-        ({"created_after": 5, "window": timedelta(0)}, "at least a millisecond"),
+        ({"created_after": 5, "window": timedelta(0)}, "at least one millisecond"),
         ({"created_after": 5, "window": -DAY}, "window must be at least 0"),
         ({"created_after": datetime(2025, 1, 1)}, "without a time zone"),
     ],
 )
-def test_windows_that_cannot_be_walked_are_refused(arguments, words) -> None:
+def test_invalid_windows_are_refused(arguments, words) -> None:
     with pytest.raises(ValueError, match=words):
         ClipSession("k" * 22).shared_clip_groups(**arguments)
 
 
-async def test_cursor_of_a_prefetched_pager_does_not_pass_what_is_not_handed_out(connect) -> None:
-    """Though the windows before were found to be empty meanwhile."""
+async def test_cursor_of_a_prefetched_pager_does_not_pass_unyielded_groups(connect) -> None:
+    """Even if earlier windows were meanwhile found to be empty."""
     groups = [{"uuid": f"g{n}", "createdAtMillis": _at(BEGIN) + n} for n in range(5)]
-    begin = BEGIN - 30 * DAY
+    start = BEGIN - 30 * DAY
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
-        bounds = {"created_after": begin, "window": 5 * DAY}
+        bounds = {"created_after": start, "window": 5 * DAY}
         first = session.shared_clip_groups(created_before=BEGIN + DAY, **bounds)
         async with first.prefetched(2) as found:
             seen = [(await anext(found)).uuid]
@@ -152,3 +153,68 @@ async def test_cursor_of_a_prefetched_pager_does_not_pass_what_is_not_handed_out
         rest = session.shared_clip_groups(created_before=first.cursor, **bounds)
         seen += [group.uuid async for group in rest]
     assert {"g0", "g1", "g2", "g3", "g4"} <= set(seen)
+
+
+@examples(40)
+@given(
+    created=st.lists(st.none() | st.integers(0, 50), max_size=12),
+    length=st.none() | st.integers(1, 20),
+    is_open=st.booleans(),
+    limit=st.integers(0, 14),
+)
+async def test_second_pager_at_the_cursor_misses_no_group(created, length, is_open, limit) -> None:
+    """Both pagers together yield each group at least once, and neither yields one twice.
+
+    This includes a first pager that has reached the end.
+    """
+    base = _at(BEGIN)
+    groups = [
+        {"uuid": f"g{n}", "createdAtMillis": None if at is None else base + at}
+        for n, at in enumerate(created)
+    ]
+    arguments: dict[str, Any] = {
+        "created_after": None if is_open and length is None else base,
+        "created_before": base + 51,
+        "window": None if length is None else timedelta(milliseconds=length),
+    }
+    async with (
+        FakeRhombus(0, shared_clip_groups=groups) as fake,
+        ClipSession(fake.api_key, base_url=fake.url) as session,
+    ):
+        first = session.shared_clip_groups(**arguments, limit=limit)
+        seen = [group.uuid async for group in first]
+        second = session.shared_clip_groups(**arguments, cursor=first.cursor)
+        rest = [group.uuid async for group in second]
+    assert len(seen) == len(set(seen)) == min(limit, len(groups))
+    assert len(rest) == len(set(rest))
+    assert {*seen, *rest} == {group["uuid"] for group in groups}
+
+
+async def test_cursor_of_groups_resumes_after_the_finished_windows(connect) -> None:
+    """Not before them, and not after the end of the range."""
+    groups = [{"uuid": f"g{n}", "createdAtMillis": 1000 + n} for n in range(10)]
+    groups.append({"uuid": "later", "createdAtMillis": 2000})
+    async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
+        bounds: dict[str, Any] = {
+            "created_after": 1000,
+            "created_before": 1010,
+            "window": timedelta(milliseconds=5),
+        }
+        first = session.shared_clip_groups(**bounds, limit=5)
+        assert len(await first.collect(100)) == 5
+        assert first.cursor == 1005
+        second = session.shared_clip_groups(**bounds, cursor=first.cursor)
+        assert {group.uuid async for group in second} == {f"g{n}" for n in range(5)}
+        third = session.shared_clip_groups(**bounds, cursor=second.cursor)
+        assert [group async for group in third] == []
+        beyond = session.shared_clip_groups(**bounds, cursor=5000)
+        assert len([group async for group in beyond]) == 10
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"limit": -1}, {"limit": True}, {"cursor": "5"}, {"cursor": datetime(2025, 1, 1)}],
+)
+def test_invalid_limit_or_cursor_of_groups_is_refused(arguments) -> None:
+    with pytest.raises((TypeError, ValueError), match=next(iter(arguments))):
+        ClipSession("k" * 22).shared_clip_groups(**arguments)

@@ -1,4 +1,4 @@
-"""Walks side by side share out what is left: few requests, and no more than the budget."""
+"""Concurrent walks steal from each other, with few requests and within the rate budget."""
 
 import asyncio
 from typing import Any
@@ -7,37 +7,39 @@ from attrs import frozen
 
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.paging.rules.shards import Shard
-from rhombus_clips.paging.sharded import ShardedClips
+from rhombus_clips.paging.sharded import ShardedListing
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.paging.sharding import clips_at, sharded_uuids
 
 
-async def test_most_clips_in_little_time_are_shared_among_the_walks(connect, monkeypatch) -> None:
-    """Without stealing, one walk of eight would do nearly all the work."""
-    windows = list[Any]()
-    window_of = ShardedClips._window
+async def test_clips_crowded_in_a_short_time_are_shared_among_the_walks(
+    connect, monkeypatch
+) -> None:
+    """Without stealing, one of eight walks would do nearly all the work."""
+    states = list[Any]()
+    state_of = ShardedListing._state_of
 
-    def recorded(listing: ShardedClips, shard: Shard, order: Any) -> Any:
-        windows.append(window_of(listing, shard, order))
-        return windows[-1]
+    def recorded(listing: ShardedListing, shard: Shard, order: Any) -> Any:
+        states.append(state_of(listing, shard, order))
+        return states[-1]
 
-    monkeypatch.setattr(ShardedClips, "_window", recorded)
+    monkeypatch.setattr(ShardedListing, "_state_of", recorded)
     times = [1_000_000 + number for number in range(900)] + list(range(1000, 1_000_000, 10_000))
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
         fake.faults = [faults.Latency(0.005, times=None)]
         found = await sharded_uuids(session, since=1, until=1_100_000, page_size=10)
     assert len(found) == len(set(found)) == 1000
     crowded = [
-        window.shard
-        for window in windows
-        if window.shard.start < 1_000_900 and window.shard.end > 1_000_000
+        state.shard
+        for state in states
+        if state.shard.start < 1_000_900 and state.shard.end > 1_000_000
     ]
     assert len(crowded) > 4
     assert max(min(s.end, 1_000_900) - max(s.start, 1_000_000) for s in crowded) < 600
 
 
-async def test_walks_stop_dividing_when_the_rate_budget_is_spent(connect, monkeypatch) -> None:
-    """A bucket that refills while a busy machine pauses would not be spent all the time."""
+async def test_walks_stop_stealing_when_the_rate_budget_is_exhausted(connect, monkeypatch) -> None:
+    """A real bucket could refill while a busy machine pauses."""
     monkeypatch.setattr(Caller, "is_budget_spent", True)
     times = [1_000_000 + number for number in range(300)]
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
@@ -45,12 +47,12 @@ async def test_walks_stop_dividing_when_the_rate_budget_is_spent(connect, monkey
         async with pager.sharded(8) as clips:
             assert len([clip async for clip in clips]) == 300
     assert pager.stats.windows == 8
-    # Thirty pages, two for the scout, and ends.
+    # Thirty pages, two for the scout, and the ends.
     assert len(fake.requests) <= 30 + 8 + 8
 
 
-async def test_a_slow_caller_is_not_run_away_from(connect) -> None:
-    """Two pages of each walk are fetched at most, whatever there is."""
+async def test_walks_wait_for_a_slow_caller(connect) -> None:
+    """At most two pages of each walk are fetched ahead."""
     evenly = clips_at(list(range(1000, 2000)))
     async with (
         FakeRhombus(evenly) as fake,
@@ -63,8 +65,8 @@ async def test_a_slow_caller_is_not_run_away_from(connect) -> None:
         assert len(fake.requests) - scouted <= 2 * 4 + 1
 
 
-async def test_sharing_out_costs_few_requests(connect) -> None:
-    """However the walks' answers fall, the time is not split down to where nothing is."""
+async def test_stealing_costs_few_requests(connect) -> None:
+    """In any order of responses, the range is not divided into empty windows."""
     crowd = [1_000_000_000 + 7000 * number for number in range(800)]
     times = crowd + list(range(1_000_000, 1_400_000_000, 7_000_000))
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
@@ -80,7 +82,7 @@ async def test_sharing_out_costs_few_requests(connect) -> None:
 
 @frozen
 class _SlowScout(faults.Fault):
-    """The small pages by which a listing is found out come late."""
+    """Delays the small pages of the scout."""
 
     async def apply(self, request: Any, answer: Any) -> Any:
         if (await request.json())["maxPageSize"] != 10:
@@ -88,8 +90,8 @@ class _SlowScout(faults.Fault):
         return await answer()
 
 
-async def test_each_walk_takes_two_pages_while_the_listing_is_found_out(connect) -> None:
-    """No time is lost by it, and no more is risked on a guess."""
+async def test_each_walk_fetches_two_pages_before_the_scout_is_done(connect) -> None:
+    """This saves time and risks little if the assumption is wrong."""
     async with FakeRhombus(clips_at(list(range(1000, 2000)))) as fake, connect(fake) as session:
         fake.faults = [_SlowScout(times=None)]
         pager = session.saved_clips(since=1000, until=2000, page_size=10)

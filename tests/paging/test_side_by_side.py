@@ -1,4 +1,4 @@
-"""Pages fetched ahead, and windows side by side: the same clips, each once, and no surprise."""
+"""Prefetched and sharded listings: the same clips, each once, and clean endings."""
 
 import asyncio
 import contextlib
@@ -14,22 +14,23 @@ from rhombus_clips.testing import FakeRhombus, faults
 
 
 def _own_tasks() -> set[Any]:
-    """The running loop's tasks that the pagers made."""
+    """The running loop's tasks that the pagers created."""
     return {
         task
         for task in asyncio.all_tasks()
-        if "/paging/" in getattr(task.get_coro(), "cr_code", asyncio.run.__code__).co_filename
+        if "/rhombus_clips/paging/"
+        in getattr(task.get_coro(), "cr_code", asyncio.run.__code__).co_filename
     }
 
 
-async def test_prefetched_clips_are_the_pagers_own_in_its_order(fake, session) -> None:
+async def test_prefetched_clips_are_those_of_the_pager_in_its_order(fake, session) -> None:
     expected = [clip.uuid async for clip in session.saved_clips(page_size=4)]
     for ahead in (1, 3):
         async with session.saved_clips(page_size=4).prefetched(ahead) as clips:
             assert [clip.uuid async for clip in clips] == expected
 
 
-async def test_next_page_is_fetched_while_the_caller_works(fake, session) -> None:
+async def test_next_page_is_fetched_while_the_caller_is_busy(fake, session) -> None:
     async with session.saved_clips(page_size=10).prefetched() as clips:
         async for _ in clips:
             with anyio.fail_after(5):
@@ -63,7 +64,7 @@ async def test_early_exit_wastes_at_most_as_many_requests_as_pages_ahead(
     assert len(fake.requests) - needed <= needed == 1 + ahead
 
 
-async def test_a_limit_fetches_no_page_too_many(fake, session) -> None:
+async def test_limit_fetches_no_extra_page(fake, session) -> None:
     async with session.saved_clips(page_size=5, limit=9).prefetched(3) as clips:
         assert len([clip async for clip in clips]) == 9
     plain = session.saved_clips(page_size=5, limit=9)
@@ -72,7 +73,7 @@ async def test_a_limit_fetches_no_page_too_many(fake, session) -> None:
     assert before == len(fake.requests) - before
 
 
-async def test_left_early_the_pager_goes_on_without_loss_or_repeat(fake, session) -> None:
+async def test_pager_resumes_after_leaving_the_block_early(fake, session) -> None:
     expected = [clip.uuid async for clip in session.saved_clips(page_size=4)]
     for taken in range(0, 30, 3):
         pager, seen = session.saved_clips(page_size=4), list[str]()
@@ -87,7 +88,7 @@ async def test_left_early_the_pager_goes_on_without_loss_or_repeat(fake, session
         assert seen == expected
 
 
-async def test_cursor_of_a_pager_that_fetched_ahead_is_where_the_caller_is(fake, session) -> None:
+async def test_cursor_of_a_prefetched_pager_follows_the_caller(fake, session) -> None:
     pager, seen = session.saved_clips(page_size=4), list[str]()
     async with pager.prefetched(3) as clips:
         async for clip in clips:
@@ -99,7 +100,9 @@ async def test_cursor_of_a_pager_that_fetched_ahead_is_where_the_caller_is(fake,
     assert {*seen, *rest} == {clip["uuid"] for clip in fake.clips}
 
 
-async def test_error_comes_behind_the_clips_before_it_and_the_pager_goes_on(fake, session) -> None:
+async def test_error_is_raised_after_the_clips_before_it_and_the_pager_resumes(
+    fake, session
+) -> None:
     expected = [clip.uuid async for clip in session.saved_clips(page_size=4)]
     pager, seen = session.saved_clips(page_size=4), list[str]()
     fake.faults = [faults.Ok(), faults.Ok(), faults.Ok(), faults.BAD_STRUCTURE]
@@ -115,12 +118,12 @@ async def test_error_comes_behind_the_clips_before_it_and_the_pager_goes_on(fake
 
 
 class OwnError(Exception):
-    """A user's own."""
+    """An exception of the caller."""
 
 
 @pytest.mark.parametrize("error", [OwnError(), KeyError("x"), SystemExit(3), GeneratorExit()])
 @pytest.mark.parametrize("door", ["prefetched", "sharded"])
-async def test_what_the_callers_block_raises_arrives_bare(session, door, error) -> None:
+async def test_exceptions_of_the_block_are_not_wrapped(session, door, error) -> None:
     pager = session.saved_clips(page_size=4, since=1)
     with pytest.raises(type(error)) as caught:
         async with getattr(pager, door)() as clips:
@@ -131,7 +134,7 @@ async def test_what_the_callers_block_raises_arrives_bare(session, door, error) 
 
 @pytest.mark.parametrize("by_scope", [True, False])
 @pytest.mark.parametrize("door", ["prefetched", "sharded"])
-async def test_cancelled_it_leaves_no_task_behind(fake, session, door, by_scope) -> None:
+async def test_cancellation_leaves_no_task_behind(fake, session, door, by_scope) -> None:
     fake.faults = [faults.Latency(0.03, times=None)]
 
     async def read() -> None:
@@ -154,7 +157,7 @@ async def test_cancelled_it_leaves_no_task_behind(fake, session, door, by_scope)
         assert _own_tasks() - before == set()
 
 
-async def test_iterator_that_outlives_its_block_is_over(session) -> None:
+async def test_iterator_ends_with_its_block(session) -> None:
     async with session.saved_clips().prefetched() as clips:
         await anext(clips)
     with pytest.raises(StopAsyncIteration):
@@ -162,15 +165,15 @@ async def test_iterator_that_outlives_its_block_is_over(session) -> None:
 
 
 @pytest.mark.parametrize("ahead", [0, -1, True, 1.5])
-async def test_ahead_has_to_be_a_whole_number(session, ahead) -> None:
+async def test_ahead_must_be_a_positive_whole_number(session, ahead) -> None:
     with pytest.raises((ValueError, TypeError), match="ahead"):
         async with session.saved_clips().prefetched(ahead):
             pass
 
 
 @pytest.mark.parametrize("door", ["prefetched", "sharded"])
-async def test_generator_that_is_lost_around_a_block_harms_nobody(session, door) -> None:
-    """The garbage collector finishes it in a task of its own."""
+async def test_garbage_collected_generator_around_a_block_leaves_no_task(session, door) -> None:
+    """The garbage collector finishes it in another task."""
 
     async def own() -> Any:
         async with getattr(session.saved_clips(since=1, page_size=4), door)() as clips:
@@ -186,7 +189,7 @@ async def test_generator_that_is_lost_around_a_block_harms_nobody(session, door)
     assert _own_tasks() - before == set()
 
 
-async def test_pager_goes_on_while_a_page_ahead_is_still_under_way(connect) -> None:
+async def test_pager_resumes_while_a_prefetch_is_in_progress(connect) -> None:
     async with FakeRhombus(100) as fake, connect(fake) as session:
         fake.faults = [faults.Latency(0.01, times=None)]
         for milliseconds in range(1, 100, 12):

@@ -1,4 +1,4 @@
-"""Items of a page that do not decode: raised with their place, or set aside, each once."""
+"""Items that fail to decode: raised with their path, or passed to the callback, each once."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def _spoiled(*numbers: int) -> list[dict[str, object]]:
     return clips
 
 
-async def test_item_that_does_not_decode_raises_with_its_place(connect) -> None:
+async def test_undecodable_item_raises_with_its_path(connect) -> None:
     async with FakeRhombus(_spoiled(17)) as fake, connect(fake) as session:
         pager = session.saved_clips(page_size=10)
         assert len(await pager.collect(10)) == 10
@@ -29,8 +29,8 @@ async def test_item_that_does_not_decode_raises_with_its_place(connect) -> None:
     assert caught.value.endpoint == SAVED_CLIPS
 
 
-async def test_bad_items_may_be_set_aside(connect) -> None:
-    """Each once, with what came and why, and none of the others is lost."""
+async def test_undecodable_items_are_passed_to_the_callback(connect) -> None:
+    """Each once, with the raw item and the error, and no other clip is lost."""
     aside: list[tuple[Any, DecodeError]] = []
     async with FakeRhombus(_spoiled(0, 9, 10, 17, 29)) as fake, connect(fake) as session:
         pager = session.saved_clips(
@@ -44,7 +44,7 @@ async def test_bad_items_may_be_set_aside(connect) -> None:
     assert isinstance(clips[0], SavedClip)
 
 
-async def test_item_that_is_no_object_may_be_set_aside(connect) -> None:
+async def test_item_that_is_not_an_object_is_passed_to_the_callback(connect) -> None:
     body = b'{"savedClips": ["?", {"uuid": "a"}, null, {"uuid": 5}]}'
     aside: list[object] = []
     async with FakeRhombus(0) as fake, connect(fake) as session:
@@ -58,21 +58,21 @@ async def test_item_that_is_no_object_may_be_set_aside(connect) -> None:
     "body",
     [b'{"savedClips": "none"}', b'{"savedClips": [], "lastEvaluatedTimestampMs": "now"}'],
 )
-async def test_page_that_does_not_decode_itself_raises(connect, body) -> None:
+async def test_undecodable_page_raises(connect, body) -> None:
     async with FakeRhombus(0) as fake, connect(fake) as session:
         fake.faults = [faults.Respond(200, body)]
         with pytest.raises(DecodeError):
             await session.saved_clips(on_decode_error=lambda *_: None).collect(1)
 
 
-async def test_null_list_is_no_clips_for_who_sets_items_aside(connect) -> None:
+async def test_null_list_is_empty_with_a_callback(connect) -> None:
     async with FakeRhombus(0) as fake, connect(fake) as session:
         fake.faults = [faults.Respond(200, b'{"savedClips": null}')]
         pager = session.saved_clips(on_decode_error=lambda *_: None)
         assert await pager.collect(1) == []
 
 
-async def test_error_of_the_callback_arrives_as_it_is_and_loses_nothing(connect) -> None:
+async def test_error_of_the_callback_is_unchanged_and_loses_nothing(connect) -> None:
     refuse = True
 
     def callback(_raw: object, _error: DecodeError) -> None:
@@ -87,7 +87,7 @@ async def test_error_of_the_callback_arrives_as_it_is_and_loses_nothing(connect)
         assert len(await pager.collect(100)) == 29
 
 
-async def test_bad_item_out_of_range_is_not_the_callers_concern(connect) -> None:
+async def test_undecodable_item_out_of_range_is_not_reported(connect) -> None:
     aside: list[Any] = []
     clips = _spoiled(25, 28)
     clips[28]["timestampMs"] = None
@@ -96,5 +96,5 @@ async def test_bad_item_out_of_range_is_not_the_callers_concern(connect) -> None
             since=clips[5]["timestampMs"], on_decode_error=lambda raw, _: aside.append(raw)
         )
         assert len(await pager.collect(100)) == 6
-    # That it has no time does not put it out of range.
+    # A clip without a time may be in the range.
     assert [raw["uuid"] for raw in aside] == [clips[28]["uuid"]]

@@ -1,4 +1,4 @@
-"""A walk through a listing without I/O, and the listings to walk through."""
+"""Walks through listings, without I/O."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 from rhombus_clips.paging.rules.cursor import CursorWalk
-from rhombus_clips.paging.rules.listed import Ask, Fresh, Listed, refused
+from rhombus_clips.paging.rules.pages import ListedPage, PageRequest
 from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order, list_page
 
 MOST_REQUESTS = 500
@@ -16,7 +16,7 @@ MOST_REQUESTS = 500
 
 @frozen
 class Clip:
-    """As much of a clip as a walk looks at; *serial* tells those apart that look alike to it."""
+    """The fields of a clip that a walk reads; *serial* distinguishes clips that look alike."""
 
     uuid: str | None
     timestamp_ms: int | None
@@ -26,11 +26,11 @@ class Clip:
 
 @frozen
 class Walked:
-    """What a walk handed out, and what it asked for that."""
+    """The clips that a walk found, and its requests."""
 
     clips: list[Any] = field(factory=list[Any])
-    asked: list[Ask] = field(factory=list[Ask])
-    walk: CursorWalk[Any] | None = None
+    requests: list[PageRequest] = field(factory=list[PageRequest])
+    walk: CursorWalk | None = None
 
     @property
     def serials(self) -> Counter[int]:
@@ -46,42 +46,41 @@ def walk_through(
     appears: tuple[int, StoredClip] | None = None,
     **settings: Any,
 ) -> Walked:
-    """Walk to the end, or until it raises; `AssertionError` when it goes on and on.
+    """Walk until the end or an exception; `AssertionError` if the walk does not end.
 
-    The service refuses page sizes above *refused_above*; the entry of *appears* is there only from
+    The service refuses page sizes above *refused_above*. The entry of *appears* exists only from
     that request on.
     """
-    walk: CursorWalk[Any] = CursorWalk(
+    walk: CursorWalk = CursorWalk(
         page_size=page_size, identity=lambda clip: clip.uuid or clip, **settings
     )
     walked = Walked(walk=walk)
-    steps = walk.steps()
-    answer = None
-    while True:
-        try:
-            step = steps.send(answer)
-        except StopIteration:
-            return walked
-        if isinstance(step, Fresh):
-            walked.clips.extend(step.items)
-            answer = None
-            continue
-        walked.asked.append(step)
-        assert len(walked.asked) < MOST_REQUESTS, "the walk does not end"
-        if refused_above is not None and step.max_page_size > refused_above:
-            assert step.is_probe, "the walk insists on a page that the service refuses"
-            answer = refused(step)
-            continue
-        there = entries
-        if appears is not None and len(walked.asked) < appears[0]:
-            there = [entry for entry in entries if entry is not appears[1]]
-        page = list_page(there, listing, step.page_timestamp_ms, step.max_page_size)
-        answer = Listed(page.clips, page.cursor)
+    while (request := walk.request) is not None:
+        walked.requests.append(request)
+        assert len(walked.requests) < MOST_REQUESTS, "the walk does not end"
+        if refused_above is not None and request.max_page_size > refused_above:
+            assert request.is_probe, "the walk insists on a page that the service refuses"
+            response: ListedPage = ListedPage((), request.page_timestamp_ms, is_refused=True)
+        else:
+            existing = entries
+            if appears is not None and len(walked.requests) < appears[0]:
+                existing = [entry for entry in entries if entry is not appears[1]]
+            response = respond(existing, listing, request)
+        page = walk.take(response)
+        if page is not None:
+            walked.clips.extend(page.new_items)
+    return walked
+
+
+def respond(entries: Sequence[StoredClip], listing: Listing, request: PageRequest) -> ListedPage:
+    """Return the page that a service returns for *request*."""
+    page = list_page(entries, listing, request.page_timestamp_ms, request.max_page_size)
+    return ListedPage(page.clips, page.cursor)
 
 
 @st.composite
 def listings(draw: st.DrawFn) -> tuple[list[StoredClip], Listing, int]:
-    """Clips in the order of a listing, how it lists them, and a page size to ask for."""
+    """Draw clips in the order of a listing, the kind of listing, and a page size."""
     listing = Listing(
         newest_first=draw(st.booleans()),
         clock=draw(st.sampled_from(("timestamp_ms", "created_at_ms"))),
@@ -105,30 +104,30 @@ def listings(draw: st.DrawFn) -> tuple[list[StoredClip], Listing, int]:
         time = timestamp if listing.clock == "timestamp_ms" else created
         entries.append(StoredClip(time, clip, visible=not hides or draw(st.integers(0, 2)) > 0))
     if hides and listing.largest_page is not None:
-        # Pages that are cut and thinned out at once: what is hidden and what is behind the cut
-        # look the same, so the cut has to leave room for the clips of a millisecond.
+        # If pages are truncated and also have hidden clips, both look the same, so a page must have
+        # room for the clips of a millisecond.
         listing = evolve(listing, largest_page=listing.largest_page + most_in_one_ms(entries))
     return in_order(entries, listing), listing, draw(st.integers(1, 7))
 
 
 def most_in_one_ms(entries: Sequence[StoredClip]) -> int:
-    """How many clips share the fullest millisecond."""
+    """Return the number of clips in the fullest millisecond."""
     return max(Counter(entry.time for entry in entries).values(), default=0)
 
 
 def most_near_one_ms(entries: Sequence[StoredClip]) -> int:
-    """How many clips share a millisecond or the next one: what an overlap has to list at once."""
+    """Return the most clips in two adjacent milliseconds, which an overlap must list at once."""
     counts = Counter(entry.time for entry in entries)
     return max((counts[time] + counts[time + 1] for time in [*counts]), default=0)
 
 
 def visible(entries: Sequence[StoredClip]) -> Counter[int]:
-    """The serials of the clips that the caller may see."""
+    """Return the serials of the clips that are not hidden."""
     return Counter(entry.clip.serial for entry in entries if entry.visible)
 
 
 def spaced(count: int, *, apart: int = 10, ties: int = 1) -> list[StoredClip]:
-    """*count* clips newest first, *ties* of them in each millisecond, the milliseconds *apart*."""
+    """Return *count* clips, newest first: *ties* per millisecond, *apart* milliseconds apart."""
     entries: list[StoredClip] = []
     for serial in range(count):
         time = 1_000_000 - serial // ties * apart

@@ -1,1 +1,1 @@
-"""The rules of a listing, with no I/O: they decide what to ask for next."""
+"""The paging rules. They decide what to request next, and do no I/O."""

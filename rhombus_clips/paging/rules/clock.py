@@ -1,143 +1,129 @@
-"""Learning which time of a clip the listing's cursor is.
+"""Learning which time of a clip the listing's cursor refers to.
 
-A bound on one time ends a listing early only when the cursor is known to be that very time.
+A bound on one time can end a listing early only if the cursor is known to be that time.
 """
 
 from collections import Counter
-from typing import Any, Literal
+from typing import Literal
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-from rhombus_clips.paging.rules.listed import NEWEST_FIRST, Listed, Timed, times_of
+from rhombus_clips.models import SavedClip
+from rhombus_clips.paging.rules.pages import NEWEST_FIRST, ListedPage, times_of
 
 ClipTime = Literal["timestamp_ms", "created_at_ms"]
 CLIP_TIMES: tuple[ClipTime, ...] = ("timestamp_ms", "created_at_ms")
 
 
+@define(eq=False)
 class Clock:
-    """Which of a clip's times the cursor can still be, after the pages seen so far."""
+    """The times that the cursor can refer to, given the pages observed so far."""
 
-    def __init__(self) -> None:
-        self._possible: set[ClipTime] = set(CLIP_TIMES)
-        # Page ends that are this time of the last clip and not the other; and those of them where
-        # that clip has the other time, too.
-        self._matches: Counter[ClipTime] = Counter()
-        self._proofs: Counter[ClipTime] = Counter()
-        self._ends_at_both = 0
-        self._all_are_equal = True
+    all_are_equal: bool = True
+    """True while every clip has two equal times, so that further pages are unlikely to tell."""
+    _possible: set[ClipTime] = field(factory=lambda: set(CLIP_TIMES))
+    _matches: Counter[ClipTime] = field(factory=Counter[ClipTime])
+    """The pages that end at this time of the last clip, and not at its other time."""
+    _proofs: Counter[ClipTime] = field(factory=Counter[ClipTime])
+    """Those of the matches whose last clip has the other time."""
+    _ends_at_both: int = 0
 
-    def observe(self, listed: Listed[Any], direction: int, asked: int | None = None) -> None:
-        """Rule out each time that does not run in *direction*, from *asked* to the page's cursor.
-
-        :param asked: The cursor that the page was asked with; None for the first page.
-        """
+    def observe(self, page: ListedPage, direction: int) -> None:
+        """Rule out each time that does not run in *direction* from page start to cursor."""
         for name in CLIP_TIMES:
-            times = [time for item in listed.items if (time := getattr(item, name)) is not None]
-            if asked is not None:
-                times.insert(0, asked)
-            if listed.cursor:
-                times.append(listed.cursor)
+            times = [time for item in page.items if (time := getattr(item, name)) is not None]
+            if page.requested_from is not None:
+                times.insert(0, page.requested_from)
+            if page.cursor:
+                times.append(page.cursor)
             if times != sorted(times, reverse=direction == NEWEST_FIRST):
                 self._possible.discard(name)
-        if self._all_are_equal:
-            self._all_are_equal = all(map(has_equal_times, listed.items))
-        if listed.cursor and listed.items:
-            self._observe_end(listed.items[-1], listed.cursor)
-
-    def _observe_end(self, last: Timed, cursor: int) -> None:
-        equal: list[ClipTime] = [name for name in CLIP_TIMES if getattr(last, name) == cursor]
-        if len(equal) == 1:
-            self._matches[equal[0]] += 1
-            self._proofs[equal[0]] += None not in times_of(last)
-        self._ends_at_both += len(equal) > 1
+        self.all_are_equal = self.all_are_equal and all(map(has_equal_times, page.items))
+        if page.cursor and page.items:
+            last = page.items[-1]
+            equal: list[ClipTime] = [
+                name for name in CLIP_TIMES if getattr(last, name) == page.cursor
+            ]
+            self._ends_at_both += len(equal) > 1
+            if len(equal) == 1:
+                self._matches[equal[0]] += 1
+                self._proofs[equal[0]] += None not in times_of(last)
 
     def rules_out(self, name: ClipTime) -> bool:
-        """Whether the cursor cannot be that time.
+        """Return whether the cursor cannot refer to that time.
 
-        It does not run as the cursor does, or two pages end at the other time and none at this one.
-        That a clip lacks the time proves nothing: the service may then go by the other.
+        Either the time does not run as the cursor does, or two pages end at the other time and
+        no page ends at this one. A clip without the time proves nothing: the service may list it by
+        the other time.
         """
-        if name not in self._possible:
-            return True
-        others: list[ClipTime] = [other for other in CLIP_TIMES if other != name]
-        return not self._matches[name] and any(self._proofs[other] >= 2 for other in others)
-
-    @property
-    def proven(self) -> ClipTime | None:
-        """As `learned`, and the pages rule out the other time."""
-        learned = self.learned
-        return (
-            learned if all(name == learned or self.rules_out(name) for name in CLIP_TIMES) else None
-        )
-
-    @property
-    def may_be_either(self) -> bool:
-        """Whether two pages end at both times of a clip, and none at only one of them."""
-        return self._ends_at_both >= 2 and not self._matches
-
-    @property
-    def all_are_equal(self) -> bool:
-        """Whether every clip has two equal times, so that more pages are not likely to tell."""
-        return self._all_are_equal
+        other = _other(name)
+        return name not in self._possible or (not self._matches[name] and self._proofs[other] >= 2)
 
     @property
     def learned(self) -> ClipTime | None:
-        """The one time that the cursor can be; None while that is open.
+        """The only time that the cursor can refer to; None while undecided.
 
-        Either the pages rule out the other time, or this one has been the cursor of two pages and
-        the other of none.
+        Either the pages rule out the other time, or two pages end at this one and none at the
+        other.
         """
         for name in self._possible:
-            others = self._possible - {name}
-            enough = 2 if others else 1
-            if self._matches[name] >= enough and not any(self._matches[o] for o in others):
+            is_only_one = len(self._possible) == 1
+            if self._matches[name] >= (1 if is_only_one else 2) and (
+                is_only_one or not self._matches[_other(name)]
+            ):
                 return name
         return None
 
+    @property
+    def proven(self) -> ClipTime | None:
+        """The time as `learned`, if the pages also rule out the other time."""
+        name = self.learned
+        return name if name is not None and self.rules_out(_other(name)) else None
 
-def has_equal_times(item: Timed) -> bool:
-    """Whether the two times of *item* are one."""
+    @property
+    def may_be_either(self) -> bool:
+        """True if at least two pages end at both times of a clip, and none at only one of them."""
+        return self._ends_at_both >= 2 and not self._matches
+
+
+def _other(name: ClipTime) -> ClipTime:
+    return CLIP_TIMES[name == CLIP_TIMES[0]]
+
+
+def has_equal_times(item: SavedClip) -> bool:
+    """Return whether both times of *item* are known and equal."""
     return item.timestamp_ms is not None and item.timestamp_ms == item.created_at_ms
-
-
-def _known_time(_instance: object, _attribute: object, value: str) -> None:
-    if value not in CLIP_TIMES:
-        raise ValueError(f"by must be one of {', '.join(CLIP_TIMES)}, not {value!r}")
 
 
 @frozen(kw_only=True)
 class TimeRange:
     """Clips with ``since <= time < until``, in epoch milliseconds, by one of their times."""
 
-    by: ClipTime = field(validator=_known_time)
+    by: ClipTime
     since: int | None = None
     until: int | None = None
     or_by: ClipTime | None = None
-    """Which time stands in for the one that a clip lacks; None for none."""
+    """The time that applies to a clip without the first; None for no such time."""
 
-    def time_of(self, item: Timed) -> int | None:
-        """The time by which *item* lies in the range or not."""
+    def time_of(self, item: SavedClip) -> int | None:
+        """Return the time of *item* that the bounds apply to."""
         time: int | None = getattr(item, self.by)
         return getattr(item, self.or_by) if time is None and self.or_by is not None else time
 
-    @property
-    def is_everything(self) -> bool:
-        """Whether it has no bound at all."""
-        return self.since is None and self.until is None
+    def __contains__(self, item: SavedClip) -> bool:
+        """Return whether *item* is in the range.
 
-    def __contains__(self, item: Timed) -> bool:
-        """Whether the item lies in it; one without that time lies in no range but the whole."""
-        if self.is_everything:
-            return True
+        An item without a time is only in a range without bounds.
+        """
         time = self.time_of(item)
         if time is None:
-            return False
+            return self.since is None and self.until is None
         return (self.since is None or self.since <= time) and (
             self.until is None or time < self.until
         )
 
     def ends_before(self, cursor: int, direction: int) -> bool:
-        """Whether a listing by this time has nothing of the range left behind *cursor*."""
+        """Return whether a listing by this time has no item of the range after *cursor*."""
         if direction == NEWEST_FIRST:
             return self.since is not None and cursor < self.since
         return self.until is not None and cursor >= self.until

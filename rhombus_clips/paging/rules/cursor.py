@@ -1,139 +1,158 @@
-"""Walking a listing by its timestamp cursor, so that nothing is lost and nothing comes twice.
+"""Walking a listing by its timestamp cursor without losing or repeating an item.
 
-The reference says what a request takes (``pageTimestampMs``, ``maxPageSize``) and what an answer
-gives (``savedClips``, ``lastEvaluatedTimestampMs``), and leaves open in which order clips come,
-which of their times the cursor is, whether it is inclusive, and how the end is marked. The walk
-settles what it can from the answers and is right whichever way the rest falls:
+The reference documents the request (``pageTimestampMs``, ``maxPageSize``) and the response
+(``savedClips``, ``lastEvaluatedTimestampMs``). It does not document the order of the clips, which
+of their times the cursor refers to, whether the cursor is inclusive, or how the last page is
+marked. The walk learns what it can from the responses and is correct under every remaining
+reading:
 
-- Only the cursor ends a listing: null, absent or 0. An empty page with a cursor that moved goes
-  on, and a cursor that is no time raises.
-- Clips that share the boundary's millisecond can lie on both sides of it, so each page is asked
-  from one millisecond before the last cursor (`overlap`), and what came already is dropped.
-- For that the direction must be known. A page suggests it; the overlap proves it, because the
-  boundary's clips must come back on one side of the cursor and cannot on the other.
-- Where nothing comes back but the bare cursor does bring clips, the service does not read the
-  cursor as a time, and from then on gets it back as it came (`verbatim`).
-- A page that brings nothing new and does not move the cursor is asked again larger. What still
-  does not move is the end, or hides clips that share its millisecond. A page from the beginning
-  tells which: if it lacks clips that are there, the service cuts its pages. Clips that are created
-  or deleted meanwhile look the same for a moment, so the walk looks up to three times before it
-  raises `CursorStalledError`.
+- Only the cursor ends a listing: null, absent or 0. An empty page whose cursor moved does not end
+  it, and a cursor that is not a time raises `DecodeError`.
+- Clips that share the boundary's millisecond can be on either side of it. Each page is therefore
+  requested from one millisecond before the last cursor (the overlap), and the clips that were
+  already yielded are dropped.
+- The overlap needs the direction. A page suggests one, and the overlap proves it: the clips at the
+  boundary are returned again on one side of the cursor and cannot be returned on the other.
+- If the overlap returns nothing while the unchanged cursor returns clips, the service does not
+  treat the cursor as a time. From then on it is sent back unchanged (verbatim).
+- A page without new clips whose cursor did not move is requested again with a larger size. If that
+  does not help, the listing has ended, or more clips share the millisecond than the service
+  returns at once. A page from the start of the listing tells the two apart: if it lacks known
+  clips, the service truncates its pages. Clips that are created or deleted meanwhile look the same,
+  so the walk checks up to three times before it raises `CursorStalledError`.
 
-`CursorWalk.steps` is a generator without I/O: it yields what to ask and what is fresh.
+`CursorWalk` does no I/O. Its caller requests `CursorWalk.request` and passes the response to
+`CursorWalk.take` until the request is None.
 """
 
 from collections import Counter
 from collections.abc import Callable, Generator, Hashable
-from typing import Any, Generic
 
-from rhombus_clips.errors import CursorCycleError, CursorStalledError, PagingError
-from rhombus_clips.paging.rules.listed import (
+from attrs import define, field
+
+from rhombus_clips.errors import CursorCycleError, CursorStalledError, DecodeError, PagingError
+from rhombus_clips.models import SavedClip
+from rhombus_clips.paging.rules.pages import (
     NEWEST_FIRST,
     OLDEST_FIRST,
-    Ask,
-    Fresh,
-    ItemT,
-    Listed,
-    checked_cursor,
-    distance,
-    suggested_direction,
+    ListedPage,
+    PageRequest,
     times_of,
 )
 
 LARGEST_PAGE_SIZE = 10_000
 MOST_EMPTY_PAGES = 100
 
-# One change during a look at an end spoils that look, and perhaps the next.
-_LOOKS_AT_AN_END = 3
+# A change during one check of the end spoils that check, and perhaps the next.
+_CHECKS_OF_AN_END = 3
 
-Steps = Generator[Ask | Fresh[ItemT], Any, None]
-Asking = Generator[Ask, Listed[ItemT], Listed[ItemT] | None]
-Probing = Generator[Ask, Listed[ItemT], Listed[ItemT]]
+# The service's times have 64 bits, and the walk asks from a millisecond past its cursor.
+_BEYOND_EVERY_TIME = 2**63 - 1
+
+Search = Generator[PageRequest, ListedPage, ListedPage | None]
+Probe = Generator[PageRequest, ListedPage, ListedPage]
+Check = Generator[PageRequest, ListedPage, bool]
 
 
-class CursorWalk(Generic[ItemT]):
-    """The state of one walk. `steps` may be started anew after it raised: it then goes on."""
+@define(eq=False, kw_only=True)
+class CursorWalk:
+    """The state of one walk through a listing. After an error, `request` resumes the walk."""
 
-    def __init__(
-        self,
-        *,
-        page_size: int,
-        identity: Callable[[ItemT], Hashable],
-        cursor: int | None = None,
-        overlap: bool = True,
-        direction: int | None = None,
-    ) -> None:
-        self.cursor = cursor
-        """Where to resume: the last cursor that the service gave for a page that was taken."""
-        self.direction = direction
-        """`NEWEST_FIRST` or `OLDEST_FIRST`, once the answers have told."""
-        self.duplicates = 0
-        self._page_size = page_size
-        self._size = page_size
-        self._identity = identity
-        self.is_verbatim = not overlap
-        """Whether the cursor goes back as it came: the service does not read it as a time, or the
-        walk was told not to overlap."""
-        self._used_cursors: set[int] = set()
-        self._seen: Counter[Hashable] = Counter()
-        self._hint: int | None = None
-        self._boundary_was_listed = False
-        self._fruitless_pages = 0
-        self._largest_size = LARGEST_PAGE_SIZE
-        self._accepted_size = page_size
-        self._was_resumed = cursor is not None
-        self._longest_page = 0
-        self._handed_out = 0
+    page_size: int
+    identity: Callable[[SavedClip], Hashable]
+    """Returns the value that distinguishes a clip from others."""
+    cursor: int | None = None
+    """The position from which a walk can resume: the cursor of the last page; None at the start."""
+    direction: int | None = None
+    """`NEWEST_FIRST` or `OLDEST_FIRST`, once learned."""
+    is_verbatim: bool = False
+    """True if the cursor is sent back unchanged, without an overlap."""
+    is_at_end: bool = field(default=False, init=False)
+    """True once the last page was taken."""
+    _search: Search | None = None
+    _request: PageRequest | None = None
+    _used_cursors: set[int] = field(factory=set[int])
+    _seen: Counter[Hashable] = field(factory=Counter[Hashable])
+    _suggested_direction: int | None = None
+    _boundary_was_listed: bool = False
+    _pages_without_news: int = 0
+    _longest_page: int = 0
+    _size: int = field(init=False)
+    _accepted_size: int = field(init=False)
+    _largest_size: int = LARGEST_PAGE_SIZE
 
-    def steps(self) -> Steps[ItemT]:
-        """Yield an `Ask` for each page to fetch and a `Fresh` for each page that was taken.
+    def __attrs_post_init__(self) -> None:
+        self._size = self._accepted_size = self.page_size
 
-        Raises `PagingError` when the walk cannot go on without losing or repeating something, and
-        `DecodeError` for a cursor that is no time.
+    @property
+    def request(self) -> PageRequest | None:
+        """The page to request next; None at the end of the listing."""
+        if self._request is None and not self.is_at_end:
+            self._search = self._next_page()
+            self._request = next(self._search)
+        return self._request
+
+    def take(self, page: ListedPage) -> ListedPage | None:
+        """Take the response to `request`.
+
+        Returns the next page of the listing with its `ListedPage.new_items`, or None if the
+        listing has ended or if another request has to be answered first.
+
+        Raises `DecodeError` for a cursor that is not a time; `request` then repeats the request.
+        Raises `PagingError` if the walk cannot continue without losing or repeating items.
         """
-        listed = yield from self._next_page()
-        while listed is not None:
-            yield self._take(listed)
-            if listed.is_last:
-                return
-            listed = yield from self._next_page()
+        if page.cursor is not None and not 0 <= page.cursor < _BEYOND_EVERY_TIME:
+            raise _not_a_time(page.cursor)
+        if self._search is None or self._request is None:
+            raise RuntimeError("take() needs the response to a request")
+        found: ListedPage | None = None
+        self._request = None
+        try:
+            self._request = self._search.send(page)
+        except StopIteration as end:
+            found = end.value
+        if found is not None:
+            self._accept(found)
+        self.is_at_end = self._request is None and (found is None or not found.cursor)
+        return found
 
-    # --- taking a page -----------------------------------------------------------------------
-
-    def _take(self, listed: Listed[ItemT]) -> Fresh[ItemT]:
-        cursor = checked_cursor(listed.cursor)
-        moved = cursor is not None and not listed.is_last and self._move_to(cursor)
-        now: Counter[Hashable] = Counter()
-        fresh: list[ItemT] = []
-        for item in listed.items:
-            key = self._identity(item)
-            now[key] += 1
-            repeats_itself = item.uuid is not None and now[key] > 1
-            if now[key] > self._seen[key] and not repeats_itself:
-                fresh.append(item)
-        # Once the cursor has moved, this page holds every clip that the next can bring back.
-        self._seen = now if moved else self._seen | now
-        self.duplicates += len(listed.items) - len(fresh)
-        self._handed_out += len(fresh)
-        self._longest_page = max(self._longest_page, len(listed.items))
-        self._boundary_was_listed = bool(listed.items) and self.cursor in times_of(listed.items[-1])
-        self._hint = suggested_direction(listed)
-        self._count_fruitless_pages(len(fresh))
-        return Fresh(fresh, listed, self.cursor)
+    def _accept(self, page: ListedPage) -> None:
+        counts: Counter[Hashable] = Counter()
+        new_items: list[SavedClip] = []
+        for item in page.items:
+            key = self.identity(item)
+            counts[key] += 1
+            if counts[key] > self._seen[key] and (counts[key] == 1 or item.uuid is None):
+                new_items.append(item)
+        page.new_items = new_items
+        # Once the cursor has moved, this page has every item that the next one can repeat.
+        moved = bool(page.cursor) and self._move_to(page.cursor or 0)
+        self._seen = counts if moved else self._seen | counts
+        self._longest_page = max(self._longest_page, len(page.items))
+        self._boundary_was_listed = bool(page.items) and self.cursor in times_of(page.items[-1])
+        if self.direction is None:
+            self._suggested_direction = _suggested_direction(page)
+        self._pages_without_news = 0 if new_items else self._pages_without_news + 1
+        if self._pages_without_news >= MOST_EMPTY_PAGES:
+            self._pages_without_news = 0
+            raise PagingError(
+                f"{MOST_EMPTY_PAGES} consecutive pages contained no new items, although each had a"
+                " cursor; iterate again to continue from there"
+            )
 
     def _move_to(self, cursor: int) -> bool:
-        """Make *cursor* the boundary; False when it is where the boundary was already."""
+        """Make *cursor* the boundary. Return False if the boundary does not move."""
         before = self.cursor
         if self.is_verbatim:
             if cursor != before and cursor in self._used_cursors:
-                raise CursorCycleError(f"the cursor {cursor} has come before: it runs in a circle")
+                raise CursorCycleError(f"the service returned cursor {cursor} for a second time")
             self._used_cursors.add(cursor)
             if before is not None and cursor != before:
                 self.direction = OLDEST_FIRST if cursor > before else NEWEST_FIRST
         elif before is not None and self.direction is not None:
-            if (cursor - _asked(before, self.direction)) * self.direction < 0:
+            if (cursor - before + self.direction) * self.direction < 0:
                 raise CursorCycleError(
-                    f"the cursor went back from {before} to {cursor}, in a listing that runs"
+                    f"the cursor moved backwards from {before} to {cursor} in a listing that is"
                     f" {'newest' if self.direction == NEWEST_FIRST else 'oldest'} first"
                 )
             if (cursor - before) * self.direction <= 0:
@@ -141,223 +160,232 @@ class CursorWalk(Generic[ItemT]):
         if cursor == before:
             return False
         self.cursor = cursor
-        self._size = self._page_size
+        self._size = self.page_size
         return True
 
-    def _count_fruitless_pages(self, fresh: int) -> None:
-        self._fruitless_pages = 0 if fresh else self._fruitless_pages + 1
-        if self._fruitless_pages >= MOST_EMPTY_PAGES:
-            self._fruitless_pages = 0
-            raise PagingError(
-                f"{MOST_EMPTY_PAGES} pages in a row brought nothing new, though each named a"
-                " cursor; iterate again to go on from there"
-            )
+    # --- finding the next page; each search returns the page, or None at the end -----------------
 
-    # --- finding the next page: each returns it, or None at the end --------------------------
-
-    def _next_page(self) -> Asking[ItemT]:
-        if self.cursor is None:
-            return (yield Ask(None, self._size))
+    def _next_page(self) -> Search:
+        boundary, direction = self.cursor, self.direction
+        if boundary is None:
+            return (yield PageRequest(None, self._size))
         if self.is_verbatim:
-            listed = yield Ask(self.cursor, self._size)
-            return (yield from self._page_that_moves(listed, self.cursor, self.cursor))
-        if self.direction is None:
-            return (yield from self._page_that_tells_direction(self.cursor))
-        return (yield from self._overlapping_page(self.cursor, self.direction))
+            page = yield PageRequest(boundary, self._size)
+            return (yield from self._moving_page(page, boundary, boundary))
+        if direction is not None:
+            page = yield PageRequest(boundary - direction, self._size)
+            if page.items and self._continues(page, boundary, direction):
+                return page
+            return (yield from self._verified(page, boundary, direction))
+        direction = self._suggested_direction or NEWEST_FIRST
+        page = yield from self._probe(boundary - direction, self._size)
+        if self._repeats(page) and self._continues(page, boundary, direction):
+            self.direction = direction
+            return page
+        return (yield from self._page_that_tells_direction(page, boundary, direction))
 
-    def _overlapping_page(self, boundary: int, direction: int) -> Asking[ItemT]:
-        listed = yield Ask(_asked(boundary, direction), self._size)
-        return (yield from self._verified(listed, boundary, direction))
-
-    def _verified(self, listed: Listed[ItemT], boundary: int, direction: int) -> Asking[ItemT]:
-        """The page that follows *boundary*, given what the overlap lists."""
-        asked = _asked(boundary, direction)
-        if listed.is_refused:  # A refusal says nothing about what there is.
-            listed = yield Ask(asked, self._size)
-        is_dead = not listed.items and (listed.is_last or listed.cursor == asked)
+    def _verified(self, page: ListedPage, boundary: int, direction: int) -> Search:
+        """Find the page that follows *boundary*, given the response to the overlapping request."""
+        requested = boundary - direction
+        if page.is_refused:  # A refusal says nothing about the listing.
+            page = yield PageRequest(requested, self._size)
+        is_dead = not page.items and (not page.cursor or page.cursor == requested)
         if self._boundary_was_listed and is_dead:
-            # The boundary's clip must come back, unless it was deleted: then nothing else comes.
-            bare = yield Ask(boundary, self._size)
+            # The clip at the boundary must be returned again, unless it was deleted. In that case
+            # the unchanged cursor returns nothing either.
+            bare = yield PageRequest(boundary, self._size)
             if bare.items:
                 self.is_verbatim = True
-                return (yield from self._page_that_moves(bare, boundary, boundary))
-        return (yield from self._page_that_moves(listed, boundary, asked))
+                return (yield from self._moving_page(bare, boundary, boundary))
+        return (yield from self._moving_page(page, boundary, requested))
 
-    def _page_that_tells_direction(self, boundary: int) -> Asking[ItemT]:
-        """Ask on both sides of the cursor, unless the side that the page suggests proves it."""
-        first = fuller = self._hint or NEWEST_FIRST
-        sides: dict[int, Listed[ItemT]] = {}
-        for look in range(1 + _LOOKS_AT_AN_END):
-            size = LARGEST_PAGE_SIZE if look else self._size
-            for side in (first, -first):
-                sides[side] = yield from self._probe(_asked(boundary, side), size)
-                if self._comes_back(sides[side]) and self._goes_on(sides[side], boundary, side):
+    def _page_that_tells_direction(self, page: ListedPage, boundary: int, first: int) -> Search:
+        """Ask on both sides of the cursor; *page* is the response from the *first* side."""
+        sides = {first: page}
+        fuller = first
+        for check in range(1 + _CHECKS_OF_AN_END):
+            size = LARGEST_PAGE_SIZE if check else self._size
+            for side in (first, -first) if check else (-first,):
+                sides[side] = yield from self._probe(boundary - side, size)
+                if self._repeats(sides[side]) and self._continues(sides[side], boundary, side):
                     break
-            told = self._directions_told(sides, boundary)
-            if not told:
+            possible = self._possible_directions(sides, boundary)
+            if not possible:
                 self.is_verbatim = True
                 return (yield from self._next_page())
-            if len(told) == 1:
-                self.direction = told[0]
-                return (yield from self._verified(sides[told[0]], boundary, told[0]))
-            # So little is left that the sides do not differ in what they tell. The right one lists
-            # whatever the wrong one does, and the boundary's own millisecond too.
+            if len(possible) == 1:
+                self.direction = possible[0]
+                return (yield from self._verified(sides[possible[0]], boundary, possible[0]))
+            # So few clips are left that both sides tell the same. The right side has every clip of
+            # the wrong one, and those of the boundary's own millisecond.
             fuller = max(sides, key=lambda side: (self._news(sides[side]), len(sides[side].items)))
-            if look and self._has_all(sides[fuller], sides[-fuller]):
+            if check and self._has_all(sides[fuller], sides[-fuller]):
                 break
         else:
             raise _stalled(boundary, len(sides[fuller].items))
         if sides[fuller].items:
             self.direction = fuller
-            asked = _asked(boundary, fuller)
-            return (yield from self._page_that_moves(sides[fuller], boundary, asked))
-        bare = yield Ask(boundary, self._size)
+            return (yield from self._moving_page(sides[fuller], boundary, boundary - fuller))
+        bare = yield PageRequest(boundary, self._size)
         self.is_verbatim = bool(bare.items)
-        return (yield from self._page_that_moves(bare, boundary, boundary))
+        return (yield from self._moving_page(bare, boundary, boundary))
 
-    def _directions_told(self, sides: dict[int, Listed[ItemT]], boundary: int) -> list[int]:
-        """Which directions the answers from the sides of the cursor leave possible: one when they
-        tell, none when the service cannot be reading the cursor as a time.
+    def _possible_directions(self, sides: dict[int, ListedPage], boundary: int) -> list[int]:
+        """Return the directions that the pages from both sides of the cursor leave possible.
+
+        None is left if the service cannot be treating the cursor as a time.
         """
-        back = [side for side, listed in sides.items() if self._comes_back(listed)]
-        if back:
-            return back if len(back) == 1 else []
-        # On the wrong side, a cursor can only lie behind what was asked, or repeat it.
-        ahead = {
-            side: distance(listed, _asked(boundary, side), side)
-            for side, listed in sides.items()
-            if not listed.is_last
+        repeating = [side for side, page in sides.items() if self._repeats(page)]
+        if repeating:
+            return repeating if len(repeating) == 1 else []
+        # From the wrong side, the cursor can only move back or stay.
+        moves = {
+            side: (page.cursor - boundary + side) * side
+            for side, page in sides.items()
+            if page.cursor
         }
-        moved = [side for side, distance in ahead.items() if distance > 0]
-        return moved if len(moved) == 1 else [side for side in sides if ahead.get(side, 0) >= 0]
+        forward = [side for side, move in moves.items() if move > 0]
+        return forward if len(forward) == 1 else [side for side in sides if moves.get(side, 0) >= 0]
 
-    def _page_that_moves(self, listed: Listed[ItemT], boundary: int, asked: int) -> Asking[ItemT]:
-        """*listed* if it goes on, else the larger page that does, else None: the end."""
-        direction, longest = self.direction, listed
-        for _ in range(_LOOKS_AT_AN_END):
-            longest = yield from self._larger_page(listed, boundary, asked)
-            if self._goes_on(longest, boundary, direction):
+    def _moving_page(self, page: ListedPage, boundary: int, requested: int) -> Search:
+        """Find a page that continues the listing: *page*, or a larger one, or none at the end."""
+        direction, longest = self.direction, page
+        for _ in range(_CHECKS_OF_AN_END):
+            longest = yield from self._larger_page(page, boundary, requested)
+            if self._continues(longest, boundary, direction):
                 return longest
             bare = longest if self.is_verbatim else (yield from self._probe(boundary))
-            brings_more = self._brings_more(bare, boundary, direction)
-            if brings_more and (self._comes_back(bare) or _lists_its_own_moment(longest, asked)):
-                return bare  # The cursor is inclusive: nothing of its millisecond is left out.
-            if not (brings_more or (yield from self._may_be_cut(longest, bare, boundary))):
+            has_more = self._has_more(bare, boundary, direction)
+            shows_inclusive = bool(longest.items) and longest.cursor == requested
+            if has_more and (self._repeats(bare) or shows_inclusive):
+                return bare  # The cursor is inclusive: no clip of its millisecond is left out.
+            if not (has_more or (yield from self._may_be_truncated(longest, bare, boundary))):
                 return None
-            # A clip that was created or deleted between these requests looks like hidden ties,
-            # too. Only one look that nothing disturbs tells them apart.
-            listed = yield from self._probe(asked)
+            # A clip that was created or deleted between these requests looks like hidden ties. A
+            # check that nothing disturbs tells them apart.
+            page = yield from self._probe(requested)
         raise _stalled(boundary, len(longest.items))
 
-    def _larger_page(self, listed: Listed[ItemT], boundary: int, asked: int) -> Probing[ItemT]:
-        """Double the page while that lists more, then try the largest, until one goes on.
+    def _larger_page(self, page: ListedPage, boundary: int, requested: int) -> Probe:
+        """Double the page size while that returns more, then try the largest.
 
-        Returns that one, or the longest page if none does.
+        Returns the first page that continues the listing, or else the longest.
         """
-        if self._goes_on(listed, boundary, self.direction):
-            return listed
+        if self._continues(page, boundary, self.direction):
+            return page
         size = self._size
         while size < self._largest_size:
             size = min(2 * size, self._largest_size)
-            larger = yield from self._probe(asked, size)
-            if self._goes_on(larger, boundary, self.direction):
+            larger = yield from self._probe(requested, size)
+            if self._continues(larger, boundary, self.direction):
                 self._size = min(size, self._largest_size)
                 return larger
-            if len(larger.items) > len(listed.items):
-                listed = larger
+            if len(larger.items) > len(page.items):
+                page = larger
             else:
                 size = max(size, self._largest_size // 2)
-        return listed
+        return page
 
-    def _may_be_cut(
-        self, longest: Listed[ItemT], bare: Listed[ItemT], boundary: int
-    ) -> Generator[Ask, Listed[ItemT], bool]:
-        """Whether more clips may share the boundary's millisecond than *longest*, or *bare* where
-        the cursor is inclusive, has room for.
+    def _may_be_truncated(self, longest: ListedPage, bare: ListedPage, boundary: int) -> Check:
+        """Return whether more clips may share the boundary's millisecond than a page has room for.
 
-        When all that the service lists fits into one such page, a page that is cut and the end
-        look alike, and it is taken for the end.
+        If everything the service returns fits into one such page, a truncated page and the end
+        look alike, and the page counts as the end.
         """
         for side in (self.direction,) if self.direction else (NEWEST_FIRST, OLDEST_FIRST):
             beyond = yield from self._probe(boundary + side)
-            if self._brings_more(beyond, boundary + side, side):
+            if self._has_more(beyond, boundary + side, side):
                 return True
-        is_inclusive = self._comes_back(bare)
-        last = bare if is_inclusive else longest
+        last = bare if self._repeats(bare) else longest  # The cursor is inclusive, or it is not.
         most = max(self._longest_page, len(last.items))
         if not _is_about_as_long(last, most):
-            return False  # It has listed more at once, by more than a few hidden items.
+            return False  # An earlier page was longer, by more than a few hidden items.
         start = yield from self._probe(None, 10 * most + 10)
         if not _is_about_as_long(last, len(start.items)):
             return False
-        # An uncut page from the beginning has all that is there. Counts would not tell: clips are
-        # created and deleted during the walk.
+        # A complete page from the start has every clip. Counts prove nothing: clips are created
+        # and deleted during the walk.
         return not (self._has_all(start, longest) and self._has_all(start, bare))
 
-    def _probe(
-        self, page_timestamp_ms: int | None, size: int = LARGEST_PAGE_SIZE
-    ) -> Probing[ItemT]:
-        """A page that settles something; no larger than the service has shown to accept."""
+    def _probe(self, page_timestamp_ms: int | None, size: int = LARGEST_PAGE_SIZE) -> Probe:
+        """Request a page that settles a question, no larger than the service is known to accept."""
         size = min(size, self._largest_size)
-        listed = yield Ask(page_timestamp_ms, size, is_probe=True)
-        if listed.is_refused:
+        page = yield PageRequest(page_timestamp_ms, size, is_probe=True)
+        if page.is_refused:
             if size > self._accepted_size:
                 self._largest_size = size = self._accepted_size
-            # If it was not the size, the service may have refused at that moment alone.
-            listed = yield Ask(page_timestamp_ms, size, is_probe=True)
-        if not listed.is_refused:
+            # If the size was not the reason, the refusal may have been temporary.
+            page = yield PageRequest(page_timestamp_ms, size, is_probe=True)
+        if not page.is_refused:
             self._accepted_size = max(self._accepted_size, size)
-        return listed
+        return page
 
-    # --- what a page tells -------------------------------------------------------------------
+    # --- reading a page --------------------------------------------------------------------------
 
-    def _news(self, listed: Listed[ItemT]) -> int:
-        """How many of its items were not on the page before."""
-        return (Counter(map(self._identity, listed.items)) - self._seen).total()
+    def _news(self, page: ListedPage) -> int:
+        """Return the number of items that the page before did not have."""
+        return (Counter(map(self.identity, page.items)) - self._seen).total()
 
-    def _has_all(self, one: Listed[ItemT], other: Listed[ItemT]) -> bool:
-        """Whether *one* page has every item of the *other*."""
-        return Counter(map(self._identity, other.items)) <= Counter(map(self._identity, one.items))
+    def _has_all(self, one: ListedPage, other: ListedPage) -> bool:
+        """Return whether *one* page has every item of the *other*."""
+        return Counter(map(self.identity, other.items)) <= Counter(map(self.identity, one.items))
 
-    def _comes_back(self, listed: Listed[ItemT]) -> bool:
-        """Whether an item of the page before is on it; one without uuid and times may be a twin."""
-        return any(
-            (item.uuid, *times_of(item)) != (None, None, None)
-            and self._identity(item) in self._seen
-            for item in listed.items
-        )
+    def _repeats(self, page: ListedPage) -> bool:
+        """Return whether the page has an item of the page before.
 
-    def _goes_on(self, listed: Listed[ItemT], boundary: int, direction: int | None) -> bool:
-        return listed.is_last or self._brings_more(listed, boundary, direction)
+        An item without uuid and times does not count: it may be a twin.
+        """
+        for item in page.items:
+            is_anonymous = item.uuid is None and times_of(item) == (None, None)
+            if not is_anonymous and self.identity(item) in self._seen:
+                return True
+        return False
 
-    def _brings_more(self, listed: Listed[ItemT], boundary: int, direction: int | None) -> bool:
-        if self._news(listed):
+    def _continues(self, page: ListedPage, boundary: int, direction: int | None) -> bool:
+        return not page.cursor or self._has_more(page, boundary, direction)
+
+    def _has_more(self, page: ListedPage, boundary: int, direction: int | None) -> bool:
+        """Return whether the page has new items, or a cursor that moved past *boundary*."""
+        if self._news(page):
             return True
-        if listed.is_last:
+        if not page.cursor:
             return False
         if self.is_verbatim or direction is None:
-            return listed.cursor != boundary
-        return distance(listed, boundary, direction) > 0
+            return page.cursor != boundary
+        return (page.cursor - boundary) * direction > 0
+
+
+def _suggested_direction(page: ListedPage) -> int | None:
+    """Return the direction in which a time runs through the page and ends at its cursor."""
+    suggested: set[int] = set()
+    for times in zip(*map(times_of, page.items), strict=True):
+        if None not in times and times[0] != times[-1] == page.cursor:
+            for direction in (NEWEST_FIRST, OLDEST_FIRST):
+                if list(times) == sorted(times, reverse=direction == NEWEST_FIRST):
+                    suggested.add(direction)
+    return suggested.pop() if len(suggested) == 1 else None
+
+
+def _is_about_as_long(page: ListedPage, most: int) -> bool:
+    """Return whether a page is as long as *most*, apart from a few hidden items."""
+    return 10 * len(page.items) >= 9 * most
 
 
 def _stalled(boundary: int, length: int) -> CursorStalledError:
     return CursorStalledError(
-        f"more clips may share one millisecond, at {boundary}, than the service lists at once"
-        f" ({length}), and the clips that follow them cannot be told; overlap_ms=0 reads on from"
-        " there but may lose some of them"
+        f"more clips may share the millisecond {boundary} than the service returns at once"
+        f" ({length}), so the clips after them cannot be listed; overlap_ms=0 continues after them"
+        " but may lose some"
     )
 
 
-def _is_about_as_long(listed: Listed[Any], most: int) -> bool:
-    """Whether a page is as long as *most* but for a few hidden items."""
-    return 10 * len(listed.items) >= 9 * most
-
-
-def _lists_its_own_moment(listed: Listed[Any], asked: int) -> bool:
-    """Whether a page shows that the cursor is inclusive: it ends at the moment asked for."""
-    return bool(listed.items) and listed.cursor == asked
-
-
-def _asked(boundary: int, direction: int) -> int:
-    """One millisecond before the boundary, so that clips that share its millisecond come again."""
-    return boundary - direction
+def _not_a_time(cursor: int) -> DecodeError:
+    path = "$.lastEvaluatedTimestampMs"
+    expected = "epoch milliseconds, or null or 0 at the end of the listing"
+    return DecodeError(
+        f"{path} should be {expected}, but is {cursor}: the pages after this one cannot be listed;"
+        " iterate again to repeat the request",
+        path=path,
+        expected=expected,
+        value_excerpt=str(cursor)[:80],
+    )

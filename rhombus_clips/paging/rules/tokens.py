@@ -1,69 +1,70 @@
-"""Following opaque page tokens: the token alone says whether a page follows."""
+"""Following opaque page tokens: the token alone decides whether another page follows."""
 
 from collections.abc import Sequence
+
+from attrs import define, field
 
 from rhombus_clips.errors import CursorCycleError, CursorStalledError
 
 LARGEST_TOKEN_PAGE = 200
-"""How many clips the reference lets a page that has a token list."""
+"""The documented maximum page size of listings with page tokens."""
 
-_MOST_PAGES_WITH_NOTHING_NEW = 100
+_MOST_PAGES_WITHOUT_NEWS = 100
 
 _MOST_REMEMBERED = 10_000
-"""How many items are told from those that follow, so that memory does not grow with a listing."""
+"""The number of recent items that repetitions are recognized among; it bounds the memory."""
 
 
+@define(eq=False)
 class TokenWalk:
-    """A walk from page to page, by the token that each page gives for the next.
+    """A walk from page to page, by the token that each page returns for the next.
 
-    The service's word: no token, no more data. An empty token is none either: asked with, it
-    would begin the listing anew.
-
-    :param token: Where to begin; None for the beginning.
+    A page without a token, or with an empty one, is the last. Requested with an empty token, the
+    service would start from the beginning.
     """
 
-    def __init__(self, token: str | None) -> None:
-        self.token = token
-        self.is_at_end = False
-        # Hashes and no tokens, so that a long listing costs some bytes for each of its pages.
-        self._asked_with: set[int] = set()
-        self._seen: dict[str, None] = {}
-        self._pages_with_nothing_new = 0
+    token: str | None
+    """The token of the next page; None is the first page."""
+    is_at_end: bool = False
+    # Hashes instead of tokens: a long listing costs a few bytes per page.
+    _used_tokens: set[int] = field(factory=set[int])
+    _seen: dict[str, None] = field(factory=dict[str, None])
+    _pages_without_news: int = 0
 
     def check(self) -> None:
-        """Raise `CursorCycleError` when the page to ask for was listed before.
+        """Raise `CursorCycleError` if the page for `token` was listed before.
 
-        And `CursorStalledError` when a hundred pages in a row brought nothing; asked once more,
-        it lets another hundred pass.
+        Raise `CursorStalledError` after a hundred consecutive pages without new items; the next
+        call allows another hundred.
         """
-        if self.token is not None and hash(self.token) in self._asked_with:
+        if self.token is not None and hash(self.token) in self._used_tokens:
             raise CursorCycleError(
-                "the service gave a page token that it had given before: what follows it would"
-                " only come again"
+                "the service returned a page token for a second time; its pages would only repeat"
             )
-        if self._pages_with_nothing_new >= _MOST_PAGES_WITH_NOTHING_NEW:
-            self._pages_with_nothing_new = 0
+        if self._pages_without_news >= _MOST_PAGES_WITHOUT_NEWS:
+            self._pages_without_news = 0
             raise CursorStalledError(
-                f"{_MOST_PAGES_WITH_NOTHING_NEW} pages in a row brought nothing new"
+                f"{_MOST_PAGES_WITHOUT_NEWS} consecutive pages contained no new items; iterate"
+                " again to continue from there"
             )
 
     def take(self, uuids: Sequence[str | None], token: str | None) -> list[int]:
-        """Note the page that came for `token`, and the token that it gives for the next.
+        """Record the page for `token`, and the *token* that it returned for the next page.
 
-        Returns which of its items are new, by index. One that came before was shifted onto this
-        page while the listing grew, unless that is 10,000 items ago; one without a uuid cannot be
-        told and is new.
+        Returns the indexes of its new items. An item that an earlier page had moved onto this one
+        because the listing grew; it is recognized unless 10,000 items came between. An item without
+        a uuid counts as new.
         """
-        self._asked_with.add(hash(self.token))
-        fresh: list[int] = []
+        self._used_tokens.add(hash(self.token))
+        new: list[int] = []
         for index, uuid in enumerate(uuids):
             if uuid is None or uuid not in self._seen:
-                fresh.append(index)
+                new.append(index)
             if uuid is not None:
                 self._seen[uuid] = None
         while len(self._seen) > _MOST_REMEMBERED:
             del self._seen[next(iter(self._seen))]
-        self._pages_with_nothing_new = 0 if fresh else self._pages_with_nothing_new + 1
+        self._pages_without_news = 0 if new else self._pages_without_news + 1
         self.token = token or None
         self.is_at_end = self.token is None
-        return fresh
+        return new

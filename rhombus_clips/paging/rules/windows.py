@@ -1,4 +1,4 @@
-"""Walking a range of time in half-open windows, newest first."""
+"""Splitting a range of time into half-open windows, newest first."""
 
 from collections.abc import Iterator
 
@@ -9,35 +9,30 @@ from rhombus_clips.models.moments import LARGEST_SENT
 
 @frozen
 class Window:
-    """Moments with ``start <= t < end``, in epoch milliseconds; None is open."""
+    """Times with ``start <= t < end``, in epoch milliseconds; None means unbounded."""
 
     start: int | None
     end: int | None
 
-    def __contains__(self, moment: int) -> bool:
-        return (self.start is None or self.start <= moment) and (
-            self.end is None or moment < self.end
-        )
+    def __contains__(self, time: int) -> bool:
+        return (self.start is None or self.start <= time) and (self.end is None or time < self.end)
 
     @property
-    def asked_after(self) -> int | None:
-        """``createdAfterMs`` to ask with, one millisecond wider.
+    def parameters(self) -> dict[str, int | None]:
+        """The parameters of a request for this window, one millisecond wider on both sides.
 
-        The reference does not say whether its bounds are inclusive. Asked wider by a millisecond
-        on both sides, the answer is whole either way; what is too much is filtered out again.
+        The reference does not say whether its bounds are inclusive. Widened, the response is
+        complete either way; the excess has to be filtered out.
         """
-        return None if self.start is None or self.start <= 0 else self.start - 1
-
-    @property
-    def asked_before(self) -> int | None:
-        """``createdBeforeMs`` to ask with, one millisecond wider."""
-        return None if self.end is None else min(self.end + 1, LARGEST_SENT)
+        after = None if self.start is None or self.start <= 0 else self.start - 1
+        before = None if self.end is None else min(self.end + 1, LARGEST_SENT)
+        return {"created_after_ms": after, "created_before_ms": before}
 
     def split(self, length: int | None, *, now: int) -> Iterator["Window"]:
-        """This range as windows of at most *length* milliseconds, newest first.
+        """Yield this range as windows of at most *length* milliseconds, newest first.
 
-        Whole when *length* is None. An open end is split from *now* on, and the newest window
-        stays open, so that a service whose clock is ahead loses nothing.
+        Without *length* or `start`, the range is one window. An unbounded range is split from *now*
+        backwards and its newest window stays unbounded, in case the service's clock is ahead.
         """
         if self.start is not None and self.end is not None and self.start >= self.end:
             return

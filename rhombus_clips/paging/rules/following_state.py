@@ -1,0 +1,86 @@
+"""Deciding which clips are new: those not seen yet, including late ones within the grace period."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from attrs import define, field
+
+
+@define
+class FollowingState:
+    """The clips that a follower has seen. Times are in epoch milliseconds."""
+
+    since: int
+    """The time to list from: older clips are known, or appeared too late."""
+    grace: int
+    """The time by which a clip may appear later than others of its time, in milliseconds."""
+    _seen: dict[str, int] = field(factory=dict[str, int])
+    """The clips at or after `since` that are not new, with their times."""
+    created_at: int | None = None
+    """The time when the follower was created, by the local clock; None once it has started."""
+    new_from: int | None = None
+    """During the first listing, the time before which clips are not new; None afterwards."""
+
+    @classmethod
+    def at(cls, cursor: str, grace: int) -> "FollowingState":
+        """Return the state with this cursor. Raises `ValueError` for an invalid cursor."""
+        with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            known: Any = json.loads(cursor)
+            times = [known["since"], known.get("created_at", 0), known.get("new_from", 0)]
+            if all(type(time) is int for time in times) and all(
+                type(n) is str and type(time) is int for n, time in known["seen"].items()
+            ):
+                return cls(grace=grace, **known)
+        raise ValueError(f"cursor must be the cursor of a follower, not {cursor[:80]!r}")
+
+    @property
+    def cursor(self) -> str:
+        """The state as a string, from which another follower can resume."""
+        known: dict[str, Any] = {"since": self.since, "seen": self._seen}
+        temporary = {"created_at": self.created_at, "new_from": self.new_from}
+        known |= {name: value for name, value in temporary.items() if value is not None}
+        return json.dumps(known, separators=(",", ":"))
+
+    def start_at(self, time: int) -> None:
+        """Follow the clips at or after *time*, by the service's clock, and those that are late.
+
+        A clip of the grace period before *time* is late if it appears after the first listing. If
+        the first listing has it, it is not new.
+        """
+        self.since, self.new_from, self.created_at = time - self.grace, time, None
+
+    def start_after(self, known: Mapping[str, int], now: int) -> None:
+        """Follow the clips after the *known* ones, if the time of the service is unknown.
+
+        *now* is the time of the local clock. That clock is behind the service's if a known clip
+        is later; then no known clip is new. Otherwise those later than the follower are new. The
+        local clock may still be ahead, so the newest clip decides what is late.
+        """
+        newest = max(known.values(), default=0)
+        new_from = newest + 1 if self.created_at is None or newest > now else self.created_at
+        self.since = min(newest, new_from) - self.grace
+        self._seen = {name: time for name, time in known.items() if self.since <= time < new_from}
+        self.new_from = self.created_at = None
+
+    def is_new(self, name: str, time: int) -> bool:
+        """Return whether the clip of that name is new, and record it as seen."""
+        is_old = self.new_from is not None and time < self.new_from
+        is_new = name not in self._seen and not is_old
+        # If its time changes, the clip must not become new again once its old time is forgotten.
+        self._seen[name] = max(time, self._seen.get(name, time))
+        return is_new
+
+    def listed_all(self, started: int) -> None:
+        """Record that everything from `since` on was listed, and forget what precedes the grace.
+
+        *started* is the time when the listing started, by the service's clock. The grace is
+        measured from the newest clip before that: a clip that appeared after a long walk had
+        passed it is not too late, and a clip dated into the future forgets nothing.
+        """
+        times = [time for time in self._seen.values() if time <= started]
+        newest = max(times, default=self.since)
+        self.since = max(self.since, newest - self.grace)
+        self._seen = {name: time for name, time in self._seen.items() if time >= self.since}
+        self.new_from = None
