@@ -125,7 +125,7 @@ async def bring(
             clips,
             folder,
             concurrency=at_once,
-            deadline=deadline,
+            timeout=deadline,
             progress=bars.show,
             on_end=bars.end,
         )

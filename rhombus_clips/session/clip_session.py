@@ -19,16 +19,16 @@ from rhombus_clips.calls.retry import RateLimit, RetryPolicy, Timeout
 from rhombus_clips.calls.transport import Transport, checked_base_url, connections_of
 from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_of_environment
 from rhombus_clips.errors import ConfigurationError
-from rhombus_clips.media.host import MediaHost
-from rhombus_clips.media.ranges import MediaTimeout
+from rhombus_clips.media.host import MediaHost, MediaTimeout
 from rhombus_clips.session.downloads import ClipFiles
 from rhombus_clips.session.listings import ClipListings
 from rhombus_clips.session.shared_clip_groups import SharedClipGroups
+from rhombus_clips.session.splices import Splices
 
 _KEY_CHARACTERS_SHOWN = 4
 
 
-class ClipSession(ClipFiles, ClipListings, SharedClipGroups):
+class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
     """A session with the clip API of one organization.
 
     Use it as ``async with ClipSession(api_key) as session: ...``; or make it anywhere, await its

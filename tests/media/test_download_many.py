@@ -162,12 +162,12 @@ async def test_clip_in_the_making_is_waited_for_where_asked(fake, session, tmp_p
     assert [type(failure.error) for failure in summary.failures] == [NotFoundError] * 2
     uuids.append(fake.start_render(seconds=0.05))
     clips.append(await session.get_clip_with_progress(uuids[2]))
-    summary = await session.download_clips(clips, tmp_path, deadline=5)
+    summary = await session.download_clips(clips, tmp_path, timeout=5)
     assert summary.downloaded == 2
     assert [type(failure.error) for failure in summary.failures] == [ClipFailedError]
     assert {line["clipUuid"] for line in manifest(tmp_path)} == {uuids[0], uuids[2]}
-    with pytest.raises(ValueError, match="deadline"):
-        await session.download_clips([], tmp_path, deadline=0)
+    with pytest.raises(ValueError, match="timeout"):
+        await session.download_clips([], tmp_path, timeout=0)
 
 
 async def test_what_every_clip_would_meet_ends_them_all_and_arrives_as_it_is(
@@ -334,7 +334,7 @@ async def test_file_that_appears_meanwhile_is_left_alone(fake, session, tmp_path
     )
     assert path.read_bytes() == b"precious"
     (failure,) = summary.failures
-    assert "somebody else" in str(failure.error)
+    assert "another program" in str(failure.error)
 
 
 async def test_pager_can_be_gone_on_with_after_an_error(fake, session, tmp_path) -> None:

@@ -18,8 +18,8 @@ from rhombus_clips import (
     SavedClip,
 )
 from rhombus_clips.media.file_names import usual_file_name
-from rhombus_clips.media.many import Downloads, DownloadSummary
-from rhombus_clips.media.ranges import clip_file
+from rhombus_clips.media.many import BulkDownload, DownloadSummary
+from rhombus_clips.media.media_file import clip_file
 from rhombus_clips.testing import FakeRhombus, faults
 
 COUNT = 12
@@ -110,7 +110,7 @@ CLIPS = [SavedClip(uuid=f"{number:022}") for number in range(6)]
 
 async def run(folder: Path, download: Any, **functions: Any) -> DownloadSummary:
     settings = {"name": lambda clip: f"{clip.uuid}.mp4", "progress": None, "on_end": None}
-    downloads = Downloads(download, folder, waits=None, **{**settings, **functions})
+    downloads = BulkDownload(download, folder, waits=None, **{**settings, **functions})
     return await downloads.run(CLIPS, at_once=2)
 
 
@@ -261,7 +261,7 @@ async def test_what_the_caller_raises_is_no_failure_of_a_clip_whatever_its_kind(
 async def test_name_that_is_no_string_is_the_caller_s_error(
     named: Any, fake, session, tmp_path
 ) -> None:
-    with pytest.raises(TypeError, match="what name returns must be a str"):
+    with pytest.raises(TypeError, match="the return value of name must be a str"):
         await session.download_clips(await the_clips(session), tmp_path, name=lambda _: named)
     assert fake.media_requests == []
 
@@ -276,7 +276,7 @@ async def test_name_that_no_file_system_takes_is_made_one_that_it_does(
 
 @pytest.mark.parametrize("clips", [5, None, SavedClip()])
 async def test_what_cannot_be_iterated_is_refused_at_once(clips: Any, session, tmp_path) -> None:
-    with pytest.raises(TypeError, match="clips must be clips to iterate over"):
+    with pytest.raises(TypeError, match="clips must be an iterable of clips"):
         await session.download_clips(clips, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

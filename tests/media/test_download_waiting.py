@@ -57,7 +57,7 @@ async def test_clips_that_wait_hold_up_no_download(fake, session, tmp_path) -> N
             complete(fake)
 
     summary = await session.download_clips(
-        clips, tmp_path, concurrency=WAITING, deadline=60, polling=PATIENT, on_end=ended
+        clips, tmp_path, concurrency=WAITING, timeout=60, polling=PATIENT, on_end=ended
     )
     assert (summary.downloaded, summary.failures) == (COUNT, [])
     assert set(order[-WAITING:]) == {clip.uuid for clip in clips[:WAITING]}
@@ -79,7 +79,7 @@ async def test_clip_is_fetched_when_it_is_complete_though_others_wait_on(
         complete(fake, *{0: [2], 1: [0], 2: [3], 3: [1], 4: []}[len(order)])
 
     summary = await session.download_clips(
-        clips, tmp_path, concurrency=1, deadline=60, polling=PATIENT, on_end=ended
+        clips, tmp_path, concurrency=1, timeout=60, polling=PATIENT, on_end=ended
     )
     assert summary.downloaded == WAITING
     assert order == [clips[number].uuid for number in (2, 0, 3, 1)]
@@ -100,7 +100,7 @@ async def test_slow_iterable_holds_up_no_clip_that_is_complete(fake, session, tm
         slowly(),
         tmp_path,
         concurrency=1,
-        deadline=60,
+        timeout=60,
         polling=PATIENT,
         on_end=lambda *_: first_is_there.set(),
     )
@@ -125,7 +125,7 @@ async def test_each_clip_has_a_deadline_of_its_own(fake, session, tmp_path) -> N
             first_gave_up.set()
 
     summary = await session.download_clips(
-        one_after_the_other(), tmp_path, deadline=2, polling=PATIENT, on_end=ended
+        one_after_the_other(), tmp_path, timeout=2, polling=PATIENT, on_end=ended
     )
     assert failed == [clips[0].uuid]
     assert summary.downloaded == 1
@@ -139,7 +139,7 @@ async def test_deadline_ends_the_wait_for_a_service_that_does_not_answer(
 ) -> None:
     clips = (await the_clips(fake, session))[:WAITING]
     fake.faults = [faults.Silence(30, path=path, times=None) for path in (GET, LIST)]
-    summary = await session.download_clips(clips[:1], tmp_path, deadline=0.2, polling=PATIENT)
+    summary = await session.download_clips(clips[:1], tmp_path, timeout=0.2, polling=PATIENT)
     (failure,) = summary.failures
     assert isinstance(failure.error, DeadlineExceededError)
 
@@ -171,7 +171,7 @@ async def test_no_more_clips_are_taken_than_may_wait_and_complete_ones_flow(
             all_that_are_complete.set()
 
     run = asyncio.create_task(
-        session.download_clips(endless(), tmp_path, deadline=60, polling=PATIENT, on_end=ended)
+        session.download_clips(endless(), tmp_path, timeout=60, polling=PATIENT, on_end=ended)
     )
     await all_that_are_complete.wait()
     assert downloaded == {clip.uuid for clip in done}
@@ -208,7 +208,7 @@ async def test_what_became_of_each_clip_that_waited_is_counted(fake, session, tm
     summary = await session.download_clips(
         given,
         tmp_path,
-        deadline=60,
+        timeout=60,
         polling=evolve(PATIENT, appears_within=0.1),
         on_end=end,
     )
@@ -228,7 +228,7 @@ async def test_key_that_is_refused_while_clips_wait_ends_the_run(fake, session, 
     clips = (await the_clips(fake, session))[:WAITING]
     fake.faults = [evolve(faults.UNAUTHENTICATED, path=path, times=None) for path in (GET, LIST)]
     with pytest.raises(AuthenticationError):
-        await session.download_clips(clips, tmp_path, deadline=60, polling=PATIENT)
+        await session.download_clips(clips, tmp_path, timeout=60, polling=PATIENT)
     assert fake.media_requests == []
 
 
@@ -251,7 +251,7 @@ async def test_what_the_caller_raises_while_clips_wait_arrives_as_it_is(
 
     functions = {} if function == "clips" else {function: fail}
     with pytest.raises(LookupError) as caught:
-        await session.download_clips(failing(), tmp_path, deadline=60, polling=PATIENT, **functions)
+        await session.download_clips(failing(), tmp_path, timeout=60, polling=PATIENT, **functions)
     assert caught.value is mine
 
 
@@ -275,7 +275,7 @@ async def test_nothing_outlives_a_run_that_ends_while_clips_wait(
 
         before = asyncio.all_tasks()
         run = asyncio.create_task(
-            session.download_clips(endless(), tmp_path, deadline=60, polling=PATIENT)
+            session.download_clips(endless(), tmp_path, timeout=60, polling=PATIENT)
         )
         while count_of(fake_elsewhere, GET) < 3:
             await session.get_saved_clip_count()  # A request of ours, while those of the run go on.
@@ -295,7 +295,7 @@ async def test_deadline_without_clips_that_wait_asks_nothing(fake, session, tmp_
     complete(fake)
     clips = await the_clips(fake, session)
     fake.requests.clear()
-    summary = await session.download_clips(clips, tmp_path, deadline=60)
+    summary = await session.download_clips(clips, tmp_path, timeout=60)
     assert summary.downloaded == COUNT
     assert fake.requests == []
-    assert (await session.download_clips([], tmp_path, deadline=60)).downloaded == 0
+    assert (await session.download_clips([], tmp_path, timeout=60)).downloaded == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from rhombus_clips import SavedClip
+from rhombus_clips import Downloaded, SavedClip
 from rhombus_clips.media.file_names import spelling
 from rhombus_clips.media.manifest import Manifest
 from rhombus_clips.testing import FakeRhombus
@@ -84,15 +84,15 @@ async def test_copy_of_a_folder_is_not_fetched_again_and_hashed_once(
 
 
 def counting_hashes(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    from rhombus_clips.media.download import hashed
+    from rhombus_clips.media.download import verified_file
 
     paths: list[Path] = []
 
-    async def counting(path: Path) -> tuple[int, str]:
+    async def counting(path: Path, sha256_hex: str) -> Downloaded | None:
         paths.append(path)
-        return await hashed(path)
+        return await verified_file(path, sha256_hex)
 
-    monkeypatch.setattr("rhombus_clips.media.manifest.hashed", counting)
+    monkeypatch.setattr("rhombus_clips.media.manifest.verified_file", counting)
     return paths
 
 
@@ -123,7 +123,7 @@ async def test_copy_that_cannot_be_noted_is_there_all_the_same(
         tried.append(1)
         raise OSError(errno.EROFS, "read-only")
 
-    monkeypatch.setattr("rhombus_clips.media.manifest.open_or_create", refuse)
+    monkeypatch.setattr("rhombus_clips.media.files.open_or_create", refuse)
     summary = await session.download_clips(wanted, tmp_path)
     assert (summary.downloaded, summary.skipped, len(tried)) == (0, COUNT, COUNT)
 
@@ -228,7 +228,6 @@ async def test_manifest_is_no_file_of_a_clip_though_it_says_so(
 
 
 async def test_lines_that_are_written_side_by_side_are_whole(clips, tmp_path) -> None:
-    from rhombus_clips import Downloaded
 
     manifest = Manifest(tmp_path)
     manifest.read()

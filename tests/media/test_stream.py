@@ -55,7 +55,7 @@ async def test_stream_does_not_go_on_with_other_bytes(fake, connect, clip) -> No
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, byte_count=None, sha256_hex=None)
     async with connect(fake) as session:
-        with pytest.raises(DownloadError, match="does not let it go on"):
+        with pytest.raises(DownloadError, match="cannot continue it"):
             async with session.stream_clip(unknown) as stream:
                 async for _ in stream:
                     fake.change_media(UUID)
@@ -67,7 +67,7 @@ async def test_stream_without_entity_tag_and_hash_ends_where_it_breaks_off(
     fake.media = Media(etag=None)
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, sha256_hex=None)
-    with pytest.raises(DownloadError, match="does not let it go on") as caught:
+    with pytest.raises(DownloadError, match="cannot continue it") as caught:
         async with session.stream_clip(unknown) as stream:
             async for _ in stream:
                 pass
@@ -109,7 +109,7 @@ async def test_leaving_early_lets_go_of_the_connection(fake_elsewhere, connect) 
             async for _ in stream:
                 break
         assert asyncio.all_tasks() == tasks
-        assert not session._media._answers
+        assert not session._media._responses
         with pytest.raises(StopAsyncIteration):
             await anext(aiter(stream))
 
@@ -122,7 +122,7 @@ async def test_error_of_the_block_arrives_as_it_is(session, clip) -> None:
 
 
 async def test_slow_reader_is_not_taken_for_a_slow_host(fake, connect, clip) -> None:
-    patience = MediaTimeout(stall=0.2, floor=1_000_000)
+    patience = MediaTimeout(stall=0.2, min_bytes_per_second=1_000_000)
     size = 0
     async with (
         connect(fake, media_timeout=patience) as session,

@@ -25,7 +25,7 @@ WIRE = {
 }
 # It breaks off, and the host is not to be had again for longer than a download is patient.
 BREAKS_OFF = [faults.Disconnect(after_body_bytes=HALF), evolve(faults.UNAVAILABLE, times=5)]
-PATIENT = MediaTimeout(stall=0.3, floor=0)
+PATIENT = MediaTimeout(stall=0.3, min_bytes_per_second=0)
 
 
 async def the_clip(session: ClipSession, **changes: Any) -> SavedClip:

@@ -79,7 +79,7 @@ async def test_who_cancels_does_not_wait_for_the_hash_of_a_file_that_is_there(
 
     clip = await the_clip(session)
     path.write_bytes(DATA)
-    monkeypatch.setattr("rhombus_clips.media.download._HASHED_AT_ONCE", 100_000)
+    monkeypatch.setattr("rhombus_clips.media.files._SLICE", 100_000)
     monkeypatch.setattr("rhombus_clips.media.download.hashlib.sha256", Sha256)
     download = asyncio.ensure_future(session.download_clip(clip, path))
     with pytest.raises(asyncio.CancelledError):
@@ -165,7 +165,7 @@ async def test_compressed_answer_is_unpacked_and_still_verified(fake, session, p
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("RENDERING", "is COMPLETE"), ("COMPLETE", "may have been deleted")],
+    [("RENDERING", "once COMPLETE"), ("COMPLETE", "may have been deleted")],
 )
 async def test_file_that_is_not_there_says_why(status: str, words: str, fake, session, path):
     """404 before the clip is complete names its status."""
@@ -218,7 +218,9 @@ async def test_parser_that_hangs_is_ended_by_the_stall_limit(fake, connect, path
 
 async def test_trickle_below_the_floor_is_ended(fake, connect, path) -> None:
     fake.media_faults = [faults.Drip(20, pause=0.02)]
-    async with connect(fake, media_timeout=MediaTimeout(stall=0.3, floor=50_000)) as session:
+    async with connect(
+        fake, media_timeout=MediaTimeout(stall=0.3, min_bytes_per_second=50_000)
+    ) as session:
         await session.download_clip(await the_clip(session), path)
     _, again = fake.media_requests
     assert again.header("Range") is not None
@@ -228,7 +230,9 @@ async def test_trickle_below_the_floor_is_ended(fake, connect, path) -> None:
 async def test_slow_download_above_the_floor_has_no_limit(fake, connect, path) -> None:
     fake.put_media(UUID, DATA[:20_000])
     fake.media_faults = [faults.Drip(2000, pause=0.1)]
-    async with connect(fake, media_timeout=MediaTimeout(stall=0.2, floor=100)) as session:
+    async with connect(
+        fake, media_timeout=MediaTimeout(stall=0.2, min_bytes_per_second=100)
+    ) as session:
         await session.download_clip(await the_clip(session), path)
     assert len(fake.media_requests) == 1
 

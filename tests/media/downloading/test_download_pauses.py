@@ -14,7 +14,7 @@ from rhombus_clips import (
     RetryPolicy,
     SessionClosedError,
 )
-from rhombus_clips.media.ranges import clip_file
+from rhombus_clips.media.media_file import clip_file
 from rhombus_clips.testing import Media, faults
 from tests.media.downloading.downloads import DATA, SOURCE, the_clip
 
@@ -131,9 +131,9 @@ async def test_closing_the_session_ends_a_pause(status, fake, session, path) -> 
 
 async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
     async with connect(fake, retry=RetryPolicy(attempts=10**9, base=1.0, cap=3.0)) as session:
-        fetching = session._fetching(clip_file(await the_clip(session)))
-        fetching._failures = 5000
-        assert 0 <= fetching._wait_after(DisconnectedError("again")) <= 3
+        reader = session._reader(clip_file(await the_clip(session)))
+        reader._failures = 5000
+        assert 0 <= reader._wait_after(DisconnectedError("again")) <= 3
 
 
 async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(

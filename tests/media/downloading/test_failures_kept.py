@@ -53,7 +53,9 @@ async def test_failure_of_the_host_in_a_summary(
     media_faults: list[Any], kind: type[RhombusError], fake, connect, tmp_path
 ) -> None:
     fake.media_faults = [*media_faults]
-    async with connect(fake, media_timeout=MediaTimeout(stall=5, floor=0)) as session:
+    async with connect(
+        fake, media_timeout=MediaTimeout(stall=5, min_bytes_per_second=0)
+    ) as session:
         clip = await the_clip(session)
         summary = await session.download_clips([clip], tmp_path)
     (failure,) = summary.failures
@@ -82,14 +84,14 @@ def test_interpreter_survives_a_failure_that_is_collected(tmp_path) -> None:
     program = f"""
 import asyncio, gc, resource
 from pathlib import Path
-from rhombus_clips.media import (storing)
-from rhombus_clips.media.fetching import Piece
+from rhombus_clips.media import (writer)
+from rhombus_clips.media.reader import Piece
 from rhombus_clips.media.part_file import PartFile
 
 async def main():
     part = PartFile(Path({str(tmp_path / "clip.mp4")!r}), "source", replaces=True)
     part.open()
-    kept = storing.Storing(part)
+    kept = writer.FileWriter(part)
     try:
         for number in range(99):
             await kept.add(Piece(number * 99_999, b"x" * 99_999), None)
@@ -100,7 +102,7 @@ async def main():
         await kept.aclose()
         part.close()
 
-storing._BATCH = 100_000
+writer._BLOCK = 100_000
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
 for _ in range(5):

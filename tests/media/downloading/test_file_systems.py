@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from rhombus_clips import DownloadError, IntegrityError, ServerError
-from rhombus_clips.media import part_file
+from rhombus_clips.media import files, part_file
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.testing import faults
 from tests.examples import a_few
@@ -109,7 +109,7 @@ async def test_real_error_is_raised_and_names_the_file(
     number = getattr(errno, real)
     clip = await the_clip(session)
     if function == "write":
-        monkeypatch.setattr(part_file, "write_all", failing(number))
+        monkeypatch.setattr(files, "write_all", failing(number))
     else:
         monkeypatch.setattr(os, function, failing(number))
     with pytest.raises(OSError, match=os.strerror(number)) as caught:
@@ -172,7 +172,7 @@ def test_part_that_is_numbered_anew_at_the_end_is_known_by_what_it_holds(path) -
             part.put_in_place()
             assert path.read_bytes() == DATA
         else:
-            with pytest.raises(DownloadError, match="somebody else"):
+            with pytest.raises(DownloadError, match="another program"):
                 part.put_in_place()
             assert part.part.exists(), "it is somebody else's"
         part.close()
@@ -331,7 +331,7 @@ async def test_part_that_cannot_be_removed_while_it_is_open_is_closed_first(
 async def test_folder_that_vanishes_is_what_is_raised(fake, session, tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    with pytest.raises(DownloadError, match="changed by somebody else"):
+    with pytest.raises(DownloadError, match="changed by another program"):
         await session.download_clip(
             await the_clip(session),
             folder / "clip.mp4",

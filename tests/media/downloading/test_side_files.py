@@ -70,7 +70,7 @@ async def test_folder_in_place_of_a_side_file_is_refused_at_once(
     name: str, fake, session, path
 ) -> None:
     path.with_name(name).mkdir()
-    with pytest.raises(DownloadError, match="is no file but a folder"):
+    with pytest.raises(DownloadError, match="is a folder"):
         await session.download_clip(await the_clip(session), path)
     assert path.with_name(name).is_dir()
     assert fake.media_requests == []
