@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from rhombus_clips.media.file_names import local_path
+from rhombus_clips.arguments import local_path
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 

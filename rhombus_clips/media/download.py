@@ -61,20 +61,15 @@ class Download:
         keeps_note = self.is_listed and file.sha256_hex is None
         part = PartFile(self.path, file.path, replaces=self.replaces, keeps_note=keeps_note)
         try:
-            existing = await self._existing(part.thread)
+            existing = file.sha256_hex and await verified_file(
+                self.path, file.sha256_hex, file.byte_count, part.thread
+            )
             return existing or await self._downloaded(part)
         finally:
             if part.is_open:
                 await in_thread_surely(part.close, executor=part.thread)
             else:
                 part.close()
-
-    async def _existing(self, thread: Executor) -> Downloaded | None:
-        """Return what is at the path, if it is provably the file."""
-        file = self.reader.state.file
-        if file.sha256_hex is None:
-            return None
-        return await verified_file(self.path, file.sha256_hex, file.byte_count, thread)
 
     async def _downloaded(self, part: PartFile) -> Downloaded:
         await in_thread(part.open, executor=part.thread)

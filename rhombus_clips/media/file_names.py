@@ -3,11 +3,8 @@
 import hashlib
 import itertools
 import os
-import re
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
-from typing import cast
 
 from rhombus_clips.models import SavedClip
 
@@ -23,45 +20,6 @@ _FORBIDDEN = frozenset('<>:"/\\|?*')
 _DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10))}
 )
-# A scheme of one letter is a Windows drive. `Path` turns two slashes into one, or into none at the
-# end.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:([/\\]|$)")
-
-
-# --- where to write ----------------------------------------------------------------------------
-
-
-def local_path(value: object, name: str) -> Path:
-    """Return *value* as a path of this machine's file system.
-
-    Raises `TypeError` for anything but a string or a path object of strings, and `ValueError` for
-    an empty path, a URL, or a character that no file name can have.
-    """
-    text = value
-    if isinstance(value, os.PathLike):
-        text = os.fspath(cast("os.PathLike[str] | os.PathLike[bytes]", value))
-    if not isinstance(text, str):
-        raise TypeError(f"{name} must be a string or a path object of strings, not {value!r}")
-    if not text:
-        raise ValueError(f'{name} must not be empty; use "." for the current folder')
-    if "\0" in text:
-        raise ValueError(f"{name} must not contain a NUL character: {text!r}")
-    if _URL.match(text):
-        raise ValueError(
-            f"{name} must be a path on this machine, and {text!r} is a URL: download to a local"
-            " path and copy the file from there (for a folder with this name, pass an absolute"
-            " path)"
-        )
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        raise ValueError(
-            f"{name} must not contain a character that no file name can have: {text!r}"
-        ) from None
-    return Path(text)
-
-
-# --- names of clips' files ---------------------------------------------------------------------
 
 
 def safe_file_name(text: str, most_bytes: int = _MOST_BYTES) -> str:

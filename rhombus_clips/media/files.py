@@ -18,19 +18,9 @@ from pathlib import Path
 
 from rhombus_clips.errors import DownloadError
 
-NOT_SUPPORTED = frozenset(
-    {
-        errno.EINVAL,
-        errno.ENOLCK,
-        errno.ENOSYS,
-        errno.ENOTSUP,
-        errno.ENOTTY,
-        errno.EOPNOTSUPP,
-        errno.EPERM,  # raised by sandboxes
-    }
-)
-"""The errors of file systems that do not support a feature, such as network and FUSE ones."""
-
+# Errors of file systems that do not support a feature, such as network and FUSE ones, and of
+# sandboxes, which raise EPERM.
+_UNSUPPORTED = {"EINVAL", "ENOLCK", "ENOSYS", "ENOTSUP", "ENOTTY", "EOPNOTSUPP", "EPERM"}
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TRIES = 10
@@ -39,13 +29,13 @@ _SLICE = 16 * _CHUNK
 SHORTEST_LIMIT = 143
 """The fewest bytes of a file name that a common file system supports, which is eCryptfs."""
 _USUAL_LIMIT = 255
-_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class NotRegularFileError(DownloadError, OSError):
@@ -75,7 +65,7 @@ def _refuse_irregular(path: Path, status: os.stat_result) -> None:
             f" choose another path ({os.strerror(errno.ELOOP)})"
         )
     if not stat.S_ISREG(status.st_mode):
-        kind = next((name for test, name in _KINDS if test(status.st_mode)), "not a regular file")
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
         raise NotRegularFileError(
             f"{path} is {kind}, which is neither opened nor replaced: move it away, or choose"
             " another path"
@@ -240,13 +230,18 @@ def sync_folder(folder: Path) -> None:
     if not hasattr(os, "O_DIRECTORY"):
         return
     # A folder may be writable and not readable.
-    with _optional(errno.EACCES, errno.EBADF, errno.EISDIR):
+    with _optional("EACCES", "EBADF", "EISDIR"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         try:
             os.fsync(descriptor)
         finally:
             with contextlib.suppress(OSError):
                 os.close(descriptor)
+
+
+def is_unsupported(error: OSError, *more: str) -> bool:
+    """Whether *error* means that the file system does not support a feature."""
+    return errno.errorcode.get(error.errno or 0) in _UNSUPPORTED.union(more)
 
 
 @contextlib.contextmanager
@@ -261,12 +256,12 @@ def _named(file: FileIO) -> Generator[None, None, None]:
 
 
 @contextlib.contextmanager
-def _optional(*more: int) -> Generator[None, None, None]:
+def _optional(*more: str) -> Generator[None, None, None]:
     """Ignore errors of a file system that does not support a feature; raise others."""
     try:
         yield
     except OSError as error:
-        if error.errno not in NOT_SUPPORTED and error.errno not in more:
+        if not is_unsupported(error, *more):
             raise
 
 

@@ -97,7 +97,8 @@ class MediaHost:
         self._owned: aiohttp.ClientSession | None = None
         self._tls = tls
         self._proxies: dict[redirects.Origin, dict[str, Any]] = {}
-        self._responses: set[aiohttp.ClientResponse] = set()
+        self.responses: set[aiohttp.ClientResponse] = set()
+        """The current responses over the owned client session, which end with it."""
         self.timeout = timeout
         self._client_timeout = aiohttp.ClientTimeout(
             total=None,
@@ -113,7 +114,7 @@ class MediaHost:
     async def aclose(self) -> None:
         """Close the owned client session, which ends its responses; leave a borrowed one open."""
         self.pause.close()
-        end_reading(self._responses)
+        end_reading(self.responses)
         if self._owned is not None:
             await self._owned.close()
 
@@ -138,7 +139,7 @@ class MediaHost:
             http, settings = self._client(url, is_home=is_home, has_left=has_left)
             sent = await self._sent(http, url, {**headers, **credentials}, settings)
             if http is self._owned:
-                self._responses.add(sent)
+                self.responses.add(sent)
             response = MediaResponse(self, sent, url, is_redirected=hops > 0)
             try:
                 target = self._redirect_target(url, response.head)
@@ -226,10 +227,6 @@ class MediaHost:
         seconds = limit if has_free_connection(http.connector) else math.inf
         return await self.within(seconds, request, "no response started")
 
-    def forget(self, response: aiohttp.ClientResponse) -> None:
-        """Stop tracking *response*, which is no longer read."""
-        self._responses.discard(response)
-
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
         """As `guarded`, but raise `DisconnectedError` after *seconds*."""
         with anyio.move_on_after(seconds):
@@ -311,7 +308,7 @@ class MediaResponse:
         """Release the connection, which is reused only if the whole body was read."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._host.forget(self._response)
+        self._host.responses.discard(self._response)
         self._response.close()
 
     async def read(self) -> bytes:

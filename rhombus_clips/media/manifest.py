@@ -72,10 +72,8 @@ class Manifest:
             uuid, modified_at_ns = line["clipUuid"], line.get("modifiedAtNs")
         except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
             return None
-        strings = (name, sha256_hex, uuid)
-        if type(size) is not int or not all(type(value) is str and value for value in strings):
-            return None
-        if not file_names.is_safe_file_name(name):
+        has_strings = all(type(value) is str and value for value in (name, sha256_hex, uuid))
+        if not has_strings or type(size) is not int or not file_names.is_safe_file_name(name):
             return None
         path = self._folder / name
         file = Downloaded(path=path, byte_count=size, sha256_hex=sha256_hex, requests=0)

@@ -39,12 +39,8 @@ MOST_WAITING = 1000
 """The most clips that wait at the same time until they are complete."""
 
 # A full, failing or read-only disk, an exceeded quota, and a process or a machine that cannot open
-# more files. Some systems do not define all of them.
-_OF_THE_MACHINE = frozenset(
-    getattr(errno, name)
-    for name in ("ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM")
-    if hasattr(errno, name)
-)
+# more files.
+_OF_THE_MACHINE = {"ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM"}
 
 
 class Waits(Protocol):
@@ -273,7 +269,7 @@ def concerns_every_clip(error: Exception, folder: Path) -> bool:
     """Whether *error* would prevent every other download into *folder*. It checks the folder."""
     if not isinstance(error, OSError):
         return isinstance(error, MemoryError) or concerns_every_call(error)
-    if error.errno in _OF_THE_MACHINE:
+    if errno.errorcode.get(error.errno or 0) in _OF_THE_MACHINE:
         return True
     try:
         return not (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK))

@@ -122,7 +122,7 @@ class PartFile:
         except BlockingIOError:
             raise in_use from None
         except OSError as error:
-            if error.errno not in files.NOT_SUPPORTED:
+            if not files.is_unsupported(error):
                 raise
             # Without locks, only two downloads of the same process can be told apart.
             if _unlocked.setdefault(str(self.part), self) is not self:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import NoReturn
 
 from rhombus_clips.errors import DownloadError, IntegrityError
 from rhombus_clips.media.reader import MediaReader
@@ -40,30 +39,29 @@ class ClipStream:
     async def __anext__(self) -> bytes:
         return await anext(self._chunks)
 
-    def _raise_discontinuity(self) -> NoReturn:
-        error = DownloadError(
-            "the stream broke off, and the media host cannot continue it after the bytes received"
-        )
-        raise self._reader.explained(error) from self._reader.last_failure
-
     async def _verified_chunks(self) -> AsyncGenerator[bytes, None]:
         state, size, running = self._reader.state, 0, hashlib.sha256()
-        chunk, piece = b"", await anext(self._pieces, None)
+        piece = await anext(self._pieces, None)
         etag = state.etag
+        yield b""  # for `open`
+        while piece is not None:
+            # A host that restarts the file repeats bytes that were yielded.
+            start, chunk = piece.start, piece.data[max(0, size - piece.start) :]
+            piece = None  # A failure that is kept would keep its bytes.
+            if start == 0 and size and (etag is None or state.etag != etag):
+                chunk = b""
+                error = DownloadError(
+                    "the stream broke off, and the media host cannot continue it after the bytes"
+                    " received"
+                )
+                raise self._reader.explained(error) from self._reader.last_failure
+            running.update(chunk)
+            size += len(chunk)
+            if chunk:
+                yield chunk
+            chunk = b""
+            piece = await anext(self._pieces, None)
         try:
-            yield b""  # for `open`
-            while piece is not None:
-                if piece.start == 0 and size and (etag is None or state.etag != etag):
-                    self._raise_discontinuity()
-                # A host that restarts the file repeats bytes that were yielded.
-                chunk = piece.data[max(0, size - piece.start) :]
-                running.update(chunk)
-                size += len(chunk)
-                if chunk:
-                    yield chunk
-                piece = await anext(self._pieces, None)
             state.verify(size, running.hexdigest())
         except IntegrityError as error:
             raise self._reader.explained(error) from None
-        finally:
-            chunk, piece = b"", None  # A failure that is kept would keep their bytes.

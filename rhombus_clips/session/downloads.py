@@ -11,13 +11,14 @@ from rhombus_clips.arguments import (
     function,
     function_or_none,
     instance,
+    local_path,
     seconds_of,
     whole_number,
 )
 from rhombus_clips.calls.retry import RetryPolicy
 from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary
 from rhombus_clips.media.download import Download, Progress
-from rhombus_clips.media.file_names import local_path, usual_file_name
+from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.host import MediaHost
 from rhombus_clips.media.many import BulkDownload, ClipProgress, OnEnd
 from rhombus_clips.media.media_file import MediaFile, clip_file, thumbnail_file

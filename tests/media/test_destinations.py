@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rhombus_clips.media.file_names import local_path
+from rhombus_clips.arguments import local_path
 from tests.cli.test_command import invoke
 
 URLS = [

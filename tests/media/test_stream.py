@@ -109,7 +109,7 @@ async def test_leaving_early_lets_go_of_the_connection(fake_elsewhere, connect) 
             async for _ in stream:
                 break
         assert asyncio.all_tasks() == tasks
-        assert not session._media._responses
+        assert not session._media.responses
         with pytest.raises(StopAsyncIteration):
             await anext(aiter(stream))
 

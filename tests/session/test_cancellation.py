@@ -158,7 +158,7 @@ async def test_cancelled_at_any_wait_it_leaves_nothing_behind(
             assert not http.connector._acquired
             media = session._media._owned
             assert media is None or (media.connector and not media.connector._acquired)
-            assert not session._media._responses
+            assert not session._media.responses
             assert pacing._bucket is not None
             assert pacing._bucket._in_flight == 0
             assert pacing._in_flight == 0
