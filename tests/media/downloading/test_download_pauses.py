@@ -12,6 +12,7 @@ from rhombus_clips import (
     DisconnectedError,
     RateLimitedError,
     RetryPolicy,
+    ServerError,
     SessionClosedError,
 )
 from rhombus_clips.media.media_file import clip_file
@@ -127,6 +128,60 @@ async def test_closing_the_session_ends_a_pause(status, fake, session, path) -> 
     await session.aclose()
     for ended in await asyncio.gather(*downloads, return_exceptions=True):
         assert isinstance(ended, SessionClosedError)
+
+
+def waits_of(session: ClipSession) -> list[tuple[float, float]]:
+    """Record the end by the loop's clock and the length of each wait of the session's downloads."""
+    waits: list[tuple[float, float]] = []
+    pause = session._media.pause
+    real = pause.sleep
+
+    async def sleep(seconds: float) -> None:
+        waits.append((asyncio.get_running_loop().time() + seconds, seconds))
+        await real(seconds)
+
+    pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and records it
+    return waits
+
+
+async def test_downloads_held_up_by_a_pause_start_again_at_different_times(
+    fake, session, path, move_clock
+) -> None:
+    """Otherwise all of them would exceed the rate limit again at once."""
+    fake.media_faults = [too_many(200)]
+    clip, has_paused, waits = await the_clip(session), long_wait_of(session), waits_of(session)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(session.download_clip(clip, path))
+        await has_paused.wait()
+        for number in range(8):
+            group.create_task(session.download_clip(clip, path.with_name(f"{number}.mp4")))
+        while len([wait for wait in waits if wait[1] > 100]) < 9:  # noqa: ASYNC110  # they start
+            await asyncio.sleep(0)
+        ends = [end for end, seconds in waits if seconds > 100]
+        move_clock(201)
+    pause_end = session._media.pause._until
+    assert all(pause_end <= end <= pause_end + 0.3 for end in ends)
+    assert max(ends) - min(ends) > 0.02
+
+
+async def test_waits_before_retries_are_random_up_to_a_bound_that_doubles(fake, connect) -> None:
+    """Full jitter: clients that failed together do not retry together."""
+    fake.media_faults = [faults.Respond(500, times=None)]
+    shares: list[float] = []
+    async with connect(fake, retry=RetryPolicy(attempts=4, base=0.004, cap=0.008)) as session:
+        clip = await the_clip(session)
+        waits = waits_of(session)
+        for _ in range(8):
+            with pytest.raises(ServerError):
+                async with session.stream_clip(clip):
+                    pytest.fail("the block started")
+        bounds = [0.004, 0.008, 0.008] * 8
+        assert len(waits) == len(bounds)
+        shares = [seconds / bound for (_, seconds), bound in zip(waits, bounds, strict=True)]
+    assert all(0 <= share <= 1 for share in shares)
+    assert min(shares) < 0.4
+    assert max(shares) > 0.6
+    assert len(set(shares)) == len(shares)
 
 
 async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:

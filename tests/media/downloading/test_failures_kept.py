@@ -1,18 +1,29 @@
-"""A failed download may be kept, as a summary keeps it: it holds no body and no buffer."""
+"""A kept exception of a failed download, such as in a summary, holds no body and no buffer."""
 
+import gc
 import resource
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from rhombus_clips import IntegrityError, MediaTimeout, RhombusError, ServerError
-from rhombus_clips.testing import faults
+from rhombus_clips import (
+    DownloadError,
+    IntegrityError,
+    MediaTimeout,
+    RetryPolicy,
+    RhombusError,
+    ServerError,
+)
+from rhombus_clips.testing import FakeRhombus, Media, faults
 from tests.media.downloading.downloads import (
     BREAKS_OFF,
     DATA,
     HALF,
+    WIRE,
     large_things_held_by,
     the_clip,
 )
@@ -61,6 +72,55 @@ async def test_failure_of_the_host_in_a_summary(
     (failure,) = summary.failures
     assert isinstance(failure.error, kind)
     assert large_things_held_by(failure.error) == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Disconnect(after_body_bytes=HALF, times=None),
+        faults.Stall(after_body_bytes=HALF, seconds=20, times=None),
+        faults.Corrupt(times=None),
+        faults.EndlessBody(times=None),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_failures_in_a_summary_allocate_no_large_blocks(fault, connect, tmp_path) -> None:
+    """Whatever holds them: tracebacks, threads, responses or the writer."""
+    uuids = [f"clip-{number:017}" for number in range(6)]
+    timeout = MediaTimeout(stall=0.3, min_bytes_per_second=0)
+    async with FakeRhombus([WIRE | {"uuid": uuid} for uuid in uuids], shared_clip_groups=0) as fake:
+        for uuid in uuids:
+            fake.put_media(uuid, DATA)
+        fake.media_faults = [fault]
+        async with connect(fake, retry=RetryPolicy(attempts=1), media_timeout=timeout) as session:
+            clips = await session.saved_clips().collect(len(uuids))
+            clips = [evolve(clip, byte_count=len(DATA)) for clip in clips]
+            tracemalloc.start(25)
+            try:
+                summary = await session.download_clips(clips, tmp_path)
+                gc.collect()
+                snapshot = tracemalloc.take_snapshot()
+            finally:
+                tracemalloc.stop()
+    assert len(summary.failures) == len(uuids)
+    service = tracemalloc.Filter(
+        inclusive=False, filename_pattern="*/rhombus_clips/testing/*", all_frames=True
+    )
+    traces = snapshot.filter_traces([service]).traces
+    assert [trace for trace in traces if trace.size >= 10_000] == []
+
+
+@pytest.mark.parametrize("breaks_off", [True, False])
+async def test_failure_of_a_stream_holds_no_chunk(fake, session, *, breaks_off: bool) -> None:
+    clip = await the_clip(session, sha256_hex=None if breaks_off else "0" * 64)
+    if breaks_off:
+        fake.media = Media(etag=None)
+        fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
+    with pytest.raises(DownloadError) as caught:
+        async with session.stream_clip(clip) as stream:
+            async for _ in stream:
+                pass
+    assert large_things_held_by(caught.value) == []
 
 
 async def test_callers_own_error_keeps_what_its_own_functions_hold(fake, session, path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pathlib
 import shutil
+import stat
 from typing import Any
 
 import pytest
@@ -131,6 +132,34 @@ async def test_file_system_that_counts_no_names_takes_downloads(
     monkeypatch.setattr(os, "fstat", fstat)
     await session.download_clip(await the_clip(session), path)
     assert path.read_bytes() == DATA
+
+
+@pytest.mark.parametrize("replaces", [True, False])
+async def test_file_is_synced_before_it_is_moved_and_the_folder_afterwards(
+    fake, session, path, monkeypatch, *, replaces: bool
+) -> None:
+    """So a power failure leaves the whole file or none at the path."""
+    fsync = os.fsync
+    synced: list[tuple[str, int, bool]] = []
+    identities: list[tuple[int, int]] = []
+
+    def recorded(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        has_file = any(path.parent.glob("*.mp4"))
+        synced.append(("folder", 0, has_file) if is_folder else ("file", status.st_size, has_file))
+        identities.append((status.st_dev, status.st_ino))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    if replaces:
+        await session.download_clip(await the_clip(session), path)
+    else:
+        await session.download_clips([await the_clip(session)], path.parent)
+    (file,) = path.parent.glob("*.mp4")
+    assert synced == [("file", len(DATA), False), ("folder", 0, True)]
+    status, folder = file.stat(), path.parent.stat()
+    assert identities == [(status.st_dev, status.st_ino), (folder.st_dev, folder.st_ino)]
 
 
 # --- files that are numbered anew ---------------------------------------------------------------
