@@ -101,7 +101,6 @@ class MediaReader:
         self._is_redirected = response.is_redirected
         if head.status == 503:
             self._requested_wait = retry_after(head.headers) or 0.0
-        data, piece = b"", None
         try:
             if head.status == 416 and state.offset:
                 if state.confirms_end(head):
@@ -114,16 +113,14 @@ class MediaReader:
                 raise await response.error()
             state.accept(head)
             while data := await response.read():
-                piece = Piece(state.offset, data)
+                start = state.offset
                 state.add(len(data))
-                yield piece
+                yield Piece(start, data)
             if state.is_truncated:
                 raise DisconnectedError("the connection closed before the end of the file")
         finally:
             response.close()
-            # A failure that is kept would keep their bytes.
-            self._current = piece = None
-            data = b""
+            self._current = None
 
     async def _response(self) -> MediaResponse:
         await self.host.pause.wait()
