@@ -26,16 +26,16 @@ async def measure(*, quick: bool) -> list[Row]:
     with_budget: list[tuple[float, float]] = []
     without: list[tuple[float, float]] = []
     settings: Any = turns  # one of which is no setting of a user's
-    budget = settings._SECONDS_A_TURN  # noqa: SLF001
+    budget = settings._SECONDS_PER_TURN  # noqa: SLF001
     with service_elsewhere(serve, Setting(latency=0.02)) as service:
         await _run(service.address)  # the first one warms up
         for _ in range(2 if quick else 7):
             with_budget.append(await _run(service.address))
-            settings._SECONDS_A_TURN = math.inf  # noqa: SLF001
+            settings._SECONDS_PER_TURN = math.inf  # noqa: SLF001
             try:
                 without.append(await _run(service.address))
             finally:
-                settings._SECONDS_A_TURN = budget  # noqa: SLF001
+                settings._SECONDS_PER_TURN = budget  # noqa: SLF001
         kept = [] if quick else [await _kept(service.address) for _ in range(3)]
     stalls = [stall / _LONGEST_STALL for stall, _ in with_budget]
     throughput = [free / ours for (_, ours), (_, free) in zip(with_budget, without, strict=True)]

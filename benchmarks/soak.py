@@ -173,7 +173,7 @@ def watch_pauses(session: ClipSession, tally: Tally) -> None:
     """Count the session's pauses, and when those requests were sent that were refused."""
     # ruff: noqa: SLF001  # to see inside
     pacing = session._call._pacing
-    session._transport.open()._trace_configs.append(tracing(tally))
+    session._transport.client.open()._trace_configs.append(tracing(tally))
     pause = pacing.begin_pause
 
     def counted(seconds: float) -> None:

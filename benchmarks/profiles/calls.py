@@ -15,8 +15,9 @@ from benchmarks.decoding import with_pydantic
 from benchmarks.elsewhere import service_elsewhere
 from benchmarks.service import Setting, serve
 from rhombus_clips import ClipSession, SavedClipPage
-from rhombus_clips.codec.document import Document, finished, structure
-from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.calls.transport import RequestBody
+from rhombus_clips.codec import loads
+from rhombus_clips.codec.bodies import encode_request
 
 _ROUNDS = 200
 
@@ -31,7 +32,8 @@ async def one_call() -> dict[str, float]:
             url, body = service.address + SAVED_CLIPS, encode_request({"max_page_size": 1})
             inside: Any = session
             transport = inside._transport  # noqa: SLF001  # a profile looks inside
-            http, headers, timeout = transport.open(), transport._headers, transport._whole_call  # noqa: SLF001
+            http = transport.client.open()
+            headers, timeout = transport._headers, transport._client_timeout  # noqa: SLF001
 
             async def bare() -> None:
                 async with raw.post(url, data=body) as response:
@@ -45,14 +47,15 @@ async def one_call() -> dict[str, float]:
                     await response.read()
 
             async def transported() -> bytes:
-                reply: bytes = (await transport.post(SAVED_CLIPS, body, seconds=120)).body
+                request = RequestBody(body)
+                reply: bytes = (await transport.post(http, SAVED_CLIPS, request, seconds=120)).body
                 return reply
 
             async def parsed() -> None:
                 orjson.loads(await transported())
 
             async def decoded() -> None:
-                finished(structure(Document.of(await transported()), SavedClipPage))
+                loads(await transported(), SavedClipPage)
 
             async def ours() -> None:
                 await session.get_saved_clips(max_page_size=1)

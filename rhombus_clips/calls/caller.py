@@ -1,21 +1,15 @@
-"""One call of an endpoint: attempts and pauses until it is answered, refused or out of time."""
+"""One call of an endpoint: attempts and waits until it is answered, refused or out of time."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Generator, Mapping
+from typing import Any, Generic, TypeVar, cast
 
-from attrs import define, field
+from attrs import define
 
 from rhombus_clips.calls.endpoints import Endpoint
-from rhombus_clips.calls.envelope import (
-    Reply,
-    is_success,
-    open_envelope,
-    status_error,
-    warning_of,
-)
+from rhombus_clips.calls.envelope import Reply, open_envelope, status_error, warning_of
 from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.calls.retry import (
     RetryPolicy,
@@ -25,27 +19,98 @@ from rhombus_clips.calls.retry import (
 )
 from rhombus_clips.calls.transport import RequestBody, Transport
 from rhombus_clips.calls.turns import DecodingTurns
-from rhombus_clips.codec.document import Document, structure
-from rhombus_clips.codec.requests import encode_request
-from rhombus_clips.errors import (
-    RateLimitedError,
-    RhombusError,
-    StatusError,
-    redacted,
+from rhombus_clips.codec.bodies import (
+    FailedItem,
+    decode,
+    decode_in_steps,
+    decode_item_by_item,
+    encode_request,
+    is_long,
 )
+from rhombus_clips.codec.text import parse
+from rhombus_clips.errors import DecodeError, RateLimitedError, RhombusError, StatusError, redacted
 from rhombus_clips.models.base import Answer
 from rhombus_clips.models.moments import from_epoch_ms
 
 logger = logging.getLogger("rhombus_clips")
 
+T = TypeVar("T")
 AnswerT = TypeVar("AnswerT", bound=Answer)
-ResultT = TypeVar("ResultT")
+ErrorT = TypeVar("ErrorT", bound=RhombusError)
 
 _GONE = frozenset({404, 410})
 
 
+@define
+class _Call:
+    """The state of one call. Times are on the clock of the event loop, in seconds."""
+
+    endpoint: Endpoint[Any]
+    body: bytes
+    transport: Transport
+    pacing: Pacing
+    deadline: float
+    attempts: int = 0
+    was_admitted: bool = False
+    """Whether the last attempt used the network, and did not only wait for its turn."""
+    was_sent: bool = False
+    """Whether the service may have received the request of the last attempt."""
+    server_errors: int = 0
+
+    async def attempt(self) -> Reply | RhombusError:
+        """Send the request once; return the reply to it, or the failure.
+
+        A failure that is returned does not become the context of a later one.
+        """
+        self.was_admitted = self.was_sent = False
+        body = RequestBody(self.body)
+        try:
+            if not self.pacing.try_admit():
+                await self.pacing.admit(self.deadline)
+        except RhombusError as error:
+            return error
+        started, result = asyncio.get_running_loop().time(), "cancelled"
+        try:
+            http = self.transport.client.open()  # A closed session is no attempt.
+            self.was_admitted = True
+            self.attempts += 1
+            reply = await self.transport.post(
+                http, self.endpoint.path, body, seconds=self.deadline - started
+            )
+            result = str(reply.status)
+        except RhombusError as error:
+            result = type(error).__name__
+            return error
+        finally:
+            self.was_sent = body.was_sent
+            self.pacing.finished()
+            if logger.isEnabledFor(logging.DEBUG):
+                ms, path = (asyncio.get_running_loop().time() - started) * 1000, self.endpoint.path
+                logger.debug("%s: %s in %.0f ms, attempt %d", path, result, ms, self.attempts)
+        if 200 <= reply.status < 300:
+            return reply
+        self.server_errors += reply.status == 500
+        now = self.transport.clock.epoch_ms(asyncio.get_running_loop().time())
+        return status_error(reply, from_epoch_ms(now))
+
+
+@define(eq=False)
+class Response(Generic[AnswerT]):
+    """The decoded answer to a call."""
+
+    answer: AnswerT
+    failed_items: Mapping[int, FailedItem]
+    """Items of the answer's list that failed to decode, by their index in it."""
+    _call: _Call
+    _caller: "Caller"
+
+    def error(self, error: ErrorT) -> ErrorT:
+        """Return *error* with the endpoint and the attempts of the call that it is about."""
+        return self._caller.attributed(error, self._call)
+
+
 class Caller:
-    """Calls endpoints; the one callable that pagers and other jobs need of a session."""
+    """Calls endpoints; the one callable that pagers and other journeys need of a session."""
 
     def __init__(
         self,
@@ -62,19 +127,19 @@ class Caller:
         self._retry = retry
         self._timeout = timeout
         self._turns = DecodingTurns()
-        self._taken_over: dict[str, Endpoint[Any]] = {}
+        self._successors: dict[str, Endpoint[Any]] = {}
 
     @property
-    def budget_is_spent(self) -> bool:
-        """Whether more calls at once would only be refused, or wait."""
-        return self._pacing.is_short
+    def is_budget_spent(self) -> bool:
+        """Whether more concurrent calls would only be refused, or wait."""
+        return self._pacing.is_budget_spent
 
     def service_time_ms(self) -> int | None:
-        """The service's clock now, in epoch milliseconds, to the second.
+        """Return the current time of the service's clock, in epoch milliseconds.
 
-        It is the ``Date`` of the most recent response plus the time since. None before any
-        response with a readable ``Date``, and outside of the event loop, whose clock measures that
-        time.
+        It is the ``Date`` of the most recent response plus the time since then, to the second.
+        None before any response with a readable ``Date``, and outside an event loop, whose clock
+        measures that time.
         """
         now = loop_time()
         return None if now is None else self._transport.clock.epoch_ms(now)
@@ -84,78 +149,108 @@ class Caller:
         self._pacing.close()
         await self._transport.aclose()
 
-    def __call__(
+    async def __call__(
         self, endpoint: Endpoint[AnswerT], parameters: Mapping[str, object]
-    ) -> Awaitable[AnswerT]:
-        """Call *endpoint* and decode its answer."""
-        return self.decoded_by(
-            lambda document: structure(document, endpoint.answer), endpoint, parameters
-        )
+    ) -> AnswerT:
+        """Call *endpoint* and return its decoded answer."""
+        return (await self.respond(endpoint, parameters)).answer
 
-    async def decoded_by(
+    async def respond(
         self,
-        decode: Callable[[Document], Generator[None, None, ResultT]],
-        endpoint: Endpoint[Any],
+        endpoint: Endpoint[AnswerT],
         parameters: Mapping[str, object],
-    ) -> ResultT:
-        """As a call, with *decode* making the result of the answer, step by step."""
+        *,
+        keeps_failed_items: bool = False,
+    ) -> Response[AnswerT]:
+        """Call *endpoint* and return its answer with what else is known of it.
+
+        :param keeps_failed_items: Whether listed items that fail to decode are returned. By
+            default, the first one raises `DecodeError`.
+        """
         call = _Call(
-            self._taken_over.get(endpoint.path, endpoint),
+            self._successors.get(endpoint.path, endpoint),
             encode_request(parameters),
             self._transport,
             self._pacing,
-            deadline=asyncio.get_running_loop().time() + self._timeout.total,
+            asyncio.get_running_loop().time() + self._timeout.total,
         )
         try:
-            outcome = await call.attempt_or_failure()
+            outcome = await call.attempt()
             if isinstance(outcome, RhombusError):
-                # A call that succeeds at once never comes here, and so pays nothing for retries.
+                # A call that succeeds at once never gets here, so retries cost it nothing.
                 outcome = await self._after_failure(call, outcome)
-            return await self._decoded(outcome, decode, call.endpoint)
+            answer, failed_items = await self._decoded(
+                outcome, call.endpoint, keeps_failed_items=keeps_failed_items
+            )
+            return Response(answer, failed_items, call, self)
         except RhombusError as error:
-            # A service or a proxy may quote the key that it refuses: in what the error says, and
-            # in the variables of the frames that it went through.
-            error.redact(self._secret)
-            outcome = error.with_traceback(None)
-        outcome.endpoint = call.endpoint.path
-        outcome.attempts = call.attempts
-        outcome.maybe_applied = call.was_sent and may_have_been_applied(
-            outcome, safe=call.endpoint.safe
+            failure = error
+        self.attributed(failure, call)
+        failure.maybe_applied = call.was_sent and may_have_been_applied(
+            failure, safe=call.endpoint.safe
         )
-        raise outcome
+        raise failure
+
+    def attributed(self, error: ErrorT, call: _Call) -> ErrorT:
+        """Return *error* with the call that it is about, and without the API key.
+
+        A service or a proxy may quote the key that it refuses: in its message, and in the variables
+        of the frames that the error passed.
+        """
+        error.redact(self._secret)
+        error.endpoint, error.attempts = call.endpoint.path, call.attempts
+        return error.with_traceback(None)
 
     async def _decoded(
-        self,
-        reply: Reply,
-        decode: Callable[[Document], Generator[None, None, ResultT]],
-        endpoint: Endpoint[Any],
-    ) -> ResultT:
-        """What *decode* makes of a reply, a step in each turn of the loop that has room for it."""
-        steps: Generator[None, None, ResultT] | None = None
+        self, reply: Reply, endpoint: Endpoint[AnswerT], *, keeps_failed_items: bool
+    ) -> tuple[AnswerT, Mapping[int, FailedItem]]:
+        """Return the answer in *reply*, and its items that failed to decode."""
+        if not self._turns.has_room:
+            await self._turns.turn()
+        started = time.perf_counter()
+        steps: Generator[None, None, AnswerT] | None = None
+        try:
+            tree = parse(reply.body)
+            if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
+                self._judge_envelope(cast("object", tree), endpoint)
+            if not is_long(tree, endpoint.answer):
+                return decode(tree, reply.body, endpoint.answer), {}
+            steps = decode_in_steps(tree, reply.body, endpoint.answer)
+        except DecodeError:
+            if not keeps_failed_items:
+                raise
+        finally:
+            self._turns.spend(time.perf_counter() - started)
+        try:
+            if steps is not None:
+                return await self._in_turns(steps), {}
+        except DecodeError:
+            if not keeps_failed_items:
+                raise
+        return await self._in_turns(decode_item_by_item(reply.body, endpoint.answer))
+
+    async def _in_turns(self, steps: Generator[None, None, T]) -> T:
+        """Return the result of *steps*, each taken in a turn of the loop that has room for it."""
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()
+            started = time.perf_counter()
             try:
-                with self._turns:
-                    if steps is None:
-                        steps = decode(self._opened(reply, endpoint))
-                    next(steps)
+                next(steps)
             except StopIteration as end:
-                result: ResultT = end.value
+                result: T = end.value
                 return result
+            finally:
+                self._turns.spend(time.perf_counter() - started)
 
-    def _opened(self, reply: Reply, endpoint: Endpoint[Any]) -> Document:
-        """The document that a reply carries, unless its envelope says that the call failed."""
-        document = Document.of(reply.body)
-        tree = document.tree
-        if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
-            warning = warning_of(open_envelope(document.tree))
-            if warning is not None:
-                logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
-        return document
+    def _judge_envelope(self, tree: object, endpoint: Endpoint[Any]) -> None:
+        """Raise the failure in an answer's envelope, and log its warning."""
+        warning = warning_of(open_envelope(tree))
+        if warning is not None:
+            logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
 
-    async def _after_failure(self, call: "_Call", failure: RhombusError) -> Reply:
-        """The reply of a later attempt. Raises the failure after which none may follow."""
+    async def _after_failure(self, call: _Call, failure: RhombusError) -> Reply:
+        """Return the reply to a later attempt. Raise the failure after which none may follow."""
         endpoint, attempts = call.endpoint, self._retry.attempts
         while True:
             successor = call.endpoint.successor
@@ -164,33 +259,45 @@ class Caller:
                 attempts = max(attempts, call.attempts + 1)
             else:
                 await self._wait_after(failure, call, attempts)
-            outcome = await call.attempt_or_failure()
+            outcome = await call.attempt()
             if isinstance(outcome, Reply):
                 break
             failure = outcome
         if call.endpoint is not endpoint:
-            logger.warning("%s is gone; %s takes over", endpoint.path, call.endpoint.path)
-            self._taken_over[endpoint.path] = call.endpoint
+            logger.warning("%s is gone; using %s instead", endpoint.path, call.endpoint.path)
+            self._successors[endpoint.path] = call.endpoint
         return outcome
 
-    async def _wait_after(self, failure: RhombusError, call: "_Call", attempts: int) -> None:
-        """Wait until the next attempt may begin; raise *failure* if there must be none."""
-        if not call.may_go_on(failure):
+    async def _wait_after(self, failure: RhombusError, call: _Call, attempts: int) -> None:
+        """Wait until the next attempt may start; raise *failure* if there must be none."""
+        # The session's own pacing is not the service: a refusal by it must not count as another
+        # 429, or the pause would grow with every call that runs into it.
+        if not call.was_admitted or not may_retry(
+            failure, safe=call.endpoint.safe, server_errors=call.server_errors
+        ):
             raise failure
-        # A change comes here only if the service certainly did not carry it out.
+        # A change is retried only if the service certainly did not carry it out.
         call.was_sent = False
         wait = self._retry.backoff(call.attempts)
         if isinstance(failure, RateLimitedError):
-            # One pause for all tasks: the budget is the organization's, not the call's.
+            # One pause for all tasks: the budget belongs to the organization, not to the call.
             self._pacing.begin_pause(max(failure.retry_after or 0.0, wait))
             wait = self._pacing.delay()
-        if call.attempts >= attempts or wait >= call.seconds_left():
+        seconds_left = call.deadline - asyncio.get_running_loop().time()
+        if call.attempts >= attempts or wait >= seconds_left:
             raise failure
         await self._pacing.sleep(wait)
 
 
+def _is_gone(failure: RhombusError) -> bool:
+    return isinstance(failure, StatusError) and failure.status in _GONE
+
+
+# --- clocks ----------------------------------------------------------------------------------
+
+
 def loop_time() -> float | None:
-    """The clock of the running event loop, in seconds; None where no loop runs."""
+    """Return the clock of the running event loop, in seconds; None outside a loop."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:
@@ -198,86 +305,11 @@ def loop_time() -> float | None:
 
 
 def local_time_ms() -> int:
-    """What this machine's clock says now, in epoch milliseconds."""
+    """Return the clock of this machine, in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def service_or_local_time_ms(caller: Caller) -> int:
-    """What the service's clock says now; this machine's, where the service's is not known."""
+    """Return the clock of the service, or of this machine while the service's is unknown."""
     service_time = caller.service_time_ms()
     return local_time_ms() if service_time is None else service_time
-
-
-@define
-class _Call:
-    endpoint: Endpoint[Any]
-    body: bytes
-    transport: Transport
-    pacing: Pacing
-    deadline: float
-    """On the clock of the event loop, as all times here."""
-    attempts: int = field(default=0, init=False)
-    was_admitted: bool = field(default=False, init=False)
-    """Whether the last attempt went to the network, and did not only wait for its turn."""
-    was_sent: bool = field(default=False, init=False)
-    """Whether the service may have received the request of the last attempt."""
-    _server_errors: int = field(default=0, init=False)
-
-    def seconds_left(self) -> float:
-        return self.deadline - asyncio.get_running_loop().time()
-
-    def may_go_on(self, failure: RhombusError) -> bool:
-        # What the session's own pacing refused was not refused by the service, and must not
-        # count as one more 429: it would make the pause longer with every call that meets it.
-        return self.was_admitted and may_retry(
-            failure, safe=self.endpoint.safe, server_errors=self._server_errors
-        )
-
-    async def attempt(self) -> Reply:
-        """Send the request once and return the reply to it, whose status is a success."""
-        self.was_admitted = self.was_sent = False
-        body = RequestBody(self.body)
-        if not self.pacing.start_at_once():
-            await self.pacing.admit(self.deadline)
-        try:
-            self.transport.open()  # A closed session refuses here, when nothing was sent yet.
-        except RhombusError:
-            self.pacing.finished()
-            raise
-        self.was_admitted = True
-        self.attempts += 1
-        left = self.seconds_left()
-        outcome: object = "cancelled"
-        try:
-            reply = await self.transport.post(self.endpoint.path, body, seconds=left)
-            outcome = reply.status
-        except RhombusError as error:
-            outcome = type(error).__name__
-            raise
-        finally:
-            self.was_sent = body.was_sent
-            self.pacing.finished()
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug(
-                    "%s: %s in %.0f ms, attempt %d",
-                    self.endpoint.path,
-                    outcome,
-                    (left - self.seconds_left()) * 1000,
-                    self.attempts,
-                )
-        if not is_success(reply):
-            self._server_errors += reply.status == 500
-            now = self.transport.clock.epoch_ms(asyncio.get_running_loop().time())
-            raise status_error(reply, from_epoch_ms(now))
-        return reply
-
-    async def attempt_or_failure(self) -> Reply | RhombusError:
-        """As `attempt`, but return what went wrong, so that it is nobody's context later."""
-        try:
-            return await self.attempt()
-        except RhombusError as error:
-            return error
-
-
-def _is_gone(failure: RhombusError) -> bool:
-    return isinstance(failure, StatusError) and failure.status in _GONE

@@ -1,36 +1,39 @@
-"""Whether an answer is about what was asked for.
+"""Check that an answer is about the requested item.
 
-Uuids and other ids are compared as they are: only devices have facets (``.v0``), and no request
-for a single item names a device.
+Ids are compared literally: only device ids have facets (``.v0``), and no request for a single item
+names a device.
 """
 
 from rhombus_clips.errors import DecodeError
 
 
-def refuse_another(came: str | None, asked: str, path: str) -> None:
-    """Raise `DecodeError` when the id at *path* of an answer is another than was *asked* for.
+def mismatch(received: str | None, requested: str, path: str) -> DecodeError | None:
+    """Return the error for an answer with another id than *requested* at *path*; else None.
 
-    None passes, since the reference lets the service leave out every field: what was read then
-    does not say what it is, and nothing must be written because of it, see `refuse_unnamed`.
+    A missing id is no error, because the reference lets the service leave out every field. An
+    item without an id does not prove which item it is, so nothing may be written because of it:
+    see `refuse_unnamed`.
     """
-    if came is not None and came != asked:
-        raise _mismatch(repr(came[:80]), came[:80], asked, path)
+    if received is None or received == requested:
+        return None
+    return _error(repr(received[:80]), received[:80], requested, path)
 
 
-def refuse_unnamed(came: str | None, asked: str, path: str, *, endpoint: str) -> None:
-    """As `refuse_another`, for what a write or a watch relies on: None is refused, too."""
-    refuse_another(came, asked, path)
-    if came is None:
-        error = _mismatch("missing", "null", asked, path)
+def refuse_unnamed(received: str | None, requested: str, path: str, *, endpoint: str) -> None:
+    """Raise `DecodeError` for an answer of *endpoint* with another id at *path*, or without one."""
+    error = mismatch(received, requested, path)
+    if received is None:
+        error = _error("missing", "null", requested, path)
+    if error is not None:
         error.endpoint, error.attempts = endpoint, 1
         raise error
 
 
-def _mismatch(said: str, excerpt: str, asked: str, path: str) -> DecodeError:
+def _error(described: str, excerpt: str, requested: str, path: str) -> DecodeError:
     return DecodeError(
-        f"{path} should be {asked!r}, which was asked for, but is {said}: the answer may be about"
-        " something else",
+        f"{path} should be the requested {requested!r}, but is {described}: the answer may be about"
+        " another item",
         path=path,
-        expected=asked,
+        expected=requested,
         value_excerpt=excerpt,
     )

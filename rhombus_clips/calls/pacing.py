@@ -1,9 +1,9 @@
 """When a request may start: after the session-wide pause, and within the client-side rate.
 
-A request also has to have a connection to go out on at once: one that queued for a connection
-inside of aiohttp would leave whenever one comes free, in the middle of a pause too. And after a
-refusal fewer requests are let out at once, half of what was under way, growing again by one with
-each round that is answered: whatever is on its way when the budget runs dry is refused as well.
+A request may start only if a connection is free. One that queued for a connection inside aiohttp
+would be sent as soon as one is returned, even during a pause. After a refusal, the number of
+concurrent requests is halved, and grows by one with each round of answered requests: requests that
+are under way when the budget runs out are refused as well.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from rhombus_clips.calls.rate import TokenBucket
 from rhombus_clips.calls.retry import RateLimit
 from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, SessionClosedError
 
-# Callers that a pause held up start again spread over so many seconds, not all at once.
+# Calls that waited for a pause start again spread over this many seconds, not all at once.
 _SPREAD = 0.25
 
-# For so many seconds after a pause there is little use in more requests side by side.
-_OF_LATE = 3.0
+# For this many seconds after a pause, more concurrent requests are of little use.
+_RECENTLY = 3.0
 
 _NEVER = -math.inf
 
 
 class Pause:
-    """A time in which no request starts, because the service asked for that.
+    """A period in which no request starts, because the service asked for it.
 
-    It is measured with the clock of the event loop, which also ends the waits. Another clock could
-    stand still meanwhile, as those of the `time` module do in a frozen test.
+    It is measured with the clock of the event loop, which also ends the waits. Other clocks may
+    stand still, like those of the `time` module in a test that freezes time.
     """
 
     def __init__(self) -> None:
@@ -47,28 +47,28 @@ class Pause:
         return self._until != _NEVER and self._until > _now()
 
     def ended_within(self, seconds: float) -> bool:
-        """Whether a pause is on, or ended less than *seconds* ago."""
+        """Return whether a pause is on, or ended less than *seconds* ago."""
         return self._until != _NEVER and _now() < self._until + seconds
 
     def begin(self, seconds: float) -> None:
-        """Let no request start for *seconds* from now; a longer pause that is on stays."""
+        """Pause for *seconds* from now; a longer pause that is on remains."""
         self._until = max(self._until, _now() + seconds)
 
     def delay(self) -> float:
-        """How long to wait before a request may start, in seconds; 0 when no pause is on.
+        """Return the seconds to wait before a request may start; 0 when no pause is on.
 
-        Two callers get different answers, so that they do not start again in one instant.
+        Callers get different values, so that they do not all start at the same time.
         """
         left = self._until - _now()
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
 
     async def wait(self) -> None:
-        """Wait until no pause is on. Raises `SessionClosedError` when the session is closed."""
+        """Wait until no pause is on. Raises `SessionClosedError` if the session is closed."""
         while delay := self.delay():
             await self.sleep(delay)
 
     async def sleep(self, seconds: float) -> None:
-        """Wait *seconds*, or until the session is closed: then it raises `SessionClosedError`."""
+        """Wait for *seconds*. Raises `SessionClosedError` as soon as the session is closed."""
         await _in_time(self._closed.wait(), _now() + seconds)
         self.refuse_if_closed()
 
@@ -78,94 +78,94 @@ class Pause:
             raise SessionClosedError("the session was closed while a request waited")
 
     def close(self) -> None:
-        """End every wait."""
+        """End all waits."""
         self._closed.set()
 
 
 class Pacing:
-    """One per session: the rate budget belongs to a whole organization, so all calls share it."""
+    """Admits the requests of a session, whose calls share the budget of one organization."""
 
     def __init__(self, rate: RateLimit | None, *, connections: float) -> None:
         self._bucket = None if rate is None else TokenBucket(rate)
         self._connections = connections
-        self._at_once = connections
+        self._most_in_flight = connections
         self._in_flight = 0
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
         self._pause = Pause()
 
     def begin_pause(self, seconds: float) -> None:
-        """Let no request start for *seconds* from now; a longer pause that is on stays."""
+        """Admit no request for *seconds* from now; a longer pause that is on remains."""
         if not self._pause.is_on:
-            self._at_once = max(1.0, min(self._at_once, self._in_flight + 1) / 2)
+            self._most_in_flight = max(1.0, min(self._most_in_flight, self._in_flight + 1) / 2)
         self._pause.begin(seconds)
 
     def delay(self) -> float:
-        """As `Pause.delay`."""
+        """Return the seconds to wait for the end of a pause, as `Pause.delay` does."""
         return self._pause.delay()
 
     @property
-    def is_short(self) -> bool:
-        """Whether the service refused something of late, or a request would have to wait."""
-        return self._pause.ended_within(_OF_LATE) or self._seconds_to_wait() > 0
+    def is_budget_spent(self) -> bool:
+        """Whether the service refused a request recently, or a request would have to wait."""
+        return self._pause.ended_within(_RECENTLY) or self._seconds_to_wait() > 0
 
-    def start_at_once(self) -> bool:
-        """Start a request if nothing holds it up, which is as good as being admitted."""
+    def try_admit(self) -> bool:
+        """Admit a request if it need not wait; return whether it was admitted."""
         if self._pause.is_on or self._queue.locked() or self._seconds_to_wait() > 0:
             return False
-        self._start()
+        self._in_flight += 1
+        if self._bucket is not None:
+            self._bucket.start()
         return True
 
     async def admit(self, deadline: float) -> None:
-        """Wait until a request may start, at most until *deadline* on the event loop's clock.
+        """Wait until a request may start, until *deadline* on the event loop's clock at most.
 
-        Whoever was admitted has to call `finished` when the request was answered or failed.
-        Raises `RateLimitedError` at once when the pause lasts beyond the deadline, and
-        `DeadlineExceededError` when the connections or the client-side rate leave no room.
+        An admitted request calls `finished` when it was answered, or failed. Raises
+        `RateLimitedError` immediately if the pause lasts beyond the deadline, and
+        `DeadlineExceededError` if no connection is free, or the client-side rate allows no request,
+        until then.
         """
         await self._wait_out_pause(deadline)
-        if not self.start_at_once() and not await _in_time(self._take_turn(), deadline):
+        if not self.try_admit() and not await _in_time(self._take_turn(), deadline):
             raise DeadlineExceededError(
-                "all connections were busy, or the client-side rate left no room"
+                "all connections were busy, or the client-side rate allowed no request in time"
             )
         try:
             await self._wait_out_pause(deadline)
-        except BaseException:  # A cancellation too must not keep the token.
+        except BaseException:  # A cancellation must return the token, too.
             self.finished()
             raise
 
     def pause(self) -> Awaitable[None] | None:
-        """What to wait for until no pause is on; None when none is."""
+        """Return an awaitable for the end of the pause; None if none is on."""
         return self._pause.wait() if self._pause.is_on else None
 
     async def sleep(self, seconds: float) -> None:
-        """As `Pause.sleep`."""
+        """Wait as `Pause.sleep` does."""
         await self._pause.sleep(seconds)
 
     def close(self) -> None:
-        """End every wait."""
+        """End all waits."""
         self._pause.close()
         self._answered.set()
 
     def finished(self) -> None:
-        """Say that a request that was admitted is over."""
+        """Note that an admitted request was answered, or failed."""
         self._in_flight -= 1
-        if self._at_once < self._connections and not self._pause.is_on:
-            self._at_once = min(self._connections, self._at_once + 1 / self._at_once)
+        if self._most_in_flight < self._connections and not self._pause.is_on:
+            self._most_in_flight = min(
+                self._connections, self._most_in_flight + 1 / self._most_in_flight
+            )
         if self._bucket is not None:
             self._bucket.finish(_now())
         self._answered.set()
 
     def _seconds_to_wait(self) -> float:
-        """How long until a request may start; infinite until one in flight is answered."""
-        if self._in_flight + 1 > self._at_once:
+        """Return the seconds until a request may start; infinite until one is answered."""
+        if self._in_flight + 1 > self._most_in_flight:
             return math.inf
         return self._bucket.seconds_to_wait(_now()) if self._bucket else 0.0
-
-    def _start(self) -> None:
-        self._in_flight += 1
-        if self._bucket is not None:
-            self._bucket.start()
 
     async def _take_turn(self) -> None:
         async with self._queue:  # First come, first served.
@@ -176,15 +176,17 @@ class Pacing:
                     await self._answered.wait()
                 else:
                     await self.sleep(seconds)
-            self._start()
+            self._in_flight += 1
+            if self._bucket is not None:
+                self._bucket.start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
         while delay := self.delay():
             left = deadline - _now()
             if delay > left:
                 raise RateLimitedError(
-                    f"the session pauses for another {delay:.1f} s because the service asked for"
-                    f" it, which is longer than the {max(left, 0):.1f} s that the call has left",
+                    f"the session pauses for another {delay:.1f} s as the service asked, but the"
+                    f" call has only {max(left, 0):.1f} s left",
                     status=429,
                     retry_after=delay,
                 )
@@ -198,7 +200,7 @@ def _now() -> float:
 
 
 async def _in_time(work: Awaitable[object], deadline: float) -> bool:
-    """Await *work* until *deadline* at most; whether it ended by then."""
+    """Await *work* until *deadline* at most; return whether it ended by then."""
     timeout = asyncio.timeout_at(deadline)
     try:
         async with timeout:

@@ -1,32 +1,29 @@
-"""How much decoding one turn of the event loop may hold: a backend must not freeze for it."""
+"""A budget for decoding in each turn of the event loop, so that a backend never freezes for it."""
 
 import asyncio
 import math
-import time
 from collections import deque
-from types import TracebackType
 
-_SECONDS_A_TURN = 0.005
+_SECONDS_PER_TURN = 0.005
 _SMOOTHING = 0.2
 
 
 class DecodingTurns:
-    """One per session: all calls decode on one loop, and share what a turn of it may hold.
+    """The decoding budget of a session, which all of its calls share.
 
-    ``await turns.turn()``, and then decode in ``with turns:``. While a turn has budget left, that
-    waits for nothing; else for a later turn, first come, first served.
+    Before decoding, ``await turns.turn()`` unless the turn `has_room`; afterwards, `spend` the time
+    that it took. Calls wait for a later turn in the order of their arrival.
     """
 
     def __init__(self) -> None:
-        self._left = _SECONDS_A_TURN
-        self._usual = _SECONDS_A_TURN / 10
-        self._started = 0.0
+        self._left = _SECONDS_PER_TURN
+        self._average = _SECONDS_PER_TURN / 10
         self._will_renew = False
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
     def has_room(self) -> bool:
-        """Whether `turn` would wait for nothing."""
+        """Whether a call may decode in this turn of the loop."""
         return self._left > 0 and not self._waiting
 
     async def turn(self) -> None:
@@ -38,20 +35,12 @@ class DecodingTurns:
         self._renew_later()
         await turn
 
-    def __enter__(self) -> None:
-        self._started = time.perf_counter()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        seconds = time.perf_counter() - self._started
+    def spend(self, seconds: float) -> None:
+        """Take *seconds* of decoding from the budget of this turn."""
         self._left -= seconds
-        self._usual += _SMOOTHING * (seconds - self._usual)
-        # What was hardly spent need not be renewed: that costs a turn of its own.
-        if self._left < _SECONDS_A_TURN / 2:
+        self._average += _SMOOTHING * (seconds - self._average)
+        # Renewing takes a turn of its own, so a budget that is hardly used is left as it is.
+        if self._left < _SECONDS_PER_TURN / 2:
             self._renew_later()
 
     def _renew_later(self) -> None:
@@ -60,11 +49,11 @@ class DecodingTurns:
             asyncio.get_running_loop().call_soon(self._renew)
 
     def _renew(self) -> None:
-        """Begin a turn's budget, and let as many go on as will use it up, by what is usual."""
+        """Start a new budget, and wake as many calls as will use it up on average."""
         self._will_renew = False
-        self._left = _SECONDS_A_TURN
-        for _ in range(math.ceil(_SECONDS_A_TURN / max(self._usual, 1e-6))):
-            # Those that were cancelled while they waited stand in nobody's way.
+        self._left = _SECONDS_PER_TURN
+        for _ in range(math.ceil(_SECONDS_PER_TURN / max(self._average, 1e-6))):
+            # Calls that were cancelled while they waited do not delay others.
             while self._waiting and self._waiting[0].done():
                 self._waiting.popleft()
             if not self._waiting:

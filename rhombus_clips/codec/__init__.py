@@ -1,16 +1,16 @@
 """JSON bytes to models and back, through cattrs; the only place that knows camelCase.
 
-Strict: nothing is coerced. A wrong type raises `DecodeError` with its JSON path. What the
-reference does not list is kept as it came: unknown keys in `Model.extra`, unknown enum members
-as members of their open enum.
+Decoding is strict: nothing is coerced, and a wrong type raises `DecodeError` with its JSON path.
+Anything that the reference does not list is preserved: unknown keys in `Model.extra`, unknown enum
+values as members of their open enum.
 """
 
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
-from rhombus_clips.codec.document import Document, finished, structure
+from rhombus_clips.codec.bodies import decode
 from rhombus_clips.codec.strict import MismatchError, strict
-from rhombus_clips.codec.text import render
+from rhombus_clips.codec.text import parse, render
 from rhombus_clips.models.base import Model
 
 __all__ = ["dumps", "from_dict", "loads", "to_dict"]
@@ -19,30 +19,37 @@ T = TypeVar("T")
 
 
 def loads(data: bytes | str, kind: type[T]) -> T:
-    """Decode JSON as the service sends it into *kind*, a model or a list of models.
+    """Decode JSON as the service sends it.
 
-    Raises `DecodeError` for what is not JSON and for any value of a wrong type.
+    ``loads(body, SavedClipPage)``, or ``loads(body, list[SavedClip])``.
+
+    :param data: JSON text.
+    :param kind: A model, or a list of models.
+    :raises DecodeError: if *data* is not JSON, or a value has the wrong type.
     """
-    return finished(structure(Document.of(data), kind))
+    return decode(parse(data), data, kind)
 
 
 def dumps(value: Model | Iterable[Model]) -> bytes:
-    """Encode a model, or several as an array, as the service would: camelCase, UTF-8, compact.
+    """Encode a model, or several as an array, as the service does: camelCase, UTF-8, compact.
 
-    Fields that are None are left out, which means the same by the service's reference.
-    ``loads(dumps(model), type(model)) == model``, unknown keys and enum members included.
+    Fields that are None are left out; to the service, an absent field and a null mean the same.
+    ``loads(dumps(model), type(model)) == model``, including unknown keys and enum members.
 
-    Raises `ValueError` for what JSON cannot hold, such as NaN; no answer of the service has it.
+    :param value: A model, or an iterable of models.
+    :raises ValueError: for a value that JSON cannot hold, such as NaN. The service sends none.
     """
     return render(to_dict(value) if isinstance(value, Model) else [to_dict(item) for item in value])
 
 
 def from_dict(data: object, kind: type[T]) -> T:
-    """Decode what a JSON parser made of an answer into *kind*, a model or a list of models.
+    """Decode parsed JSON, which stays unchanged.
 
-    The model shares nothing with *data* but the values of unknown keys; `loads`, which need not
-    leave anything as it was, is several times as fast.
-    Raises `DecodeError` with the JSON path of a value that has a wrong type.
+    The model shares only the values of unknown keys with *data*. `loads` is several times as fast.
+
+    :param data: The dicts, lists and values that a JSON parser returned.
+    :param kind: A model, or a list of models.
+    :raises DecodeError: with the JSON path of a value that has the wrong type.
     """
     try:
         return cast("T", strict.get_structure_hook(kind)(data, kind))
@@ -52,5 +59,5 @@ def from_dict(data: object, kind: type[T]) -> T:
 
 
 def to_dict(model: Model) -> dict[str, Any]:
-    """The JSON object of a model: plain dicts, lists and strings, keys in camelCase."""
+    """Return the JSON object of a model: plain dicts, lists and strings, with camelCase keys."""
     return cast("dict[str, Any]", strict.unstructure(model))

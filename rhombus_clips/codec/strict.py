@@ -1,7 +1,7 @@
-"""The strict converter: cattrs with hooks that check types exactly and say where one is wrong.
+"""The strict converter: cattrs with hooks that check types and report where one is wrong.
 
-Stock cattrs coerces (``"12"`` becomes 12, ``"false"`` becomes True, a string becomes a list of
-letters), so every hook that a model can reach is replaced here.
+Stock cattrs coerces: ``"12"`` becomes 12, ``"false"`` becomes True, and a string becomes a list of
+letters. So every hook that a model can reach is replaced here.
 """
 
 import sys
@@ -25,7 +25,7 @@ _LARGEST_EXACT_FLOAT = 2.0**53
 
 
 class MismatchError(Exception):
-    """A value is not of the type that its place wants; the path is put together on the way up."""
+    """A value has the wrong type. The error collects its path on the way to the root."""
 
     def __init__(self, expected: str, value: object) -> None:
         super().__init__(expected)
@@ -34,37 +34,37 @@ class MismatchError(Exception):
         self._steps: list[str | int] = []
 
     def passed(self, step: str | int) -> None:
-        """Note that the error passed a key or an index on its way to the root."""
+        """Add the key or index that the error has passed."""
         self._steps.append(step)
 
     def passed_list(self, start: int, step: str) -> None:
-        """Note that it passed the key of a list, of which it saw the part from *start* on."""
+        """Add the key of a list whose items from *start* on were decoded as a list."""
         index = self._steps[-1]
         if isinstance(index, int):
             self._steps[-1] = start + index
         self._steps.append(step)
 
     def as_decode_error(self) -> DecodeError:
-        """The error to show to users."""
+        """Return the error to raise to users."""
         path = "$" + "".join(map(_path_step, reversed(self._steps)))
-        came = excerpt(self.value)
+        received = excerpt(self.value)
         return DecodeError(
-            f"{path} should be {self.expected}, but is {_json_type(self.value)}: {came}",
+            f"{path} should be {self.expected}, but is {_json_type(self.value)}: {received}",
             path=path,
             expected=self.expected,
-            value_excerpt=came,
+            value_excerpt=received,
         )
 
 
 @cache
 def wire_name(name: str) -> str:
-    """The vendor's case of a Python name: ``sha256_hex`` is ``sha256Hex`` on the wire."""
+    """Return the name on the wire: ``sha256Hex`` for ``sha256_hex``."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
 def wire_fields(model: type[Model]) -> list[tuple[str, str, Any]]:
-    """Name, wire name and type of each field that *model* has on the wire."""
+    """Return the name, wire name and type of each field that *model* has on the wire."""
     return [
         (field.name, wire_name(field.name), field.type)
         for field in attrs.fields(model)
@@ -96,7 +96,7 @@ def _structure_int(value: Any, _: Any) -> int:
 
 
 def _structure_float(value: Any, _: Any) -> float:
-    # A literal like 1e999 is infinite to the standard library's parser.
+    # The standard library parses 1e999 as infinity.
     if type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return float(value)
     raise MismatchError("a number", value)
@@ -110,27 +110,27 @@ def _structure_enum(value: Any, enum: Any) -> OpenEnum:
 
 
 def is_array(value: object) -> TypeGuard[list[Any]]:
-    """Whether *value* is a JSON array."""
+    """Return whether *value* is a JSON array."""
     return type(value) is list
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether *value* is a JSON object."""
+    """Return whether *value* is a JSON object."""
     return type(value) is dict
 
 
 def is_enum(kind: Any) -> TypeGuard[type[OpenEnum]]:
-    """Whether *kind* is an open enum."""
+    """Return whether *kind* is an open enum."""
     return isinstance(kind, type) and issubclass(kind, OpenEnum)
 
 
 def is_optional(kind: Any) -> bool:
-    """Whether None is a *kind*."""
+    """Return whether *kind* includes None."""
     return type(None) in get_args(kind)
 
 
 def without_none(kind: Any) -> Any:
-    """What a value of *kind* is when it is not None."""
+    """Return *kind* without its None."""
     if not is_optional(kind):
         return kind
     return next(part for part in get_args(kind) if part is not type(None))
@@ -147,14 +147,14 @@ def _make_optional_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def is_list(kind: Any) -> bool:
-    """Whether *kind* is ``list[...]``."""
+    """Return whether *kind* is ``list[...]``."""
     return get_origin(kind) is list
 
 
 def _make_list_hook(kind: Any, converter: Converter) -> Hook:
     (item_kind,) = get_args(kind)
     hook = converter.get_structure_hook(item_kind)
-    # A null among things that cannot be null is nothing: leaving it out loses nothing.
+    # A null among items that cannot be null holds no information.
     skips_null = not is_optional(item_kind)
 
     def structure(value: Any, _: Any) -> list[Any]:
@@ -176,7 +176,7 @@ def _make_list_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def is_map(kind: Any) -> bool:
-    """Whether *kind* is ``dict[str, ...]``."""
+    """Return whether *kind* is ``dict[str, ...]``."""
     return get_origin(kind) is dict
 
 
@@ -201,7 +201,7 @@ def _make_map_hook(kind: Any, converter: Converter) -> Hook:
 
 
 def is_model(kind: Any) -> TypeGuard[type[Model]]:
-    """Whether *kind* is a model."""
+    """Return whether *kind* is a model."""
     return isinstance(kind, type) and issubclass(kind, Model)
 
 
@@ -221,7 +221,7 @@ def _make_model_hook(model: Any, converter: Converter) -> Hook:
             for key, item in value.items():
                 if key not in fields:
                     unknown[key] = item
-                elif item is not None:  # Null leaves a field at its default, as absence does.
+                elif item is not None:  # A null leaves the field at its default, like absence.
                     name, kind, hook = fields[key]
                     known[name] = hook(item, kind)
         except MismatchError as mismatch:
@@ -255,7 +255,7 @@ def _make_model_unstructure_hook(model: Any, converter: Converter) -> Callable[[
     return unstructure
 
 
-# --- words for errors ------------------------------------------------------------------------
+# --- error messages ------------------------------------------------------------------------
 
 
 def _path_step(step: object) -> str:
@@ -286,10 +286,10 @@ def _json_type(value: object) -> str:
 # --- the converter ---------------------------------------------------------------------------
 
 strict = Converter()
-"""The converter with nothing but strict hooks for what models are made of."""
+"""A converter with strict hooks for everything that a model can hold."""
 
-# singledispatch takes the most specific class: OpenEnum's hook goes before that of str,
-# which would turn every str enum into a bare string.
+# singledispatch prefers the most specific class, so OpenEnum's hook takes precedence over that of
+# str, which would turn every enum member into a plain string.
 strict.register_structure_hook(str, _structure_str)
 strict.register_structure_hook(bool, _structure_bool)
 strict.register_structure_hook(int, _structure_int)

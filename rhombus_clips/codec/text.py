@@ -17,38 +17,40 @@ _EXCERPT_LENGTH = 80
 
 
 def parse(data: bytes | str) -> Any:
-    """What *data* says as JSON. Raises `DecodeError`, with an excerpt, for what is not JSON."""
+    """Parse JSON. Raises `DecodeError` with an excerpt for anything else."""
     if orjson is not None:
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            # The standard library has the last word, so that the same bodies decode (one with a
-            # lone surrogate, say) and the same messages come with and without the speedup.
+            # The standard library decides, so that the same texts decode (one with a lone
+            # surrogate, for example) and errors have the same messages without orjson.
             pass
     return parse_exactly(data)
 
 
 def parse_exactly(data: bytes | str) -> Any:
-    """As `parse`, with all digits of integers: orjson makes floats of those beyond 64 bits."""
+    """Parse JSON as `parse` does, but keep integers beyond 64 bits, which orjson makes floats."""
     try:
         return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite_float)
     except RecursionError:
         reason = "nested too deeply"
     except ValueError as error:
         reason = str(error)
-    came = excerpt(data) or "an empty body"
+    received = excerpt(data) or "an empty body"
     raise DecodeError(
-        f"the body is not JSON ({reason}): {came}", path="$", expected="JSON", value_excerpt=came
+        f"the body is not JSON ({reason}): {received}",
+        path="$",
+        expected="JSON",
+        value_excerpt=received,
     )
 
 
 def render(tree: object) -> bytes:
-    """*tree* as compact JSON in UTF-8, which says the same with and without orjson.
+    """Return *tree* as compact JSON in UTF-8, with the same content with and without orjson.
 
-    A lone surrogate has no UTF-8, so text that has one comes in ASCII, with escapes.
-
-    Raises `ValueError` for NaN, an infinity, an object that JSON has no form for, and what is
-    nested too deeply.
+    A text with a lone surrogate, which UTF-8 cannot encode, is written in ASCII, with escapes.
+    Raises `ValueError` for NaN, an infinity, an object that JSON has no form for, and too deep
+    nesting.
     """
     if orjson is not None:
         try:
@@ -56,9 +58,9 @@ def render(tree: object) -> bytes:
                 tree, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
             )
         except TypeError:
-            pass  # A lone surrogate or an integer beyond 64 bits: the standard library takes it.
+            pass  # A lone surrogate or an integer beyond 64 bits: left to the standard library.
         else:
-            # orjson writes null for NaN without a word, so the standard library checks each null.
+            # orjson silently writes null for NaN, so the standard library checks each null.
             if b"null" not in text:
                 return text
     try:
@@ -79,12 +81,12 @@ def _render_exactly(tree: object) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """What orjson makes of values that the standard library does not take."""
+    """Return a value that the standard library rejects in the form that orjson gives it."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, UUID):
         return str(value)
-    raise TypeError(f"a {type(value).__name__} is no JSON value")
+    raise TypeError(f"a {type(value).__name__} is not a JSON value")
 
 
 _ENCODER = json.JSONEncoder(
@@ -94,19 +96,19 @@ _ASCII_ENCODER = json.JSONEncoder(allow_nan=False, separators=(",", ":"), defaul
 
 
 def excerpt(value: object, length: int = _EXCERPT_LENGTH) -> str:
-    """The beginning of *value* on one line: text as it is, anything else as JSON would show it."""
+    """Return the start of *value* on one line: text unchanged, anything else as JSON."""
     if isinstance(value, bytes):
         text = value[: 4 * length].decode("utf-8", "replace")
     elif isinstance(value, str):
         text = value[: 4 * length]
     else:
-        text = _beginning_as_json(value, length)
-    # No terminal and no log file can encode a lone surrogate.
+        text = _start_as_json(value, length)
+    # Terminals and log files cannot encode a lone surrogate.
     text = " ".join(text.split()).encode("utf-8", "backslashreplace").decode()
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _beginning_as_json(value: object, length: int) -> str:
+def _start_as_json(value: object, length: int) -> str:
     text = ""
     try:
         for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
@@ -121,7 +123,7 @@ def _beginning_as_json(value: object, length: int) -> str:
 def _finite_float(literal: str) -> float:
     number = float(literal)
     if math.isinf(number):
-        raise ValueError(f"{literal[:20]} is beyond what a number holds")
+        raise ValueError(f"{literal[:20]} is too large for a number")
     return number
 
 

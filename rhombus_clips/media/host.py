@@ -5,6 +5,7 @@ import math
 import ssl
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from functools import partial
 from http.cookies import CookieError
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -15,23 +16,17 @@ from attrs import field, frozen
 from yarl import URL
 
 from rhombus_clips.arguments import is_seconds, is_seconds_or_zero
+from rhombus_clips.calls.hosts import checked_base_url
+from rhombus_clips.calls.http_client import HttpClient, has_free_connection, proxy_arguments
+from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
 from rhombus_clips.calls.pacing import Pause
-from rhombus_clips.calls.transport import (
-    checked_base_url,
-    closed_under_way,
-    end_reading,
-    has_free_connection,
-    proxy_of_environment,
-    read_any,
-    transport_error,
-)
+from rhombus_clips.calls.transport import end_reading, read_any
 from rhombus_clips.errors import (
     ConfigurationError,
     ConnectError,
     DisconnectedError,
     DownloadError,
     RhombusError,
-    SessionClosedError,
     StatusError,
     TransportError,
     redacted,
@@ -93,8 +88,9 @@ class MediaHost:
         self._base = None if base_url is None else checked_base_url(base_url, "media_url")
         self._credentials = dict(credentials)
         self._user_agent = user_agent
-        self._borrowed = http
-        self._owned: aiohttp.ClientSession | None = None
+        open_bare = partial(_bare_session, http)
+        self._own = HttpClient(None, open_bare)
+        self._home = self._own if http is None else HttpClient(http, open_bare)
         self._tls = tls
         self._proxies: dict[redirects.Origin, dict[str, Any]] = {}
         self.responses: set[aiohttp.ClientResponse] = set()
@@ -115,13 +111,12 @@ class MediaHost:
         """Close the owned client session, which ends its responses; leave a borrowed one open."""
         self.pause.close()
         end_reading(self.responses)
-        if self._owned is not None:
-            await self._owned.close()
+        await self._home.aclose()
+        await self._own.aclose()
 
     @property
     def _was_closed(self) -> bool:
-        sessions = (http for http in (self._borrowed, self._owned) if http is not None)
-        return self.pause.is_closed or any(http.closed for http in sessions)
+        return self._home.was_closed or self._own.was_closed
 
     async def get(self, path: str, headers: Mapping[str, str]) -> "MediaResponse":
         """Request *path*, and follow redirects without credentials. The caller has to `close` the
@@ -136,9 +131,9 @@ class MediaHost:
         for hops in range(_MOST_REDIRECTS + 1):
             await self.pause.wait()
             credentials = {} if hops else self._credentials
-            http, settings = self._client(url, is_home=is_home, has_left=has_left)
-            sent = await self._sent(http, url, {**headers, **credentials}, settings)
-            if http is self._owned:
+            client, settings = self._client(url, is_home=is_home, has_left=has_left)
+            sent = await self._sent(client.open(), url, {**headers, **credentials}, settings)
+            if not client.is_borrowed:
                 self.responses.add(sent)
             response = MediaResponse(self, sent, url, is_redirected=hops > 0)
             try:
@@ -177,30 +172,21 @@ class MediaHost:
 
     def _client(
         self, url: str, *, is_home: bool, has_left: bool
-    ) -> tuple[aiohttp.ClientSession, dict[str, Any]]:
+    ) -> tuple[HttpClient, dict[str, Any]]:
         """Return the client session for *url* and the arguments of its request.
 
         :param is_home: Whether *url* is on the media host.
         :param has_left: Whether a redirect led to another host. Later URLs are chosen by that host
             and get nothing of the caller's, even if they lead back.
         """
-        if self.pause.is_closed:
-            raise SessionClosedError("the session is closed")
+        client = self._home if is_home and not has_left else self._own
         tls = self._tls if is_home and self._tls is not None else True
-        if self._borrowed is not None and is_home and not has_left:
-            return self._borrowed, {"ssl": tls}
+        if client.is_borrowed:
+            return client, {"ssl": tls}
         origin = redirects.origin_of(url)
         if origin not in self._proxies:
-            self._proxies[origin] = proxy_of_environment(url)
-        if self._owned is None:
-            lent = None if self._borrowed is None else self._borrowed.connector
-            connector = aiohttp.TCPConnector(
-                limit=0 if lent is None else lent.limit,
-                limit_per_host=0 if lent is None else lent.limit_per_host,
-            )
-            jar = aiohttp.DummyCookieJar()
-            self._owned = aiohttp.ClientSession(connector=connector, cookie_jar=jar)
-        return self._owned, {"ssl": tls, **self._proxies[origin]}
+            self._proxies[origin] = proxy_arguments(url)
+        return client, {"ssl": tls, **self._proxies[origin]}
 
     async def _sent(
         self,
@@ -224,7 +210,7 @@ class MediaHost:
         # The wait for a connection held by other requests has no limit, as a file may take long.
         # aiohttp limits the later steps.
         limit = self.timeout.connect + self.timeout.stall
-        seconds = limit if has_free_connection(http.connector) else math.inf
+        seconds = limit if has_free_connection(http) else math.inf
         return await self.within(seconds, request, "no response started")
 
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
@@ -242,12 +228,12 @@ class MediaHost:
         except Exception as error:  # noqa: BLE001  # A resolver or a cookie jar may raise anything.
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
             # headers, and so the key; they must not escape, not even as a context.
-            failure = closed_under_way() if self._was_closed else self._translated(error)
+            failure = closed_meanwhile() if self._was_closed else self._translated(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._was_closed or task is None or task.cancelling():
                 raise
-            failure = closed_under_way()
+            failure = closed_meanwhile()
         raise failure
 
     def _translated(self, error: Exception) -> RhombusError:
@@ -265,6 +251,14 @@ class MediaHost:
                     total=math.inf,
                     was_sent=isinstance(error, _OF_CONNECTIONS),
                 )
+
+
+def _bare_session(borrowed: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
+    """Open a client session without cookies, with the limits of a borrowed one if there is one."""
+    lent = None if borrowed is None else borrowed.connector
+    limit, per_host = (0, 0) if lent is None else (lent.limit, lent.limit_per_host)
+    connector = aiohttp.TCPConnector(limit=limit, limit_per_host=per_host)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def _verbatim(url: str) -> URL:

@@ -1,17 +1,14 @@
 """The pager of clips with their progress, over the service's page tokens."""
 
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from attrs import evolve
 
 from rhombus_clips.arguments import identifier, whole_number
-from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.caller import Caller, Response
 from rhombus_clips.calls.endpoints import Endpoint
-from rhombus_clips.codec.document import Document, structure
-from rhombus_clips.codec.items import items_one_by_one
-from rhombus_clips.errors import DecodeError
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
 from rhombus_clips.paging.pager import Batch, Pager
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE, TokenWalk
@@ -50,9 +47,12 @@ class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
             self._walk.check()
             self.stats.requests += 1
             token = self._walk.token
-            page = await self._caller.decoded_by(
-                self._decoded, self._endpoint, {**self._parameters, "page_token": token}
+            response = await self._caller.respond(
+                self._endpoint,
+                {**self._parameters, "page_token": token},
+                keeps_failed_items=self._on_decode_error is not None,
             )
+            page = self._without_failed_items(response)
             clips = page.saved_clips
             fresh = self._walk.take([clip.uuid for clip in clips], page.page_token)
             self.stats.duplicates += len(clips) - len(fresh)
@@ -64,20 +64,18 @@ class ClipWithProgressPager(Pager[ClipWithProgress, ClipWithProgressPage, str]):
                 self._cursor = self._walk.token or token
         return None
 
-    def _decoded(self, document: Document) -> Generator[None, None, ClipWithProgressPage]:
-        try:
-            return (yield from structure(document, ClipWithProgressPage))
-        except DecodeError:
-            if self._on_decode_error is None:
-                raise
-        page, items = yield from items_one_by_one(
-            document, ClipWithProgressPage, "saved_clips", ClipWithProgress
-        )
-        for item in items:
-            if item.error is not None:
-                self.stats.undecodable += 1
+    def _without_failed_items(
+        self, response: Response[ClipWithProgressPage]
+    ) -> ClipWithProgressPage:
+        page, failed = response.answer, response.failed_items
+        if not failed:
+            return page
+        for item in failed.values():
+            self.stats.undecodable += 1
+            if self._on_decode_error is not None:
                 self._on_decode_error(item.raw, item.error)
-        return evolve(page, saved_clips=[item.model for item in items if item.error is None])
+        clips = [clip for index, clip in enumerate(page.saved_clips) if index not in failed]
+        return evolve(page, saved_clips=clips)
 
     def _items_of(self, page: ClipWithProgressPage) -> list[ClipWithProgress]:
         return page.saved_clips

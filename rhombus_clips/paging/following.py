@@ -1,7 +1,7 @@
 """Following the saved clips: new ones as they appear, each once."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -11,7 +11,6 @@ from attrs import evolve
 from rhombus_clips.calls.caller import Caller, local_time_ms, loop_time, service_or_local_time_ms
 from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.codec import dumps
-from rhombus_clips.codec.document import Document
 from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
@@ -91,7 +90,9 @@ class SavedClipFollower(Resumable[SavedClip]):
     async def _begin(self, made: int) -> None:
         """Begin at the moment at which the follower was made; by the local clock that is *made*."""
         if self._caller.service_time_ms() is None:
-            await self._caller.decoded_by(_nothing, GET_SAVED_CLIPS, {"max_page_size": 1})
+            # For the response's headers, whatever its clip is like.
+            parameters = {"max_page_size": 1}
+            await self._caller.respond(GET_SAVED_CLIPS, parameters, keeps_failed_items=True)
         service_time = self._caller.service_time_ms()
         if service_time is not None:
             self._appearing.begin(service_time - self._age(made))
@@ -109,11 +110,6 @@ class SavedClipFollower(Resumable[SavedClip]):
         if self._loop_time_then is None:  # It was made before there was an event loop.
             return max(0, local_time_ms() - made)
         return self._age_then + round(1000 * (anyio.current_time() - self._loop_time_then))
-
-
-def _nothing(_document: Document) -> Generator[None, None, None]:
-    """Decode nothing: the answer is wanted for its headers."""
-    yield from ()
 
 
 def _name(clip: SavedClip) -> str:

@@ -1,8 +1,7 @@
 """One walk through the saved clips: what `CursorWalk` asks for is fetched, decoded and filtered."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Hashable, Mapping
-from functools import partial
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from attrs import field, frozen
@@ -10,8 +9,7 @@ from attrs import field, frozen
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.codec import dumps
-from rhombus_clips.codec.document import Document, structure
-from rhombus_clips.codec.items import DecodedItem, items_one_by_one
+from rhombus_clips.codec.bodies import FailedItem
 from rhombus_clips.errors import ApiError, DecodeError, PagingError, RhombusError, StatusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Batch, PagerStats
@@ -159,36 +157,25 @@ class SavedClipWalk:
 
     async def _list(self, ask: Ask) -> Listed[SavedClip]:
         self._walking.stats.requests += 1
+        asked = ask.page_timestamp_ms
         try:
-            return await self._walking.caller.decoded_by(
-                partial(self._decoded, ask.page_timestamp_ms),
+            response = await self._walking.caller.respond(
                 GET_SAVED_CLIPS,
-                {
-                    "max_page_size": ask.max_page_size,
-                    "page_timestamp_ms": ask.page_timestamp_ms,
-                },
+                {"max_page_size": ask.max_page_size, "page_timestamp_ms": asked},
+                keeps_failed_items=self._walking.on_decode_error is not None,
             )
         except (ApiError, StatusError) as error:
-            if not (ask.is_probe and _refuses_the_parameters(error)):
-                raise
-        return refused(ask)
-
-    def _decoded(
-        self, asked: int | None, document: Document
-    ) -> Generator[None, None, Listed[SavedClip]]:
+            if ask.is_probe and _refuses_the_parameters(error):
+                return refused(ask)
+            raise
+        page = response.answer
         try:
-            page = yield from structure(document, SavedClipPage)
-        except DecodeError:
-            if self._walking.on_decode_error is None:
-                raise
-        else:
             cursor = checked_cursor(page.last_evaluated_timestamp_ms)
-            return Listed(page.saved_clips, cursor, _Origin(page, asked))
-        page, items = yield from items_one_by_one(document, SavedClipPage, "saved_clips", SavedClip)
-        bad = {id(item.model): item for item in items if item.error is not None}
-        clips = [item.model for item in items]
-        cursor = checked_cursor(page.last_evaluated_timestamp_ms)
-        return Listed(clips, cursor, _Origin(page, asked, bad))
+        except DecodeError as error:
+            raise response.error(error) from None
+        clips = page.saved_clips
+        failed = {id(clips[index]): item for index, item in response.failed_items.items()}
+        return Listed(clips, cursor, _Origin(page, asked, failed))
 
     def _batch_of(self, fresh: Fresh[SavedClip]) -> ClipBatch:
         listed: Listed[SavedClip] = fresh.listed
@@ -201,7 +188,7 @@ class SavedClipWalk:
                 if clip in times if either is None else either.has(clip, times):
                     clips.append(clip)
             elif getattr(clip, times.by) is None or clip in (either.whole if either else times):
-                self._report(bad)
+                self._report(clip, bad)
         self._walking.stats.duplicates += len(listed.items) - len(fresh.items)
         self.is_at_end = listed.is_last
         self._unobserved.append(listed)
@@ -226,13 +213,13 @@ class SavedClipWalk:
             and self.times.ends_before(listed.cursor, direction)
         )
 
-    def _report(self, bad: DecodedItem[SavedClip]) -> None:
-        reported, name = self._walking.reported, bad.model.uuid or repr(bad.raw)
+    def _report(self, clip: SavedClip, bad: FailedItem) -> None:
+        reported, name = self._walking.reported, clip.uuid or repr(bad.raw)
         if reported is not None:
             if name in reported:
                 return
             reported.add(name)
-        if self._walking.on_decode_error is not None and bad.error is not None:
+        if self._walking.on_decode_error is not None:
             self._walking.on_decode_error(bad.raw, bad.error)
         self._walking.stats.undecodable += 1
 
@@ -244,7 +231,7 @@ class _Origin:
     page: SavedClipPage
     asked: int | None
     """The cursor that the page was asked with."""
-    bad: Mapping[int, DecodedItem[SavedClip]] = {}
+    bad: Mapping[int, FailedItem] = {}
 
 
 def _identity(clip: SavedClip) -> Hashable:

@@ -272,7 +272,7 @@ class ShardedClips:
 
     def _may_go_on_guessing(self, pages: int) -> bool:
         """Whether a walk with so many pages fetches another while the scout is on its way."""
-        return pages < _PAGES_ON_A_GUESS and not self._walking.caller.budget_is_spent
+        return pages < _PAGES_ON_A_GUESS and not self._walking.caller.is_budget_spent
 
     async def _hand_over(self, ready: list[Part]) -> None:
         await self._settled.wait()
@@ -290,7 +290,7 @@ class ShardedClips:
     async def _next_window(self) -> _Window | None:
         """Half of a window that another walk has before it; None when all is walked."""
         while walked := [window for window in self._windows if not window.is_walked]:
-            if not self._walking.caller.budget_is_spent:
+            if not self._walking.caller.is_budget_spent:
                 for window in walked:
                     window.shard.moved_to(window.walk.position)
                 # What a walk at its end has before it is on its way to the caller already.

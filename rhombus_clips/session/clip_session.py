@@ -5,6 +5,7 @@ What it does with clips stands in one file for each kind of thing: `saved_clips`
 """
 
 import ssl
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,9 +15,11 @@ from rhombus_clips._version import __version__
 from rhombus_clips.arguments import whole_number
 from rhombus_clips.calls.auth import AuthScheme, Secret, auth_headers, header_value
 from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.hosts import checked_base_url
+from rhombus_clips.calls.http_client import HttpClient, client_session, most_connections
 from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.calls.retry import RateLimit, RetryPolicy, Timeout
-from rhombus_clips.calls.transport import Transport, checked_base_url, connections_of
+from rhombus_clips.calls.transport import Transport
 from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_of_environment
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media.host import MediaHost, MediaTimeout
@@ -104,24 +107,24 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
         except (TypeError, ValueError) as error:
             raise ConfigurationError(str(error)) from None
         self._base_url = checked_base_url(base_url)
+        base_url = self._base_url.geturl()
         agent = f"rhombus_clips/{__version__}"
         credentials = auth_headers(api_key, self._scheme, org_uuid)
         user_agents = [user_agent and header_value(user_agent, "user_agent"), agent]
         user_agent = " ".join(filter(None, user_agents))
         headers = {**credentials, "User-Agent": user_agent}
         self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
-        pacing = Pacing(rate, connections=connections_of(http))
+        pacing = Pacing(rate, connections=most_connections(http))
         transport = Transport(
-            self._base_url.geturl(),
+            base_url,
             headers,
-            http=http,
+            client=HttpClient(http, partial(client_session, base_url, pacing.pause)),
             timeout=timeout,
             max_response_bytes=max_response_bytes,
-            pause=pacing.pause,
         )
         self._call = Caller(transport, pacing, retry, timeout, secret=api_key)
         self._transport = transport
-        if media_url is None and self._base_url.geturl() == DEFAULT_BASE_URL:
+        if media_url is None and base_url == DEFAULT_BASE_URL:
             media_url = DEFAULT_MEDIA_URL
         self._media = MediaHost(
             media_url,
@@ -154,7 +157,7 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
     # --- lifetime ----------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
-        self._transport.open()
+        self._transport.client.open()
         return self
 
     async def __aexit__(
@@ -178,7 +181,7 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
     @property
     def is_closed(self) -> bool:
         """Whether `aclose` was called."""
-        return self._transport.is_closed
+        return self._transport.client.is_closed
 
     def __repr__(self) -> str:
         if not hasattr(self, "_transport"):

@@ -1,14 +1,13 @@
 """What the parts of a session share."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from rhombus_clips.arguments import UNSET, Unset
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.endpoints import Endpoint
-from rhombus_clips.calls.identity import refuse_another
-from rhombus_clips.codec.document import Document, structure
+from rhombus_clips.calls.identity import mismatch
 from rhombus_clips.errors import ApiError
 from rhombus_clips.models.base import Answer
 from rhombus_clips.models.moments import to_epoch_ms
@@ -49,16 +48,13 @@ class Resource:
         Raises what *missing* makes of the answer's warning when there is none, and `DecodeError`
         when the answer has another uuid at *path*.
         """
-
-        def item_of(document: Document) -> Generator[None, None, ItemT]:
-            answer = yield from structure(document, endpoint.answer)
-            item = pick(answer)
-            if item is None:
-                raise missing(answer.warning_msg)
-            refuse_another(item.uuid, uuid, path)
-            return item
-
-        return await self._call.decoded_by(item_of, endpoint, parameters)
+        response = await self._call.respond(endpoint, parameters)
+        item = pick(response.answer)
+        if item is None:
+            raise response.error(missing(response.answer.warning_msg))
+        if (error := mismatch(item.uuid, uuid, path)) is not None:
+            raise response.error(error)
+        return item
 
 
 def epoch_ms(moment: datetime | int | None, name: str) -> int | None:

@@ -1,6 +1,6 @@
 """Saved clips: reading, changing and deleting them, one request at a time."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Unpack
@@ -29,9 +29,8 @@ from rhombus_clips.calls.endpoints import (
     UPDATE_SAVED_CLIP,
     Endpoint,
 )
-from rhombus_clips.calls.identity import refuse_another, refuse_unnamed
-from rhombus_clips.codec.document import Document, structure
-from rhombus_clips.codec.requests import NULL
+from rhombus_clips.calls.identity import mismatch, refuse_unnamed
+from rhombus_clips.codec.bodies import NULL
 from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
 from rhombus_clips.models import (
     ClipAccessSettings,
@@ -42,7 +41,6 @@ from rhombus_clips.models import (
     SavedClipPage,
     SavedClipWithDetails,
 )
-from rhombus_clips.models.saved_clip import SavedClipsAnswer
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.session.resource import Resource, epoch_ms, written
@@ -229,18 +227,14 @@ class SavedClips(Resource):
         """
         asked = identifier(external_transaction_id, "external_transaction_id")
 
-        def clips_of(document: Document) -> Generator[None, None, list[SavedClip]]:
-            answer = yield from structure(document, SavedClipsAnswer)
-            for index, clip in enumerate(answer.saved_clips):
-                path = f"$.savedClips[{index}].externalTransactionId"
-                refuse_another(clip.external_transaction_id, asked, path)
-            return answer.saved_clips
-
-        return await self._call.decoded_by(
-            clips_of,
-            GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID,
-            {"external_transaction_id": asked},
+        response = await self._call.respond(
+            GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID, {"external_transaction_id": asked}
         )
+        for index, clip in enumerate(response.answer.saved_clips):
+            path = f"$.savedClips[{index}].externalTransactionId"
+            if (error := mismatch(clip.external_transaction_id, asked, path)) is not None:
+                raise response.error(error)
+        return response.answer.saved_clips
 
     # --- changes -----------------------------------------------------------------------------
 

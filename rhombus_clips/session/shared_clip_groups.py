@@ -1,6 +1,6 @@
 """Shared clip groups: the pages by which clips are shown to others."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from rhombus_clips.arguments import (
@@ -21,9 +21,8 @@ from rhombus_clips.calls.endpoints import (
     GET_SHARED_CLIP_GROUPS,
     UPDATE_SHARED_CLIP_GROUP,
 )
-from rhombus_clips.calls.identity import refuse_another, refuse_unnamed
-from rhombus_clips.codec.document import Document, structure
-from rhombus_clips.codec.requests import NULL
+from rhombus_clips.calls.identity import mismatch, refuse_unnamed
+from rhombus_clips.codec.bodies import NULL
 from rhombus_clips.errors import ApiError
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
 from rhombus_clips.models.moments import MILLISECOND
@@ -219,13 +218,7 @@ class SharedClipGroups(Resource):
                 " plaintext_password, the old one or another, or None to ask for none"
             )
 
-        def link_of(document: Document) -> Generator[None, None, SharedClipGroupLink]:
-            link = yield from structure(document, SharedClipGroupLink)
-            refuse_another(link.uuid, group_uuid, "$.uuid")
-            return link
-
-        return await self._call.decoded_by(
-            link_of,
+        response = await self._call.respond(
             UPDATE_SHARED_CLIP_GROUP,
             {
                 "shared_clip_uuid": group_uuid,
@@ -237,6 +230,11 @@ class SharedClipGroups(Resource):
                 ),
             },
         )
+        if (error := mismatch(response.answer.uuid, group_uuid, "$.uuid")) is not None:
+            # The write was answered, and so may well have been applied.
+            error.maybe_applied = True
+            raise response.error(error)
+        return response.answer
 
     async def _may_be_secured(self, group: SharedClipGroupWithDetails, group_uuid: str) -> bool:
         """Whether the group is listed as one that asks for a password, or is not listed at all."""

@@ -79,12 +79,12 @@ async def test_long_page_decodes_on_a_frozen_clock(fake, session) -> None:
 async def test_session_is_short_of_budget_no_longer_than_a_while_on_a_frozen_clock(
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.calls.pacing._OF_LATE", 0.01)
+    monkeypatch.setattr("rhombus_clips.calls.pacing._RECENTLY", 0.01)
     pacing = Pacing(None, connections=4)
     pacing.begin_pause(0.01)
-    assert pacing.is_short
+    assert pacing.is_budget_spent
     with anyio.fail_after(20):
-        while pacing.is_short:  # noqa: ASYNC110  # it is a property, and no event ends it
+        while pacing.is_budget_spent:  # noqa: ASYNC110  # it is a property, and no event ends it
             await asyncio.sleep(0.001)
 
 

@@ -223,7 +223,7 @@ async def test_time_to_connect_includes_the_answer_of_the_proxy(monkeypatch) -> 
         timeout = Timeout(total=30, connect=0.05)
         async with ClipSession("k" * 22, retry=QUICK, timeout=timeout) as session:
             error = await _failure(session)
-    assert "no connection within" in str(error)
+    assert "no connection was established within" in str(error)
     assert error.attempts == 3
 
 
@@ -265,4 +265,4 @@ async def test_host_that_no_proxy_covers_is_not_asked_for_at_the_proxy(
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", no_proxy)
         async with ClipSession("k" * 22) as session:
-            assert session._transport.open()._default_proxy is None
+            assert session._transport.client.open()._default_proxy is None

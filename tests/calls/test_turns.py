@@ -9,20 +9,6 @@ from rhombus_clips.calls import turns as turns_module
 from rhombus_clips.calls.turns import DecodingTurns
 
 
-class Clock:
-    now = 0.0
-
-    def perf_counter(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(turns_module, "time", clock)
-    return clock
-
-
 class TurnsOfLoop:
     """Counts the turns that the running loop has made."""
 
@@ -38,19 +24,17 @@ class TurnsOfLoop:
         self._handle.cancel()
 
 
-async def _decode(turns: DecodingTurns, clock: Clock, seconds: float) -> None:
+async def _decode(turns: DecodingTurns, seconds: float) -> None:
     await turns.turn()
-    with turns:
-        clock.now += seconds
+    turns.spend(seconds)
 
 
-async def test_one_turn_of_the_loop_decodes_for_its_budget_and_the_rest_comes_later(clock) -> None:
+async def test_one_turn_of_the_loop_decodes_for_its_budget_and_the_rest_comes_later() -> None:
     turns, loop, spent = DecodingTurns(), TurnsOfLoop(), dict[int, float]()
 
     async def decode() -> None:
         await turns.turn()
-        with turns:
-            clock.now += 0.001
+        turns.spend(0.001)
         spent[loop.number] = spent.get(loop.number, 0) + 0.001
 
     async with anyio.create_task_group() as tasks:
@@ -64,20 +48,19 @@ async def test_one_turn_of_the_loop_decodes_for_its_budget_and_the_rest_comes_la
     assert loop.number < 100
 
 
-async def test_a_call_alone_waits_for_nothing(clock) -> None:
+async def test_a_call_alone_waits_for_nothing() -> None:
     turns, loop = DecodingTurns(), TurnsOfLoop()
-    await _decode(turns, clock, 0.004)
+    await _decode(turns, 0.004)
     loop.stop()
     assert loop.number == 1
 
 
-async def test_what_waited_longest_goes_first(clock) -> None:
+async def test_what_waited_longest_goes_first() -> None:
     turns, order = DecodingTurns(), list[int]()
 
     async def decode(number: int) -> None:
         await turns.turn()
-        with turns:
-            clock.now += 0.004
+        turns.spend(0.004)
         order.append(number)
 
     async with anyio.create_task_group() as tasks:
@@ -86,9 +69,9 @@ async def test_what_waited_longest_goes_first(clock) -> None:
     assert order == list(range(20))
 
 
-async def test_those_that_are_cancelled_while_they_wait_hold_nobody_up(clock) -> None:
+async def test_those_that_are_cancelled_while_they_wait_hold_nobody_up() -> None:
     turns = DecodingTurns()
-    tasks = [asyncio.ensure_future(_decode(turns, clock, 0.01)) for _ in range(10)]
+    tasks = [asyncio.ensure_future(_decode(turns, 0.01)) for _ in range(10)]
     await asyncio.sleep(0)
     for task in tasks[1:9]:
         task.cancel()
@@ -102,15 +85,15 @@ async def test_long_listing_lets_other_tasks_run_between_its_steps(fake, session
     fake.clips = [{"uuid": f"clip {number}", "timestampMs": number + 1} for number in range(30_000)]
     loop = TurnsOfLoop()
     made_in: set[int] = set()
-    spend = DecodingTurns.__enter__
+    spend = DecodingTurns.spend
 
-    def watched(turns: DecodingTurns) -> None:
+    def watched(turns: DecodingTurns, seconds: float) -> None:
         made_in.add(loop.number)
-        spend(turns)
+        spend(turns, seconds)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DecodingTurns, "__enter__", watched)
-        patch.setattr(turns_module, "_SECONDS_A_TURN", 0.0005)
+        patch.setattr(DecodingTurns, "spend", watched)
+        patch.setattr(turns_module, "_SECONDS_PER_TURN", 0.0005)
         page = await session.get_saved_clips(max_page_size=10_000)
     loop.stop()
     assert len(page.saved_clips) == 10_000

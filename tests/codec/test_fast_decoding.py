@@ -1,7 +1,8 @@
 """The fast converter: what it takes it makes as the strict one does, and it takes what is usual."""
 
 import json
-from typing import Any
+from collections.abc import Generator
+from typing import Any, TypeVar
 
 import attrs
 import pytest
@@ -20,15 +21,17 @@ from rhombus_clips import (
     dumps,
     loads,
 )
-from rhombus_clips.codec import document
-from rhombus_clips.codec.document import Document, finished, structure
+from rhombus_clips.codec import bodies
+from rhombus_clips.codec.bodies import decode_in_steps, decode_item_by_item
 from rhombus_clips.codec.fast import _MOST_SHARED, StepAside, fast
-from rhombus_clips.codec.items import items_one_by_one
 from rhombus_clips.codec.strict import MismatchError, strict, wire_fields
+from rhombus_clips.codec.text import parse
 from rhombus_clips.models.saved_clip import ClipWithProgressAnswer
 from rhombus_clips.testing import faults
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
 from tests.examples import examples
+
+T = TypeVar("T")
 
 KINDS = [SavedClip, SavedClipPage, SharedClipGroup, SplicedClip, ClipWithProgressAnswer]
 
@@ -165,15 +168,25 @@ def test_unknown_members_stay_themselves() -> None:
     assert [status.is_known for status in statuses] == [False, True, False]
 
 
+def _all_steps(steps: Generator[None, None, T]) -> tuple[int, T]:
+    """Take all *steps*; return their number and their result."""
+    count = 0
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return count, end.value
+        count += 1
+
+
 @pytest.mark.parametrize("odd", [None, {"uuid": "a", "durationSec": 60.0}])
 def test_long_answer_is_made_in_steps_and_equals_the_short_way(odd) -> None:
     """Also where the strict converter has to decide."""
     clips = make_clips(350)
     clips[301] = odd or clips[301]
     body = json.dumps({"savedClips": clips, "warningMsg": "w"})
-    steps = list(structure(Document.of(body), SavedClipPage))
-    assert len(steps) >= 3
-    page = finished(structure(Document.of(body), SavedClipPage))
+    steps, page = _all_steps(decode_in_steps(parse(body), body, SavedClipPage))
+    assert steps >= 3
     assert _values(page) == _values(_strict(json.loads(body), SavedClipPage))
 
 
@@ -186,7 +199,7 @@ def test_error_deep_in_a_long_answer_has_its_own_index() -> None:
 
 
 def test_a_usual_page_never_costs_the_strict_converter(monkeypatch) -> None:
-    monkeypatch.setattr(document, "strict", None)
+    monkeypatch.setattr(bodies, "parse_exactly", None)
     clips = make_clips(350)
     page = loads(json.dumps({"savedClips": clips}), SavedClipPage)
     assert [clip.uuid for clip in page.saved_clips] == [clip["uuid"] for clip in clips]
@@ -221,8 +234,8 @@ def test_programs_own_models_are_made_by_their_own_init() -> None:
 
 
 def test_document_gives_each_model_lists_of_its_own() -> None:
-    document_ = Document.of('{"savedClips":[]}')
-    one, other = (finished(structure(document_, SavedClipPage)) for _ in range(2))
+    body = '{"savedClips":[]}'
+    one, other = (loads(body, SavedClipPage) for _ in range(2))
     assert one == other
     assert one.saved_clips is not other.saved_clips
 
@@ -230,17 +243,17 @@ def test_document_gives_each_model_lists_of_its_own() -> None:
 def test_bad_item_of_a_long_page_is_found_in_steps() -> None:
     clips: list[Any] = make_clips(1500)
     clips[700]["durationSec"] = "long"
-    document_ = Document.of(json.dumps({"savedClips": clips}))
-    steps = items_one_by_one(document_, SavedClipPage, "saved_clips", SavedClip)
-    assert sum(1 for _ in steps) >= 15
-    _, items = finished(items_one_by_one(document_, SavedClipPage, "saved_clips", SavedClip))
-    assert [index for index, item in enumerate(items) if item.error] == [700]
+    body = json.dumps({"savedClips": clips})
+    steps, (page, failed) = _all_steps(decode_item_by_item(body, SavedClipPage))
+    assert steps >= 15
+    assert len(page.saved_clips) == 1500
+    assert list(failed) == [700]
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '{"savedClips": 5}'])
 def test_page_without_a_list_is_an_error_of_ours_item_by_item_too(body) -> None:
     with pytest.raises(DecodeError):
-        finished(items_one_by_one(Document.of(body), SavedClipPage, "saved_clips", SavedClip))
+        _all_steps(decode_item_by_item(body, SavedClipPage))
 
 
 async def test_answer_that_is_nested_too_deeply_is_an_error_of_ours(fake, session) -> None:

@@ -23,7 +23,7 @@ from rhombus_clips import (
     to_dict,
 )
 from rhombus_clips.codec import text
-from rhombus_clips.codec.requests import encode_request
+from rhombus_clips.codec.bodies import encode_request
 from rhombus_clips.models.base import Extra, Model
 from tests.codec.drawn import ALL_MODELS, drawn
 from tests.examples import examples

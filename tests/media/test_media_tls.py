@@ -114,7 +114,7 @@ async def test_certificate_and_trust_of_a_borrowed_session_stay_with_the_media_h
                 await session.download_clip(CLIP, tmp_path / "clip.mp4")
             assert len(seen) == 1
             assert seen[0]
-            bare = session._media._owned
+            bare = session._media._own._http
             assert bare is not None
             assert isinstance(bare.connector, aiohttp.TCPConnector)
             # Trust it, for once, so that a request arrives there.

@@ -333,12 +333,12 @@ def test_one_refusal_does_not_end_the_sharing_for_good(monkeypatch) -> None:
     now = [100.0]
     monkeypatch.setattr("rhombus_clips.calls.pacing._now", lambda: now[0])
     pacing = Pacing(None, connections=100)
-    assert not pacing.is_short
+    assert not pacing.is_budget_spent
     pacing.begin_pause(1)
     now[0] += 3.9
-    assert pacing.is_short
+    assert pacing.is_budget_spent
     now[0] += 0.2
-    assert not pacing.is_short
+    assert not pacing.is_budget_spent
 
 
 async def test_oldest_first_from_the_beginning_of_time_asks_for_no_time_before_it(connect) -> None:

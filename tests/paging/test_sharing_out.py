@@ -38,7 +38,7 @@ async def test_most_clips_in_little_time_are_shared_among_the_walks(connect, mon
 
 async def test_walks_stop_dividing_when_the_rate_budget_is_spent(connect, monkeypatch) -> None:
     """A bucket that refills while a busy machine pauses would not be spent all the time."""
-    monkeypatch.setattr(Caller, "budget_is_spent", True)
+    monkeypatch.setattr(Caller, "is_budget_spent", True)
     times = [1_000_000 + number for number in range(300)]
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:
         pager = session.saved_clips(since=1, until=1_100_000, page_size=10)

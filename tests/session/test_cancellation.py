@@ -152,11 +152,11 @@ async def test_cancelled_at_any_wait_it_leaves_nothing_behind(
         before = asyncio.all_tasks()
         async with _open(fake_elsewhere) as session:
             cancelled = await (_by_scope if by_scope else _by_task)(job, session, at)
-            http, pacing = session._transport._http, session._call._pacing
+            http, pacing = session._transport.client._http, session._call._pacing
             assert http is not None
             assert http.connector is not None
             assert not http.connector._acquired
-            media = session._media._owned
+            media = session._media._own._http
             assert media is None or (media.connector and not media.connector._acquired)
             assert not session._media.responses
             assert pacing._bucket is not None

@@ -140,7 +140,7 @@ async def test_answer_that_is_not_http_takes_no_header_of_the_request_along() ->
     url = "http://127.0.0.1:{1}".format(*server.sockets[0].getsockname())
     once = RetryPolicy(attempts=1)
     async with server, ClipSession(KEY, base_url=url, retry=once) as session:
-        with pytest.raises(DisconnectedError, match="the answer was not HTTP") as caught:
+        with pytest.raises(DisconnectedError, match="not valid HTTP") as caught:
             await session.get_saved_clips()
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
@@ -211,7 +211,7 @@ async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
         monkeypatch.setenv("NO_PROXY", passed_by)
         session = ClipSession("K" * 22, retry=RetryPolicy(attempts=1), timeout=Timeout(total=2))
         async with session:
-            http = session._transport.open()
+            http = session._transport.client.open()
             assert http._default_proxy is None if passed_by else http._default_proxy is not None
             if passed_by:
                 return

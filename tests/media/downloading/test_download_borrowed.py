@@ -82,7 +82,7 @@ async def test_redirect_elsewhere_gets_nothing_of_a_borrowed_session(
     ]
     async with connect(fake, http=http, user_agent="app/1") as session:
         await session.download_clip(await the_clip(session), path)
-        bare = session._media._owned
+        bare = session._media._own._http
         assert bare is not None
     assert bare.closed
     assert not http.closed
@@ -124,7 +124,7 @@ async def test_redirect_within_the_media_host_stays_on_a_borrowed_session(
     fake.media_faults = [redirect("/signed?a=%7E"), faults.Respond(200, DATA)]
     async with connect(fake, http=http) as session:
         await session.download_clip(await the_clip(session), path)
-        assert session._media._owned is None
+        assert session._media._own._http is None
     first, second = fake.media_requests
     assert first.header("x-auth-apikey") == fake.api_key
     assert second.header("X-Caller") == "secret"
@@ -155,7 +155,7 @@ async def test_session_of_our_own_opens_no_more_connections_than_a_borrowed_one(
         connect(fake, http=http) as session,
     ):
         await session.download_clip(await the_clip(session), path)
-        own = session._media._owned
+        own = session._media._own._http
         assert own is not None
         assert own.connector is not None
         assert (own.connector.limit, own.connector.limit_per_host) == (3, 2)

@@ -1,0 +1,130 @@
+"""aiohttp client sessions: our own, opened on first use, or one that the caller owns."""
+
+import math
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sized
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from rhombus_clips.calls.network_errors import described
+from rhombus_clips.calls.proxies import proxy_for
+from rhombus_clips.errors import ConnectError, SessionClosedError
+
+# Below the idle limit of common servers and load balancers, so that a request rarely meets a
+# connection that is being closed: aiohttp resends idempotent methods only, and ours are all POST.
+_KEEPALIVE_SECONDS = 10.0
+_CONNECTIONS = 100
+
+
+class HttpClient:
+    """An aiohttp client session that is borrowed from the caller, or our own.
+
+    A borrowed session is neither closed nor changed. Our own is opened on first use, which needs a
+    running event loop.
+
+    :param borrowed: The caller's session; None to use our own.
+    :param make: Makes our own session.
+    """
+
+    def __init__(
+        self,
+        borrowed: aiohttp.ClientSession | None,
+        make: Callable[[], aiohttp.ClientSession],
+    ) -> None:
+        self._http = borrowed
+        self._make = make
+        self.is_borrowed = borrowed is not None
+        self.is_closed = False
+        """Whether `aclose` was called."""
+
+    def open(self) -> aiohttp.ClientSession:
+        """Return the session. Raises `SessionClosedError` after `aclose`."""
+        if self.is_closed:
+            raise SessionClosedError("the session is closed")
+        if self._http is None:
+            self._http = self._make()
+        return self._http
+
+    @property
+    def was_closed(self) -> bool:
+        """Whether the session was closed, by `aclose` or by its owner."""
+        return self.is_closed or (self._http is not None and self._http.closed)
+
+    async def aclose(self) -> None:
+        """Close our own session; leave a borrowed one open."""
+        self.is_closed = True
+        if not self.is_borrowed and self._http is not None:
+            await self._http.close()
+
+
+def most_connections(http: aiohttp.ClientSession | None) -> float:
+    """Return how many requests can run at once on *http*, or on a session of our own."""
+    if http is None:
+        return _CONNECTIONS
+    connector = http.connector
+    limits = () if connector is None else (connector.limit, connector.limit_per_host)
+    return min((limit for limit in limits if limit > 0), default=math.inf)
+
+
+def has_free_connection(http: aiohttp.ClientSession) -> bool:
+    """Return whether a request need not wait until another one returns its connection.
+
+    aiohttp publishes the limits on connections, but not the number in use.
+    """
+    connector = http.connector
+    if connector is None:
+        return True
+    in_use: Sized = getattr(connector, "_acquired", ())
+    by_host: Mapping[object, Sized] = getattr(connector, "_acquired_per_host", {})
+    limit, limit_per_host = connector.limit or math.inf, connector.limit_per_host or math.inf
+    return len(in_use) < limit and all(len(held) < limit_per_host for held in by_host.values())
+
+
+def client_session(
+    base_url: str, pause: Callable[[], Awaitable[None] | None]
+) -> aiohttp.ClientSession:
+    """Open a client session for the API at *base_url*.
+
+    Before it sends a request, it awaits what *pause* returns, if that is not None.
+    """
+    return aiohttp.ClientSession(
+        **proxy_arguments(base_url),
+        connector=_connector(),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        request_class=_request_class(pause),
+    )
+
+
+def proxy_arguments(url: str) -> dict[str, Any]:
+    """Return the proxy that the environment names for *url*, as arguments for aiohttp.
+
+    It is looked up once. aiohttp's ``trust_env`` reads the environment and ``.netrc`` in a thread
+    for every request, which costs more than the rest of a call. Plain http and the loopback use no
+    proxy: a proxy for plain http would see the key.
+    """
+    if urlsplit(url).scheme != "https":
+        return {}
+    proxy = proxy_for(url, os.environ)
+    return {} if proxy is None else {"proxy": proxy}
+
+
+def _request_class(pause: Callable[[], Awaitable[None] | None]) -> type[aiohttp.ClientRequest]:
+    class Request(aiohttp.ClientRequest):
+        """A request that waits for the end of a pause that started while it was connecting."""
+
+        async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+            if (end_of_pause := pause()) is not None:
+                await end_of_pause
+            return await super().send(conn)
+
+    return Request
+
+
+def _connector() -> aiohttp.TCPConnector:
+    try:
+        return aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS)
+    except Exception as error:  # noqa: BLE001  # A resolver that cannot start may raise anything.
+        failure = ConnectError(f"cannot set up name resolution: {described(error)}")
+    raise failure

@@ -1,0 +1,86 @@
+"""The library's errors for what aiohttp raises.
+
+No message names a proxy, whose URL may hold credentials, or quotes aiohttp's own, which may hold
+headers.
+"""
+
+import aiohttp
+from aiohttp.http_exceptions import DecompressSizeError
+
+from rhombus_clips.errors import (
+    ConnectError,
+    DeadlineExceededError,
+    DecodeError,
+    DisconnectedError,
+    RhombusError,
+    SessionClosedError,
+)
+
+_NEVER_SENT = (
+    aiohttp.ClientHttpProxyError,
+    aiohttp.ClientConnectorError,
+    aiohttp.ServerFingerprintMismatch,
+    aiohttp.InvalidURL,
+)
+
+
+def transport_error(
+    error: Exception, *, connect: float, read: float, total: float, was_sent: bool = True
+) -> RhombusError:
+    """Return the library's error for *error*.
+
+    :param connect: The time limit for connecting, in seconds, for the message; so are the next two.
+    :param read: The time limit between two reads.
+    :param total: The time that was left for the whole request.
+    :param was_sent: Whether the request may have been sent before the failure.
+    """
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return ConnectError(f"no connection was established within {connect:g} s")
+        case aiohttp.SocketTimeoutError():
+            return DisconnectedError(f"no data was received for {read:g} s")
+        case TimeoutError() if not was_sent:
+            return DeadlineExceededError("the time limit expired before the request was sent")
+        case TimeoutError():
+            return DeadlineExceededError(f"no complete response within the remaining {total:.1f} s")
+        case _ if not was_sent or isinstance(error, _NEVER_SENT):
+            return _connect_error(error)
+        case aiohttp.ClientPayloadError(__cause__=DecompressSizeError()):
+            return DecodeError(
+                "the compressed body expands beyond aiohttp's limit",
+                expected="a body with a plausible compression ratio",
+                value_excerpt="a compressed body",
+            )
+        case aiohttp.ClientPayloadError():
+            return DisconnectedError("the body was truncated or corrupt")
+        case aiohttp.ClientResponseError():
+            return DisconnectedError("the response is not valid HTTP")
+        case _:
+            return DisconnectedError(f"the connection failed: {type(error).__name__}")
+
+
+def _connect_error(error: Exception) -> ConnectError:
+    match error:
+        case aiohttp.ClientHttpProxyError(status=status):
+            return ConnectError(
+                f"the proxy refused the connection with HTTP {status}", is_lasting=status == 407
+            )
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
+            return ConnectError(f"cannot connect: {error}", is_lasting=True)
+        case aiohttp.ClientConnectorError():
+            return ConnectError(f"cannot connect: {error}")
+        case aiohttp.InvalidURL():
+            return ConnectError("cannot connect: aiohttp rejects the URL", is_lasting=True)
+        case _:
+            return ConnectError(f"the request could not be sent: {described(error)}")
+
+
+def described(error: Exception) -> str:
+    """Return the class of *error*, with its message unless it is aiohttp's."""
+    kind = type(error).__name__
+    return kind if isinstance(error, aiohttp.ClientError) else f"{kind}: {error}"
+
+
+def closed_meanwhile() -> SessionClosedError:
+    """Return the error for a request whose session was closed meanwhile."""
+    return SessionClosedError("the session was closed during the call")

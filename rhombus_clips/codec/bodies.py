@@ -1,0 +1,229 @@
+"""Request bodies out, response bodies in.
+
+A response is decoded by the fast converter. Anything unusual in it makes that one step aside; the
+strict converter then decodes the same text again, or names the value that is wrong. A response that
+lists many items is decoded in steps, so that a caller can let other tasks run in between.
+"""
+
+import json
+from collections.abc import Generator, Hashable, Mapping, Sized
+from contextlib import suppress
+from enum import Enum
+from functools import cache
+from typing import Any, Final, TypeVar, cast, get_args
+
+from attrs import evolve, frozen
+
+from rhombus_clips.codec.fast import fast
+from rhombus_clips.codec.strict import (
+    Hook,
+    MismatchError,
+    is_array,
+    is_list,
+    is_model,
+    is_object,
+    strict,
+    wire_fields,
+    wire_name,
+)
+from rhombus_clips.codec.text import parse_exactly, render
+from rhombus_clips.errors import DecodeError
+from rhombus_clips.models.base import Extra, Model
+
+T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=Model)
+
+ITEMS_PER_STEP = 100
+"""Number of listed items decoded at once; a hundred clips take half a millisecond."""
+
+_PLAIN = frozenset({bool, int, str})
+
+
+# --- requests --------------------------------------------------------------------------------
+
+
+class Null(Enum):
+    """The type of `NULL`."""
+
+    NULL = "null"
+
+
+NULL: Final = Null.NULL
+"""A null in a request. A parameter that is None is left out."""
+
+
+def encode_request(parameters: Mapping[str, object]) -> bytes:
+    """Encode the body of a request: keys in camelCase, models as the service writes them.
+
+    Parameters that are None are left out; `NULL` is sent as null. Raises `ValueError` for a value
+    that JSON cannot hold.
+    """
+    tree: dict[str, object] = {}
+    for name, value in parameters.items():
+        if value is not None:
+            tree[wire_name(name)] = value if type(value) in _PLAIN else _wire_value(value)
+    return render(tree)
+
+
+def _wire_value(value: object) -> Any:
+    if value is NULL:
+        return None
+    try:
+        return strict.unstructure(value)
+    except RecursionError:
+        reason = "it is nested too deeply"
+    except TypeError as error:
+        reason = str(error)
+    raise ValueError(f"the value cannot be written as JSON: {reason}")
+
+
+# --- responses -------------------------------------------------------------------------------
+
+
+@frozen
+class _List:
+    """The field of a response model that lists models."""
+
+    name: str
+    wire: str
+    kind: Any
+
+
+@frozen
+class _Plan:
+    """The converters' functions for one model, looked up once."""
+
+    fast: Hook
+    strict: Hook
+    listed: _List | None
+    """None for a model that lists none."""
+
+
+@cache
+def _plan_of(kind: Hashable) -> _Plan:
+    lists = (
+        _List(*field)
+        for field in (wire_fields(kind) if is_model(kind) else ())
+        if is_list(field[2]) and is_model(get_args(field[2])[0])
+    )
+    return _Plan(fast.get_structure_hook(kind), strict.get_structure_hook(kind), next(lists, None))
+
+
+def is_long(tree: Any, kind: type[Any]) -> bool:
+    """Return whether a parsed response of *kind* lists more items than one step should decode."""
+    listed = _plan_of(cast("Hashable", kind)).listed
+    if listed is None or type(tree) is not dict:
+        return False
+    items: object = cast("dict[str, Any]", tree).get(listed.wire)
+    return type(items) is list and len(cast("Sized", items)) > ITEMS_PER_STEP
+
+
+def decode(tree: Any, body: bytes | str, kind: type[T]) -> T:
+    """Decode a parsed response of *kind* in one step.
+
+    Takes *tree* to pieces. *body* is the text that it was parsed from. Raises `DecodeError` with
+    the JSON path of a value of the wrong type.
+    """
+    plan = _plan_of(cast("Hashable", kind))
+    answer: T
+    try:
+        answer = plan.fast(tree, kind)
+    except Exception:  # noqa: BLE001  # Any of them means that something is unusual.
+        answer = _decode_strictly(body, kind)
+    return answer
+
+
+def _decode_strictly(body: bytes | str, kind: type[T]) -> T:
+    try:
+        answer: T = _plan_of(cast("Hashable", kind)).strict(parse_exactly(body), kind)
+    except MismatchError as mismatch:
+        failure = mismatch.as_decode_error()
+    else:
+        return answer
+    raise failure
+
+
+def decode_in_steps(tree: Any, body: bytes | str, kind: type[T]) -> Generator[None, None, T]:
+    """Decode a long response as `decode` does, and yield between the steps."""
+    answer: T
+    with suppress(Exception):
+        answer = yield from _steps(tree, kind, is_fast=True)
+        return answer
+    try:
+        answer = yield from _steps(parse_exactly(body), kind, is_fast=False)
+    except MismatchError as mismatch:
+        failure = mismatch.as_decode_error()
+    else:
+        return answer
+    raise failure
+
+
+def _steps(tree: Any, kind: Any, *, is_fast: bool) -> Generator[None, None, Any]:
+    plan = _plan_of(kind)
+    hook, converter = (plan.fast, fast) if is_fast else (plan.strict, strict)
+    if plan.listed is None or not is_object(tree):
+        return hook(tree, kind)
+    listed, items = plan.listed, tree[plan.listed.wire]
+    answer = hook({**tree, listed.wire: []}, kind)
+    decoded: list[Any] = getattr(answer, listed.name)
+    decode_list = converter.get_structure_hook(listed.kind)
+    for start in range(0, len(items), ITEMS_PER_STEP):
+        yield
+        try:
+            decoded += decode_list(items[start : start + ITEMS_PER_STEP], listed.kind)
+        except MismatchError as mismatch:
+            mismatch.passed_list(start, listed.wire)
+            raise
+    return answer
+
+
+@frozen
+class FailedItem:
+    """A listed item that could not be decoded."""
+
+    raw: Any
+    """The item as the JSON parser returned it."""
+    error: DecodeError
+
+
+def decode_item_by_item(
+    body: bytes | str, kind: type[ModelT]
+) -> Generator[None, None, tuple[ModelT, dict[int, FailedItem]]]:
+    """Decode a response of *kind*, each listed item separately; yield between the steps.
+
+    Returns the answer and the items that failed, by their index in its list. There a failed item
+    has the fields that do decode, and the whole item in `extra`. Raises `DecodeError` when
+    anything but a listed item has the wrong type.
+    """
+    tree = parse_exactly(body)
+    listed = _plan_of(cast("Hashable", kind)).listed
+    if listed is None or not is_object(tree) or not is_array(tree.get(listed.wire)):
+        return decode(tree, body, kind), {}
+    items, failed = list[Any](), dict[int, FailedItem]()
+    (item_kind,) = get_args(listed.kind)
+    shell: dict[str, Any] = {**tree, listed.wire: []}
+    answer = decode(shell, json.dumps(shell), kind)
+    for index, raw in enumerate(tree[listed.wire]):
+        if index % ITEMS_PER_STEP == 0:
+            yield
+        if raw is None:
+            continue
+        try:
+            items.append(strict.get_structure_hook(item_kind)(raw, item_kind))
+        except MismatchError as mismatch:
+            mismatch.passed(index)
+            mismatch.passed(listed.wire)
+            failed[len(items)] = FailedItem(raw, mismatch.as_decode_error())
+            items.append(_salvaged(raw, item_kind))
+    changes: Any = {listed.name: items}
+    return evolve(answer, **changes), failed
+
+
+def _salvaged(raw: Any, kind: type[Model]) -> Model:
+    """Return a model with the fields of *raw* that decode, and all of *raw* in `extra`."""
+    source = cast("dict[str, Any]", raw) if isinstance(raw, dict) else {"": raw}
+    fields: dict[str, Any] = {}
+    for name, wire, field_kind in wire_fields(kind):
+        with suppress(MismatchError):
+            fields[name] = strict.get_structure_hook(field_kind)(source.get(wire), field_kind)
+    return kind(**fields, extra=Extra(source))
