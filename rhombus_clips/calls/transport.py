@@ -5,12 +5,14 @@ import importlib
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import aiohttp
+import attrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
+from attrs import define
 
 from rhombus_clips.calls.envelope import Reply
 from rhombus_clips.calls.hosts import length_mistake
@@ -36,9 +38,7 @@ for _module in ("anyio._backends._asyncio", "concurrent.futures.thread", "encodi
 _READ_BUFFER = 64 * 1024
 _LONGEST_LINE = 8190
 
-# A first attempt uses the time limits of the whole call, which are computed once, if no more than
-# this has passed.
-_NEGLIGIBLE_SECONDS = 0.01
+_NEVER = math.inf
 
 
 class RequestBody(aiohttp.BytesPayload):
@@ -50,17 +50,90 @@ class RequestBody(aiohttp.BytesPayload):
     def __init__(self, content: bytes) -> None:
         super().__init__(content, content_type="application/json")
         self.was_sent = False
+        self.sent_at = _NEVER
+        """When it was written, on the clock of the event loop."""
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Write the body, unless the pooled connection has closed."""
+        self.sent_at = asyncio.get_running_loop().time()
         if isinstance(writer, StreamWriter):
             transport = writer.transport
             self.was_sent = transport is not None and not transport.is_closing()
         else:
             self.was_sent = True
         await super().write_with_length(writer, content_length)
+
+
+@define(eq=False)
+class _Watched:
+    """A request under way, with times on the clock of the event loop."""
+
+    task: "asyncio.Task[Any]"
+    body: RequestBody
+    deadline: float
+    cancelling: int
+    """How many cancellations of the task were requested before."""
+    received_at: float = -math.inf
+    """When the latest part of the response was received."""
+    has_expired: bool = False
+
+
+class _Watch:
+    """Ends requests that exceed a time limit, with one timer for all requests of a session.
+
+    A request is over at its deadline, or when nothing was received for ``timeout.read`` seconds
+    since it was sent. aiohttp's own timers cost more: it sets two for each request. They also miss
+    a corrupt chunk that hangs its parser.
+    """
+
+    def __init__(self, timeout: Timeout) -> None:
+        self._read = timeout.read
+        self._period = min(timeout.read, timeout.total) / 4
+        self._requests: set[_Watched] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, body: RequestBody, seconds: float) -> _Watched:
+        """Watch the request that the current task sends; it has *seconds*."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call must be awaited in a task")
+        deadline = loop.time() + seconds
+        request = _Watched(task, body, deadline, task.cancelling())
+        self._requests.add(request)
+        if self._timer is None or deadline < self._timer.when():
+            self._check()
+        return request
+
+    def stop(self, request: _Watched) -> None:
+        """Watch a request no longer."""
+        self._requests.discard(request)
+
+    def close(self) -> None:
+        """Cancel the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def has_ended(self, request: _Watched) -> bool:
+        """Return whether a cancellation of the request's task came from here, and undo it."""
+        return request.has_expired and request.task.uncancel() <= request.cancelling
+
+    def _check(self) -> None:
+        """Cancel the requests whose time is over, and set the timer for the others."""
+        self.close()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        next_check = now + self._period
+        for request in self._requests:
+            silent_since = max(request.body.sent_at, request.received_at)
+            limit = min(request.deadline, silent_since + self._read)
+            if limit > now:
+                next_check = min(next_check, limit)
+            elif not request.has_expired:
+                request.has_expired = True
+                request.task.cancel()
+        self._timer = loop.call_at(next_check, self._check) if self._requests else None
 
 
 class Transport:
@@ -89,7 +162,15 @@ class Transport:
             **headers,
         }
         self._timeout = timeout
-        self._client_timeout = self._limits(timeout.total, connect=timeout.connect)
+        # The watch limits the whole request, and the time between two reads. But a middleware of a
+        # borrowed session may send another body, so that the watch never learns when it was sent.
+        self._client_timeout = aiohttp.ClientTimeout(
+            connect=timeout.connect,
+            sock_connect=timeout.connect,
+            sock_read=timeout.read if client.is_borrowed else None,
+            ceil_threshold=math.inf,
+        )
+        self._watch = _Watch(timeout)
         self._max_response_bytes = max_response_bytes
         self._responses: set[aiohttp.ClientResponse] = set()
         self.client = client
@@ -98,6 +179,7 @@ class Transport:
     async def aclose(self) -> None:
         """Close the client session, unless it is borrowed."""
         self.client.is_closed = True
+        self._watch.close()
         if not self.client.is_borrowed:
             end_reading(self._responses)
         await self.client.aclose()
@@ -118,12 +200,13 @@ class Transport:
                 f"cannot connect: the host of base_url {self._host_mistake}", is_lasting=True
             )
         response: aiohttp.ClientResponse | None = None
+        request = self._watch.start(body, seconds)
         try:
             response = await http.post(
                 self._base_url + path,
                 data=body,
                 headers=self._headers,
-                timeout=self._limits_within(http, seconds),
+                timeout=self._connect_limit(http),
                 allow_redirects=False,
                 # A borrowed client session may have changed each of these.
                 raise_for_status=False,
@@ -132,8 +215,9 @@ class Transport:
                 max_line_size=_LONGEST_LINE,
                 max_field_size=_LONGEST_LINE,
             )
-            self.clock.note(response.headers.get("Date"), asyncio.get_running_loop().time())
-            return Reply(response.status, await self._read(response), response.headers)
+            request.received_at = asyncio.get_running_loop().time()
+            self.clock.note(response.headers.get("Date"), request.received_at)
+            return Reply(response.status, await self._read(response, request), response.headers)
         except RhombusError as error:
             failure = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001  # A resolver may raise anything.
@@ -141,39 +225,36 @@ class Transport:
             # hold the request's headers, and so the key. Neither may leave as context or traceback.
             body.was_sent |= self._may_replace_bodies(http)
             failure = self._translated(error, seconds, was_sent=body.was_sent)
+            self._watch.has_ended(request)
         except asyncio.CancelledError as cancellation:
-            # When aiohttp is closed, it cancels requests that wait for a connection. Nobody
-            # requested that cancellation, so it must not appear as one.
-            task = asyncio.current_task()
-            if not self.client.was_closed or task is None or task.cancelling():
+            body.was_sent |= self._may_replace_bodies(http)
+            if self._watch.has_ended(request):
+                failure = self._expired(request, seconds)
+            elif self.client.was_closed and not request.task.cancelling():
+                # When aiohttp is closed, it cancels requests that wait for a connection. Nobody
+                # requested that cancellation, so it must not appear as one.
+                failure = closed_meanwhile()
+            else:
                 raise cancellation.with_traceback(None)  # noqa: B904  # without its frames
-            failure = closed_meanwhile()
         finally:
+            self._watch.stop(request)
             # A reply that was read to its end has released its connection by now.
             if response is not None:
                 response.close()
                 response = None  # Its repr shows what a service may have quoted.
         raise failure
 
-    def _limits_within(self, http: aiohttp.ClientSession, seconds: float) -> aiohttp.ClientTimeout:
-        # aiohttp's own timer covers the body too, including a corrupt chunk that hangs its parser,
-        # and costs less than a cancel scope around the call.
-        if self.client.is_borrowed and not has_free_connection(http):
-            return self._limits(seconds, connect=None)
-        if seconds > self._timeout.total - _NEGLIGIBLE_SECONDS:
-            return self._client_timeout
-        return self._limits(seconds, connect=self._timeout.connect)
-
-    def _limits(self, seconds: float, *, connect: float | None) -> aiohttp.ClientTimeout:
+    def _connect_limit(self, http: aiohttp.ClientSession) -> aiohttp.ClientTimeout:
         # Only `connect` covers name resolution and the answer of a proxy. It also covers the wait
         # for a connection that others hold, which does not happen on a session of our own.
-        return aiohttp.ClientTimeout(
-            total=seconds,
-            connect=connect,
-            sock_connect=self._timeout.connect,
-            sock_read=self._timeout.read,
-            ceil_threshold=math.inf,
-        )
+        if self.client.is_borrowed and not has_free_connection(http):
+            return attrs.evolve(self._client_timeout, connect=None)
+        return self._client_timeout
+
+    def _expired(self, request: _Watched, seconds: float) -> RhombusError:
+        is_over = asyncio.get_running_loop().time() >= request.deadline
+        error = TimeoutError() if is_over else aiohttp.SocketTimeoutError()
+        return self._translated(error, seconds, was_sent=request.body.was_sent)
 
     def _may_replace_bodies(self, http: aiohttp.ClientSession) -> bool:
         # A middleware of a borrowed session may send another body than ours, so ours knows nothing.
@@ -182,7 +263,7 @@ class Transport:
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session cannot be pickled: it holds connections and the API key")
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, request: _Watched) -> bytes:
         limit = self._max_response_bytes
         chunks: list[bytes] = []
         size = response.content_length or 0
@@ -192,6 +273,7 @@ class Transport:
             try:
                 while not response.content.at_eof():
                     chunk = await read_any(response)
+                    request.received_at = asyncio.get_running_loop().time()
                     chunks.append(chunk)
                     size += len(chunk)
                     if size > limit:
