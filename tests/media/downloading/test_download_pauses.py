@@ -1,4 +1,4 @@
-"""Limits of the media host: one pause for all downloads of a session, by the loop's clock."""
+"""Rate limits of the media host: the downloads of a session share one pause, by the loop's clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +22,7 @@ from tests.media.downloading.downloads import DATA, SOURCE, the_clip
 
 @pytest.fixture
 async def move_clock() -> AsyncIterator[Callable[[float], None]]:
-    """Put the loop's clock forward, which wakes up what waits until then."""
+    """Advance the loop's clock, which wakes whatever waits until then."""
     loop = asyncio.get_running_loop()
     real, ahead = loop.time, 0.0
 
@@ -40,7 +40,7 @@ def too_many(seconds: object, path: str = SOURCE, status: int = 429) -> faults.R
 
 
 def long_wait_of(session: ClipSession) -> asyncio.Event:
-    """Set when a download of the session has begun to wait for longer than a second."""
+    """Return an event that is set when a download of the session waits for longer than a second."""
     begun, pause = asyncio.Event(), session._media.pause
     real = pause.sleep
 
@@ -54,10 +54,10 @@ def long_wait_of(session: ClipSession) -> asyncio.Event:
 
 
 @pytest.mark.parametrize("redirects", [0, 1])
-async def test_pause_that_the_host_asks_for_holds_up_all_downloads(
+async def test_pause_requested_by_the_host_delays_all_downloads(
     redirects, fake, session, path, move_clock
 ) -> None:
-    """And no call of the API. It also holds where a host that a redirect led to asks for it."""
+    """It delays no API call. A redirect target may request it as well."""
     fake.media = Media(redirects=redirects)
     fake.media_faults = [too_many(200, f"/0{SOURCE}" if redirects else SOURCE)]
     clip, waits = await the_clip(session), long_wait_of(session)
@@ -85,9 +85,7 @@ async def test_longest_pause_is_bounded(fake, session, path, move_clock) -> None
     await download
 
 
-async def test_pause_begins_also_when_the_download_that_met_it_gives_up(
-    fake, connect, path, move_clock
-) -> None:
+async def test_pause_starts_even_if_its_download_fails(fake, connect, path, move_clock) -> None:
     fake.media_faults = [too_many(100)]
     async with connect(fake, retry=RetryPolicy(attempts=1)) as session:
         clip = await the_clip(session)
@@ -102,7 +100,7 @@ async def test_pause_begins_also_when_the_download_that_met_it_gives_up(
         await download
 
 
-async def test_unavailable_host_is_asked_again_when_it_said_and_others_are_not_held_up(
+async def test_retry_after_of_a_503_delays_only_its_download(
     fake, session, path, move_clock
 ) -> None:
     fake.media_faults = [too_many(100, status=503)]
@@ -144,7 +142,7 @@ def waits_of(session: ClipSession) -> list[tuple[float, float]]:
     return waits
 
 
-async def test_downloads_held_up_by_a_pause_start_again_at_different_times(
+async def test_downloads_resume_at_different_times_after_a_pause(
     fake, session, path, move_clock
 ) -> None:
     """Otherwise all of them would exceed the rate limit again at once."""
@@ -194,7 +192,7 @@ async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
 async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(
     fake, connect, path, move_clock
 ) -> None:
-    """A file on the only connection may take longer than the beginning of an answer may."""
+    """A file on the only connection may take longer than the start of a response may."""
     held, queued, free = asyncio.Event(), asyncio.Event(), asyncio.Event()
     trace = aiohttp.TraceConfig()
 
@@ -220,7 +218,7 @@ async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(
         waiting = asyncio.create_task(session.download_clip(clip, path))
         await queued.wait()
         move_clock(1000)
-        for _ in range(5):  # What would end the wait has its turn.
+        for _ in range(5):  # Let anything run that would end the wait.
             await asyncio.sleep(0)
         free.set()
         (await other).close()

@@ -45,7 +45,7 @@ async def test_full_disk(fake, session, path) -> None:
 
 
 @pytest.mark.usefixtures("_full_disk")
-async def test_full_disk_that_was_noticed_after_the_host_broke_off(fake, session, path) -> None:
+async def test_full_disk_noticed_after_a_disconnect(fake, session, path) -> None:
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF + 1), *BREAKS_OFF[1:]]
     with pytest.raises(OSError, match="too large") as caught:
         await session.download_clip(await the_clip(session), path)
@@ -60,7 +60,7 @@ async def test_full_disk_that_was_noticed_after_the_host_broke_off(fake, session
         ([faults.EndlessBody(times=None)], IntegrityError),
     ],
 )
-async def test_failure_of_the_host_in_a_summary(
+async def test_failure_in_a_summary(
     media_faults: list[Any], kind: type[RhombusError], fake, connect, tmp_path
 ) -> None:
     fake.media_faults = [*media_faults]
@@ -123,8 +123,8 @@ async def test_failure_of_a_stream_holds_no_chunk(fake, session, *, breaks_off: 
     assert large_things_held_by(caught.value) == []
 
 
-async def test_callers_own_error_keeps_what_its_own_functions_hold(fake, session, path) -> None:
-    """What failed in them is to be told from it."""
+async def test_exception_of_the_caller_keeps_its_own_variables(fake, session, path) -> None:
+    """They are needed to find the reason."""
 
     def fail(there: int, total: int | None) -> None:
         raise LookupError("mine")
@@ -139,8 +139,8 @@ async def test_callers_own_error_keeps_what_its_own_functions_hold(fake, session
     assert traceback.tb_frame.f_locals["total"] == len(DATA)
 
 
-def test_interpreter_survives_a_failure_that_is_collected(tmp_path) -> None:
-    """In a process of its own: CPython 3.12.1 crashed at the next collection, or at the end."""
+def test_interpreter_survives_the_collection_of_a_failure(tmp_path) -> None:
+    """In a separate process: CPython 3.12.1 crashed at the next collection or at exit."""
     program = f"""
 import asyncio, gc, resource
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A file system may lack what helps: a download does without it. Real errors are raised."""
+"""Downloads work without optional features of a file system. Other errors are raised."""
 
 import asyncio
 import errno
@@ -33,7 +33,7 @@ REAL = ["ENOSPC", "EIO", "EDQUOT", "EROFS"]
 
 
 @pytest.mark.parametrize("lacking", LACKING)
-async def test_file_system_without_locks_takes_downloads(
+async def test_download_works_on_a_file_system_without_locks(
     lacking: str, fake, session, path, monkeypatch
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, lacking)))
@@ -43,7 +43,7 @@ async def test_file_system_without_locks_takes_downloads(
         path.unlink()
 
 
-async def test_two_downloads_do_not_write_one_path_without_locks_either(
+async def test_two_downloads_do_not_write_one_path_even_without_locks(
     fake, session, path, monkeypatch
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
@@ -64,9 +64,7 @@ async def test_two_downloads_do_not_write_one_path_without_locks_either(
 
 
 @pytest.mark.parametrize("real", REAL)
-async def test_lock_that_fails_for_real_is_an_error(
-    real: str, fake, session, path, monkeypatch
-) -> None:
+async def test_other_error_of_a_lock_is_raised(real: str, fake, session, path, monkeypatch) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, real)))
     with pytest.raises(OSError, match=os.strerror(getattr(errno, real))):
         await session.download_clip(await the_clip(session), path)
@@ -74,7 +72,7 @@ async def test_lock_that_fails_for_real_is_an_error(
 
 @pytest.mark.parametrize("lacking", a_few(["EINVAL", *LACKING]))
 @pytest.mark.parametrize("function", ["fsync", "link", "posix_fadvise", "pathconf"])
-async def test_file_system_that_lacks_a_help_takes_downloads(
+async def test_download_works_on_a_file_system_without_a_feature(
     function: str, lacking: str, fake, session, tmp_path, monkeypatch
 ) -> None:
     calls = 0
@@ -94,7 +92,7 @@ async def test_file_system_that_lacks_a_help_takes_downloads(
 
 
 @pytest.mark.parametrize("missing", ["O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "pathconf"])
-async def test_system_that_lacks_a_name_takes_downloads(
+async def test_download_works_on_a_system_without_a_function(
     missing: str, fake, session, path, monkeypatch
 ) -> None:
     monkeypatch.delattr(os, missing)
@@ -104,7 +102,7 @@ async def test_system_that_lacks_a_name_takes_downloads(
 
 @pytest.mark.parametrize("real", REAL)
 @pytest.mark.parametrize("function", ["fsync", "open", "write"])
-async def test_real_error_is_raised_and_names_the_file(
+async def test_other_error_is_raised_and_names_the_file(
     function: str, real: str, fake, session, path, monkeypatch
 ) -> None:
     number = getattr(errno, real)
@@ -119,10 +117,10 @@ async def test_real_error_is_raised_and_names_the_file(
     assert not path.exists()
 
 
-async def test_file_system_that_counts_no_names_takes_downloads(
+async def test_download_works_on_a_file_system_that_does_not_count_links(
     fake, session, path, monkeypatch
 ) -> None:
-    """Some say 0 of every file."""
+    """Some report 0 links for every file."""
     real = os.fstat
 
     def fstat(descriptor: int) -> os.stat_result:
@@ -167,13 +165,13 @@ async def test_file_is_synced_before_it_is_moved_and_the_folder_afterwards(
 
 @pytest.fixture
 def _renumbered(monkeypatch):
-    """No file is known again by its number, as on some FUSE file systems."""
+    """Inode numbers are not stable, as on some FUSE file systems."""
     monkeypatch.setattr(os.path, "samestat", lambda *_: False)
 
 
 @pytest.mark.usefixtures("_renumbered")
-async def test_file_system_that_numbers_files_anew_takes_downloads(fake, session, path) -> None:
-    """Also one that goes on, and one that is cancelled before anything came."""
+async def test_download_works_without_stable_inode_numbers(fake, session, path) -> None:
+    """Also a resumed one, and one that fails."""
     clip = await the_clip(session)
     fake.media_faults = [*BREAKS_OFF]
     with pytest.raises(ServerError):
@@ -189,7 +187,7 @@ async def test_file_system_that_numbers_files_anew_takes_downloads(fake, session
     assert [*path.parent.iterdir()] == []
 
 
-def test_part_that_is_numbered_anew_at_the_end_is_known_by_what_it_holds(path) -> None:
+def test_part_without_a_stable_inode_number_is_recognized_by_its_content(path) -> None:
     for content, is_same in ((DATA, True), (bytes(len(DATA)), False)):
         part = PartFile(path, SOURCE, replaces=True)
         part.open()
@@ -207,7 +205,7 @@ def test_part_that_is_numbered_anew_at_the_end_is_known_by_what_it_holds(path) -
         part.close()
 
 
-def test_part_that_is_replaced_all_the_time_ends_in_an_error(path, monkeypatch) -> None:
+def test_part_that_is_replaced_repeatedly_is_an_error(path, monkeypatch) -> None:
     part = PartFile(path, SOURCE, replaces=True)
     locks = 0
 
@@ -228,7 +226,7 @@ def test_part_that_is_replaced_all_the_time_ends_in_an_error(path, monkeypatch) 
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Names have at most 143 bytes here, though the system says 255."""
+    """Limit names to 143 bytes, although the system states 255."""
 
     def limited(function: Any) -> Any:
         def call(*arguments: Any, **keywords: Any) -> Any:
@@ -244,10 +242,10 @@ def narrow(monkeypatch):
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_clips_of_long_titles_have_a_place_where_names_are_short(
+async def test_clips_with_long_titles_are_downloaded_where_names_are_short(
     fake, connect, tmp_path
 ) -> None:
-    """Each has its uuid in its name, though the end of a title goes."""
+    """Each name has its uuid, although the title is shortened."""
     title = "Überwachung Halle Süd – Ladezone " * 9
     first = fake.clips[0]
     fake.clips[:] = [
@@ -272,7 +270,7 @@ async def test_clips_of_long_titles_have_a_place_where_names_are_short(
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_path_that_is_as_long_as_can_be_is_downloaded_to_and_gone_on_with(
+async def test_download_to_the_longest_possible_path_can_be_resumed(
     fake, session, tmp_path
 ) -> None:
     path = tmp_path / f"{'é' * 69}x.mp4"
@@ -287,14 +285,14 @@ async def test_path_that_is_as_long_as_can_be_is_downloaded_to_and_gone_on_with(
 
 
 @pytest.mark.parametrize("length", [250, 255])
-async def test_longest_names_of_this_file_system_too(length: int, fake, session, tmp_path) -> None:
+async def test_longest_names_of_this_file_system(length: int, fake, session, tmp_path) -> None:
     path = tmp_path / ("x" * length)
     await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
     assert path.read_bytes() == DATA
     assert [*tmp_path.iterdir()] == [path]
 
 
-async def test_name_that_is_too_long_is_refused_before_anything_is_sent(
+async def test_name_that_is_too_long_is_rejected_before_any_request(
     fake, session, tmp_path
 ) -> None:
     with pytest.raises(OSError, match="File name too long"):
@@ -306,7 +304,7 @@ async def test_name_that_is_too_long_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("function", ["unlink", "fstat"])
-async def test_cleanup_that_fails_does_not_hide_why(
+async def test_failed_cleanup_does_not_hide_the_reason(
     function: str, fake, session, path, monkeypatch
 ) -> None:
     clip = await the_clip(session)
@@ -331,10 +329,10 @@ async def test_cleanup_that_fails_does_not_hide_why(
     assert has_failed
 
 
-async def test_part_that_cannot_be_removed_while_it_is_open_is_closed_first(
+async def test_part_that_cannot_be_removed_while_open_is_closed_first(
     fake, session, path, monkeypatch
 ) -> None:
-    """As on Windows, where the removal failed and hid why there was one."""
+    """As on Windows, where the failed removal hid the reason for it."""
     remove = os.unlink
     opened: list[Any] = []
 
@@ -357,7 +355,7 @@ async def test_part_that_cannot_be_removed_while_it_is_open_is_closed_first(
         opened.clear()
 
 
-async def test_folder_that_vanishes_is_what_is_raised(fake, session, tmp_path) -> None:
+async def test_removed_folder_is_an_error(fake, session, tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     with pytest.raises(DownloadError, match="changed by another program"):

@@ -1,4 +1,4 @@
-"""What has come is stored in order and held within bounds, whatever the disk does."""
+"""Received bytes are stored in order and within bounded memory, however slow the disk."""
 
 import asyncio
 import hashlib
@@ -47,7 +47,7 @@ def pieces_of(contents: Iterable[bytes]) -> Iterable[Piece]:
 def test_pieces_are_stored_in_order_however_slow_the_disk(
     beginnings: list[list[bytes]], seed: int
 ) -> None:
-    """And a file that starts over, though its beginning is still on its way, has only the last."""
+    """A file that restarts before its first bytes are written has only the last ones."""
 
     async def store(file: PartFile) -> None:
         async with aclosing(FileWriter(file)) as writer:
@@ -79,10 +79,8 @@ def slowed(work: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("stage", ["write", "hash"])
-async def test_disk_that_does_not_keep_up_holds_up_the_network(
-    stage: str, file, monkeypatch
-) -> None:
-    """Otherwise a large file would lie in memory, whole."""
+async def test_slow_disk_slows_down_the_network(stage: str, file, monkeypatch) -> None:
+    """Otherwise a whole large file would be held in memory."""
     may_go_on = threading.Event()
     work = getattr(file, stage)
 
@@ -112,8 +110,8 @@ async def test_disk_that_does_not_keep_up_holds_up_the_network(
     assert file.part.read_bytes() == b"".join(contents)
 
 
-def test_nothing_is_written_behind_a_write_that_failed(file, monkeypatch) -> None:
-    """What was to follow it may be on its way already, and would lie where it does not belong."""
+def test_nothing_is_written_after_a_failed_write(file, monkeypatch) -> None:
+    """Later bytes may already be queued, and would have the wrong offset."""
     file.write(0, b"first, second", None)
 
     class Full:
@@ -128,7 +126,7 @@ def test_nothing_is_written_behind_a_write_that_failed(file, monkeypatch) -> Non
     assert file.part.read_bytes() == b"first, second"
 
 
-async def test_failure_to_write_is_raised_at_the_end_at_the_latest(file, monkeypatch) -> None:
+async def test_failed_write_is_raised_by_finish_at_the_latest(file, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "no space left")
 
@@ -139,8 +137,8 @@ async def test_failure_to_write_is_raised_at_the_end_at_the_latest(file, monkeyp
             await writer.finish()
 
 
-async def test_file_is_not_closed_under_what_is_still_being_written(file, monkeypatch) -> None:
-    """Who is cancelled twice waits for all that is under way all the same."""
+async def test_file_is_not_closed_while_it_is_being_written(file, monkeypatch) -> None:
+    """Even a task that is cancelled twice waits for all jobs."""
     write = file.write
     written: list[int] = []
 
@@ -170,7 +168,7 @@ async def test_file_is_not_closed_under_what_is_still_being_written(file, monkey
     assert len(written) == begun > 0
 
 
-async def test_what_has_come_is_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
+async def test_received_bytes_are_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
     monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
 
     async def store() -> None:
@@ -185,7 +183,7 @@ async def test_what_has_come_is_stored_when_a_download_is_cancelled(file, monkey
     assert file.part.read_bytes() == b"first, second, third"
 
 
-async def test_file_is_not_closed_under_a_write_beside_which_no_thread_can_be_had(
+async def test_file_is_not_closed_during_a_write_if_no_other_thread_starts(
     file, monkeypatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -200,8 +198,8 @@ async def test_file_is_not_closed_under_a_write_beside_which_no_thread_can_be_ha
     assert file.part.read_bytes() == b"bytes"
 
 
-async def test_what_has_come_is_on_the_disk_soon_though_nothing_more_comes(file) -> None:
-    """A process that is killed while the host is silent has lost nothing."""
+async def test_received_bytes_are_written_soon_although_no_more_arrive(file) -> None:
+    """A process that is killed while the host is silent loses nothing."""
     async with aclosing(FileWriter(file)) as writer:
         for piece in pieces_of([b"first, ", b"second, ", b"third"]):
             await writer.add(piece, None)
@@ -216,10 +214,8 @@ async def test_what_has_come_is_on_the_disk_soon_though_nothing_more_comes(file)
     )  # fmt: skip
 
 
-async def test_batch_that_begins_by_itself_waits_for_a_disk_that_does_not_keep_up(
-    file, monkeypatch
-) -> None:
-    """And begins when there is room."""
+async def test_timer_starts_no_block_while_the_disk_does_not_keep_up(file, monkeypatch) -> None:
+    """It starts one when there is room."""
     may_go_on = threading.Event()
     write = file.write
     started: list[int] = []
@@ -263,7 +259,7 @@ async def test_no_timer_outlives_its_block(file, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("fails", ["write", "hash"])
-async def test_failure_that_is_kept_keeps_no_buffer(fails: str, file, monkeypatch) -> None:
+async def test_kept_failure_holds_no_buffer(fails: str, file, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "no space left")
 
@@ -278,7 +274,7 @@ async def test_failure_that_is_kept_keeps_no_buffer(fails: str, file, monkeypatc
 
 
 async def test_views_are_released_when_the_disk_is_full(file, monkeypatch) -> None:
-    """CPython 3.12.1 crashes on those that a traceback still holds when it is collected."""
+    """CPython 3.12.1 crashes when it collects views that a traceback holds."""
     views: list[memoryview] = []
 
     class Full:
