@@ -15,7 +15,7 @@ from benchmarks.elsewhere import service_elsewhere
 from benchmarks.measuring import Row, at_least, at_most
 from benchmarks.service import Setting, serve
 from rhombus_clips import ClipSession
-from rhombus_clips.calls import turns
+from rhombus_clips.calls import pacing
 
 _CALLS = 1000
 _LONGEST_STALL = 0.06
@@ -25,7 +25,7 @@ async def measure(*, quick: bool) -> list[Row]:
     """The longest stall, against the bound; and the time for all, against no budget at all."""
     with_budget: list[tuple[float, float]] = []
     without: list[tuple[float, float]] = []
-    settings: Any = turns  # one of which is no setting of a user's
+    settings: Any = pacing  # one of which is no setting of a user's
     budget = settings._SECONDS_PER_TURN  # noqa: SLF001
     with service_elsewhere(serve, Setting(latency=0.02)) as service:
         await _run(service.address)  # the first one warms up

@@ -2,13 +2,14 @@
 
 import math
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from rhombus_clips.calls.network_errors import described
+from rhombus_clips.calls.pacing import Pause
 from rhombus_clips.calls.proxies import proxy_for
 from rhombus_clips.errors import ConnectError, SessionClosedError
 
@@ -82,13 +83,8 @@ def has_free_connection(http: aiohttp.ClientSession) -> bool:
     return len(in_use) < limit and all(len(held) < limit_per_host for held in by_host.values())
 
 
-def client_session(
-    base_url: str, pause: Callable[[], Awaitable[None] | None]
-) -> aiohttp.ClientSession:
-    """Open a client session for the API at *base_url*.
-
-    Before it sends a request, it awaits what *pause* returns, if that is not None.
-    """
+def client_session(base_url: str, pause: Pause) -> aiohttp.ClientSession:
+    """Open a client session for the API at *base_url*, whose requests wait for *pause* to end."""
     return aiohttp.ClientSession(
         **proxy_arguments(base_url),
         connector=_connector(),
@@ -110,13 +106,13 @@ def proxy_arguments(url: str) -> dict[str, Any]:
     return {} if proxy is None else {"proxy": proxy}
 
 
-def _request_class(pause: Callable[[], Awaitable[None] | None]) -> type[aiohttp.ClientRequest]:
+def _request_class(pause: Pause) -> type[aiohttp.ClientRequest]:
     class Request(aiohttp.ClientRequest):
         """A request that waits for the end of a pause that started while it was connecting."""
 
         async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-            if (end_of_pause := pause()) is not None:
-                await end_of_pause
+            if pause.is_on:
+                await pause.wait()
             return await super().send(conn)
 
     return Request

@@ -1,6 +1,7 @@
-"""When a request may start: after the session-wide pause, and within the client-side rate.
+"""Pacing of a session: when a request may start, and how long responses hold up the event loop.
 
-A request may start only if a connection is free. One that queued for a connection inside aiohttp
+A request starts after the session-wide pause, within the client-side rate, and only if a connection
+is free. One that queued for a connection inside aiohttp
 would be sent as soon as one is returned, even during a pause. After a refusal, the number of
 concurrent requests is halved, and grows by one with each round of answered requests: requests that
 are under way when the budget runs out are refused as well.
@@ -9,6 +10,7 @@ are under way when the budget runs out are refused as well.
 import asyncio
 import math
 import random
+from collections import deque
 from collections.abc import Awaitable
 
 from rhombus_clips.calls.rate import TokenBucket
@@ -22,6 +24,10 @@ _SPREAD = 0.25
 _RECENTLY = 3.0
 
 _NEVER = -math.inf
+
+# The decoding budget of each turn of the event loop, so that a backend never freezes for it.
+_SECONDS_PER_TURN = 0.005
+_SMOOTHING = 0.2
 
 
 class Pause:
@@ -92,26 +98,26 @@ class Pacing:
         self._in_flight = 0
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
-        self._pause = Pause()
+        self.pause = Pause()
 
     def begin_pause(self, seconds: float) -> None:
         """Admit no request for *seconds* from now; a longer pause that is on remains."""
-        if not self._pause.is_on:
+        if not self.pause.is_on:
             self._most_in_flight = max(1.0, min(self._most_in_flight, self._in_flight + 1) / 2)
-        self._pause.begin(seconds)
+        self.pause.begin(seconds)
 
     def delay(self) -> float:
         """Return the seconds to wait for the end of a pause, as `Pause.delay` does."""
-        return self._pause.delay()
+        return self.pause.delay()
 
     @property
     def is_budget_spent(self) -> bool:
         """Whether the service refused a request recently, or a request would have to wait."""
-        return self._pause.ended_within(_RECENTLY) or self._seconds_to_wait() > 0
+        return self.pause.ended_within(_RECENTLY) or self._seconds_to_wait() > 0
 
     def try_admit(self) -> bool:
         """Admit a request if it need not wait; return whether it was admitted."""
-        if self._pause.is_on or self._queue.locked() or self._seconds_to_wait() > 0:
+        if self.pause.is_on or self._queue.locked() or self._seconds_to_wait() > 0:
             return False
         self._in_flight += 1
         if self._bucket is not None:
@@ -137,23 +143,19 @@ class Pacing:
             self.finished()
             raise
 
-    def pause(self) -> Awaitable[None] | None:
-        """Return an awaitable for the end of the pause; None if none is on."""
-        return self._pause.wait() if self._pause.is_on else None
-
     async def sleep(self, seconds: float) -> None:
         """Wait as `Pause.sleep` does."""
-        await self._pause.sleep(seconds)
+        await self.pause.sleep(seconds)
 
     def close(self) -> None:
         """End all waits."""
-        self._pause.close()
+        self.pause.close()
         self._answered.set()
 
     def finished(self) -> None:
         """Note that an admitted request was answered, or failed."""
         self._in_flight -= 1
-        if self._most_in_flight < self._connections and not self._pause.is_on:
+        if self._most_in_flight < self._connections and not self.pause.is_on:
             self._most_in_flight = min(
                 self._connections, self._most_in_flight + 1 / self._most_in_flight
             )
@@ -170,7 +172,7 @@ class Pacing:
     async def _take_turn(self) -> None:
         async with self._queue:  # First come, first served.
             while seconds := self._seconds_to_wait():
-                self._pause.refuse_if_closed()
+                self.pause.refuse_if_closed()
                 if math.isinf(seconds):
                     self._answered.clear()
                     await self._answered.wait()
@@ -193,6 +195,60 @@ class Pacing:
             await self.sleep(delay)
         if _now() >= deadline:
             raise DeadlineExceededError("no time was left to send the request")
+
+
+class DecodingTurns:
+    """The decoding budget of a session, which all of its calls share.
+
+    Before decoding, ``await turns.turn()`` unless the turn `has_room`; afterwards, `spend` the time
+    that it took. Calls wait for a later turn in the order of their arrival.
+    """
+
+    def __init__(self) -> None:
+        self._left = _SECONDS_PER_TURN
+        self._average = _SECONDS_PER_TURN / 10
+        self._will_renew = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a call may decode in this turn of the loop."""
+        return self._left > 0 and not self._waiting
+
+    async def turn(self) -> None:
+        """Wait for a turn of the loop that has room for more decoding."""
+        if self.has_room:
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        self._renew_later()
+        await turn
+
+    def spend(self, seconds: float) -> None:
+        """Take *seconds* of decoding from the budget of this turn."""
+        self._left -= seconds
+        self._average += _SMOOTHING * (seconds - self._average)
+        # Renewing takes a turn of its own, so a budget that is hardly used is left as it is.
+        if self._left < _SECONDS_PER_TURN / 2:
+            self._renew_later()
+
+    def _renew_later(self) -> None:
+        if not self._will_renew:
+            self._will_renew = True
+            asyncio.get_running_loop().call_soon(self._renew)
+
+    def _renew(self) -> None:
+        """Start a new budget, and wake as many calls as will use it up on average."""
+        self._will_renew = False
+        self._left = _SECONDS_PER_TURN
+        for _ in range(math.ceil(_SECONDS_PER_TURN / max(self._average, 1e-6))):
+            # Calls that were cancelled while they waited do not delay others.
+            while self._waiting and self._waiting[0].done():
+                self._waiting.popleft()
+            if not self._waiting:
+                return
+            self._waiting.popleft().set_result(None)
+        self._renew_later()
 
 
 def _now() -> float:

@@ -91,24 +91,23 @@ class _Watch:
     def __init__(self, timeout: Timeout) -> None:
         self._read = timeout.read
         self._period = min(timeout.read, timeout.total) / 4
-        self._requests: set[_Watched] = set()
+        self.requests: set[_Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self, body: RequestBody, seconds: float) -> _Watched:
-        """Watch the request that the current task sends; it has *seconds*."""
+        """Watch the request that the current task sends, for *seconds* at most.
+
+        The caller removes it from `requests` at its end.
+        """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is None:
             raise RuntimeError("a call must be awaited in a task")
         deadline = loop.time() + seconds
         request = _Watched(task, body, deadline, task.cancelling())
-        self._requests.add(request)
+        self.requests.add(request)
         if self._timer is None or deadline < self._timer.when():
             self._check()
         return request
-
-    def stop(self, request: _Watched) -> None:
-        """Watch a request no longer."""
-        self._requests.discard(request)
 
     def close(self) -> None:
         """Cancel the timer."""
@@ -125,7 +124,7 @@ class _Watch:
         loop = asyncio.get_running_loop()
         now = loop.time()
         next_check = now + self._period
-        for request in self._requests:
+        for request in self.requests:
             silent_since = max(request.body.sent_at, request.received_at)
             limit = min(request.deadline, silent_since + self._read)
             if limit > now:
@@ -133,7 +132,7 @@ class _Watch:
             elif not request.has_expired:
                 request.has_expired = True
                 request.task.cancel()
-        self._timer = loop.call_at(next_check, self._check) if self._requests else None
+        self._timer = loop.call_at(next_check, self._check) if self.requests else None
 
 
 class Transport:
@@ -237,7 +236,7 @@ class Transport:
             else:
                 raise cancellation.with_traceback(None)  # noqa: B904  # without its frames
         finally:
-            self._watch.stop(request)
+            self._watch.requests.discard(request)
             # A reply that was read to its end has released its connection by now.
             if response is not None:
                 response.close()

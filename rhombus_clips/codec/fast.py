@@ -195,6 +195,10 @@ class _Writer:
         elif kind is int:
             bounds = f"{variable} > {LARGEST_INTEGER} or {variable} < {SMALLEST_INTEGER}"
             yield f"if type({variable}) is not int or {bounds}: raise StepAside"
+        elif kind is float:
+            yield f"if type({variable}) is not float:"
+            yield f"    if type({variable}) is not int: raise StepAside"
+            yield f"    {variable} = float({variable})"
         elif is_enum(kind):
             yield f"{variable} = {self._bind('members', _Members(kind))}[{variable}]"
         elif is_list(kind):

@@ -211,7 +211,7 @@ async def test_fewer_calls_are_let_out_at_once_after_a_refusal_and_ever_more_aga
     pacing.begin_pause(0.01)  # Another refusal of the same round does not count twice.
     while pacing._in_flight:
         pacing.finished()
-    await pacing._pause.wait()
+    await pacing.pause.wait()
     assert await count_let_out() == 8
     let_out = []
     for _ in range(12):

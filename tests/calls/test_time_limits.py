@@ -58,7 +58,7 @@ async def test_a_cancellation_by_the_caller_is_never_taken_for_an_expired_limit(
         call = asyncio.ensure_future(session.get_saved_clips())
         await fake.wait_for_requests(1)
         watch = session._transport._watch
-        (request,) = watch._requests
+        (request,) = watch.requests
         request.deadline = 0.0
         for cancel in [call.cancel, watch._check][:: 1 if first == "caller" else -1]:
             cancel()
@@ -81,9 +81,9 @@ async def test_one_timer_serves_all_requests_and_ends_with_the_session(fake, con
     calls = [asyncio.ensure_future(session.get_saved_clips()) for _ in range(20)]
     await fake.wait_for_requests(20)
     watch = session._transport._watch
-    assert len(watch._requests) == 20
+    assert len(watch.requests) == 20
     assert watch._timer is not None
     await session.aclose()
     await asyncio.gather(*calls, return_exceptions=True)
-    assert not watch._requests
+    assert not watch.requests
     assert watch._timer.cancelled()

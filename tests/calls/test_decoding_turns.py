@@ -5,8 +5,8 @@ import asyncio
 import anyio
 import pytest
 
-from rhombus_clips.calls import turns as turns_module
-from rhombus_clips.calls.turns import DecodingTurns
+from rhombus_clips.calls import pacing
+from rhombus_clips.calls.pacing import DecodingTurns
 
 
 class TurnsOfLoop:
@@ -93,7 +93,7 @@ async def test_long_listing_lets_other_tasks_run_between_its_steps(fake, session
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DecodingTurns, "spend", watched)
-        patch.setattr(turns_module, "_SECONDS_PER_TURN", 0.0005)
+        patch.setattr(pacing, "_SECONDS_PER_TURN", 0.0005)
         page = await session.get_saved_clips(max_page_size=10_000)
     loop.stop()
     assert len(page.saved_clips) == 10_000
