@@ -64,10 +64,10 @@ async def test_cancellation_waits_for_work_in_a_thread_without_spinning(
         return await wait(futures)
 
     monkeypatch.setattr(asyncio, "wait", counting)
-    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    started, release, ended = threading.Event(), threading.Event(), threading.Event()
 
     def block() -> None:
-        begun.set()
+        started.set()
         release.wait(10)
         ended.set()
 
@@ -82,7 +82,7 @@ async def test_cancellation_waits_for_work_in_a_thread_without_spinning(
     if not by_scope:
         task.cancel()
     await asyncio.sleep(0.1)
-    assert begun.is_set()
+    assert started.is_set()
     assert not task.done()
     release.set()
     await wait({task})
@@ -127,7 +127,7 @@ async def test_work_runs_to_its_end_or_not_at_all() -> None:
         steps: list[str] = []
 
         def work(steps: list[str]) -> None:
-            steps.append("begun")
+            steps.append("started")
             steps.append("ended")
 
         task = asyncio.create_task(in_thread(work, steps))
@@ -136,6 +136,6 @@ async def test_work_runs_to_its_end_or_not_at_all() -> None:
         task.cancel()
         await asyncio.wait({task})
         seen = [*steps]
-        assert seen in ([], ["begun", "ended"])
+        assert seen in ([], ["started", "ended"])
         await asyncio.sleep(0)
         assert steps == seen

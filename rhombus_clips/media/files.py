@@ -1,8 +1,7 @@
 """Safe access to files: only regular files are opened, and nothing is written through a link.
 
 Something else may have a name that the library uses: a link to an important file, a pipe that
-blocks whoever opens it, a device that acts when it is opened. The library opens all of its files
-here.
+blocks on opening, a device that acts when it is opened. All files of the library are opened here.
 
 Locks, links and folder syncs are optional, because some file systems do not support them.
 """

@@ -205,7 +205,7 @@ async def test_concurrency_is_limited(fake, session, tmp_path) -> None:
     under_way: set[str | None] = set()
     most = 0
 
-    def begun(clip: SavedClip) -> str:
+    def started(clip: SavedClip) -> str:
         nonlocal most
         under_way.add(clip.uuid)
         most = max(most, len(under_way))
@@ -216,7 +216,7 @@ async def test_concurrency_is_limited(fake, session, tmp_path) -> None:
         await the_clips(session),
         tmp_path,
         concurrency=3,
-        name=begun,
+        name=started,
         on_end=lambda clip, _: under_way.discard(clip.uuid),
     )
     assert most == 3

@@ -61,8 +61,8 @@ def test_names_by_example(text: str, name: str) -> None:
 
 
 @given(LETTERS | st.none(), st.none() | st.integers(-(2**63), 2**63 - 1))
-def test_usual_name_has_the_whole_uuid(title: str | None, moment: int | None) -> None:
-    name = usual_file_name(SavedClip(uuid=UUID, title=title, timestamp_ms=moment))
+def test_usual_name_has_the_whole_uuid(title: str | None, time_ms: int | None) -> None:
+    name = usual_file_name(SavedClip(uuid=UUID, title=title, timestamp_ms=time_ms))
     assert name.endswith(f"{UUID}.mp4")
 
 

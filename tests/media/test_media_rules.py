@@ -59,7 +59,7 @@ def test_part_that_does_not_continue_the_bytes_received_is_rejected(answer: Head
     assert state.offset == 0
     assert "Range" not in state.headers()
     state.offset, state.etag = 40, '"a"'
-    assert "Range" not in state.headers(), "ranges of this host are not to be trusted any more"
+    assert "Range" not in state.headers(), "ranges of this host are no longer trusted"
 
 
 def test_part_without_an_entity_tag_is_accepted_if_the_hash_is_known() -> None:

@@ -97,7 +97,7 @@ async def test_missing_file_raises_on_entering(fake, session, clip) -> None:
     fake.clips[0]["status"] = "UPLOADING"
     with pytest.raises(NotFoundError):
         async with session.stream_clip(clip):
-            pytest.fail("the block began")
+            pytest.fail("the block started")
 
 
 async def test_leaving_early_releases_the_connection(fake_elsewhere, connect) -> None:
@@ -141,7 +141,7 @@ async def test_silent_host_ends_the_stream(fake, connect, clip) -> None:
     async with connect(fake, media_timeout=MediaTimeout(stall=0.05)) as session:
         with pytest.raises(DisconnectedError):
             async with session.stream_clip(clip):
-                pytest.fail("the block began")
+                pytest.fail("the block started")
 
 
 async def test_chunks_can_be_read_one_by_one(fake, session) -> None:

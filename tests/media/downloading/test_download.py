@@ -255,11 +255,11 @@ async def test_closing_the_session_ends_a_download(fake, connect, path) -> None:
     fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=5)]
     session = connect(fake)
     clip = await the_clip(session)
-    begun = asyncio.Event()
+    started = asyncio.Event()
     download = asyncio.create_task(
-        session.download_clip(clip, path, progress=lambda *_: begun.set())
+        session.download_clip(clip, path, progress=lambda *_: started.set())
     )
-    await begun.wait()
+    await started.wait()
     await session.aclose()
     with pytest.raises(SessionClosedError):
         await download

@@ -36,9 +36,9 @@ async def test_error_names_the_host_and_omits_the_signature(
     """An `AuthenticationError` would concern the key, which that host never received."""
     caplog.set_level(logging.DEBUG)
     fake.media = Media(redirects=1)
-    said = b"<Error><StringToSign>signature=%7Ev1 expires=1800000000</StringToSign></Error>"
+    body = b"<Error><StringToSign>signature=%7Ev1 expires=1800000000</StringToSign></Error>"
     headers = {"Location": "https://x.example/?signature=%7Ev1", "Retry-After": "0"}
-    fake.media_faults = [faults.Respond(status, said, headers=headers, path=SIGNED, times=None)]
+    fake.media_faults = [faults.Respond(status, body, headers=headers, path=SIGNED, times=None)]
     with pytest.raises(StatusError) as caught:
         await session.download_clip(await the_clip(session), path)
     error = caught.value

@@ -1,4 +1,4 @@
-"""Rate limits of the media host: the downloads of a session share one pause, by the loop's clock."""
+"""Rate limits of the media host: a session's downloads share one pause, by the loop's clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -41,16 +41,16 @@ def too_many(seconds: object, path: str = SOURCE, status: int = 429) -> faults.R
 
 def long_wait_of(session: ClipSession) -> asyncio.Event:
     """Return an event that is set when a download of the session waits for longer than a second."""
-    begun, pause = asyncio.Event(), session._media.pause
+    started, pause = asyncio.Event(), session._media.pause
     real = pause.sleep
 
     async def sleep(seconds: float) -> None:
         if seconds > 1:
-            begun.set()
+            started.set()
         await real(seconds)
 
     pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and says so
-    return begun
+    return started
 
 
 @pytest.mark.parametrize("redirects", [0, 1])

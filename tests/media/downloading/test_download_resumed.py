@@ -47,12 +47,12 @@ async def test_all_received_bytes_are_kept_when_the_attempts_are_used_up(
 ) -> None:
     """As many as progress reported, because others would be fetched again."""
     fake.media_faults = [*BREAKS_OFF]
-    said: list[int] = []
+    reported: list[int] = []
     with pytest.raises(ServerError):
         await session.download_clip(
-            await the_clip(session), path, progress=lambda there, _: said.append(there)
+            await the_clip(session), path, progress=lambda there, _: reported.append(there)
         )
-    assert path.with_name("clip.mp4.part").stat().st_size == said[-1] == HALF
+    assert path.with_name("clip.mp4.part").stat().st_size == reported[-1] == HALF
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])

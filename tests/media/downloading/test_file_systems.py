@@ -160,7 +160,7 @@ async def test_file_is_synced_before_it_is_moved_and_the_folder_afterwards(
     assert identities == [(status.st_dev, status.st_ino), (folder.st_dev, folder.st_ino)]
 
 
-# --- files that are numbered anew ---------------------------------------------------------------
+# --- unstable inode numbers ----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -201,7 +201,7 @@ def test_part_without_a_stable_inode_number_is_recognized_by_its_content(path) -
         else:
             with pytest.raises(DownloadError, match="another program"):
                 part.put_in_place()
-            assert part.part.exists(), "it is somebody else's"
+            assert part.part.exists(), "it belongs to another program"
         part.close()
 
 

@@ -163,9 +163,9 @@ async def test_file_is_not_closed_while_it_is_being_written(file, monkeypatch) -
         await asyncio.sleep(0.02)
     with pytest.raises(asyncio.CancelledError):
         await task
-    begun = len(written)
+    started = len(written)
     await asyncio.sleep(0.3)
-    assert len(written) == begun > 0
+    assert len(written) == started > 0
 
 
 async def test_received_bytes_are_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
