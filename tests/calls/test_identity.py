@@ -178,7 +178,7 @@ async def test_other_clip_s_file_is_never_stored_as_the_clip_s(fake, session, tm
         evolve(faults.ACCESS_DENIED, path=LIST, times=None),
     ]
     summary = await session.download_clips(
-        [clip], tmp_path, deadline=30, polling=evolve(QUICK, outage=0)
+        [clip], tmp_path, timeout=30, polling=evolve(QUICK, outage=0)
     )
     (failure,) = summary.failures
     assert isinstance(failure.error, DecodeError)

@@ -7,6 +7,7 @@ import os
 import pathlib
 import shutil
 import stat
+import time
 from typing import Any
 
 import pytest
@@ -358,11 +359,16 @@ async def test_part_that_cannot_be_removed_while_open_is_closed_first(
 async def test_removed_folder_is_an_error(fake, session, tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
+
+    def remove_folder(*_: object) -> None:
+        # The note is created before the first bytes, in a thread.
+        while folder.exists() and not (folder / "clip.mp4.part").stat().st_size:
+            time.sleep(0.001)
+        shutil.rmtree(folder, ignore_errors=True)
+
     with pytest.raises(DownloadError, match="changed by another program"):
         await session.download_clip(
-            await the_clip(session),
-            folder / "clip.mp4",
-            progress=lambda *_: shutil.rmtree(folder, ignore_errors=True),
+            await the_clip(session), folder / "clip.mp4", progress=remove_folder
         )
     assert len(fake.media_requests) == 1
     assert UUID in fake.media_requests[0].path
