@@ -140,7 +140,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self.has_ended = False
-        """Whether the iteration must end without waiting again."""
+        """True once the iteration must end without waiting again."""
         self._scope: anyio.CancelScope | None = None
         self._idle: asyncio.Future[None] | None = None
 

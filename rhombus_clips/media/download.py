@@ -43,9 +43,9 @@ class Download:
     path: Path
     progress: Progress | None
     replaces: bool = True
-    """Whether another file at the path is replaced, rather than an error."""
+    """True to replace another file at the path, which is an error otherwise."""
     is_listed: bool = False
-    """Whether a manifest lists the file afterwards, and removes the note that proves it until then.
+    """True if a manifest lists the file afterwards, and removes the note that proves it until then.
 
     A file with a known hash needs no such note.
     """

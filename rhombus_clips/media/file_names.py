@@ -73,12 +73,12 @@ def name_of_part(name: str, most_bytes: int) -> str:
 
 
 def is_safe_file_name(name: str) -> bool:
-    """Whether *name* may be the name of a clip's file."""
+    """Return whether *name* may be the name of a clip's file."""
     return safe_file_name(name, _MOST_BYTES_ANYWHERE) == name and not is_reserved(name)
 
 
 def is_reserved(name: str) -> bool:
-    """Whether *name* is reserved for a manifest or a side file."""
+    """Return whether *name* is reserved for a manifest or a side file."""
     spelled = spelling(name)
     return spelled == MANIFEST or spelled.endswith((PART, NOTE))
 

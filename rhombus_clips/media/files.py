@@ -239,7 +239,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def is_unsupported(error: OSError, *more: str) -> bool:
-    """Whether *error* means that the file system does not support a feature."""
+    """Return whether *error* means that the file system does not support a feature."""
     return errno.errorcode.get(error.errno or 0) in _UNSUPPORTED.union(more)
 
 

@@ -55,7 +55,7 @@ class Head:
 
     @property
     def marks_its_end(self) -> bool:
-        """Whether a truncated body can be detected."""
+        """True if a truncated body can be detected."""
         codings = self.headers.get("Transfer-Encoding", "").lower().split(",")
         return "Content-Length" in self.headers or codings[-1].strip() == "chunked"
 

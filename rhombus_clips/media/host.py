@@ -175,8 +175,8 @@ class MediaHost:
     ) -> tuple[HttpClient, dict[str, Any]]:
         """Return the client session for *url* and the arguments of its request.
 
-        :param is_home: Whether *url* is on the media host.
-        :param has_left: Whether a redirect led to another host. Later URLs are chosen by that host
+        :param is_home: True if *url* is on the media host.
+        :param has_left: True if a redirect led to another host. Later URLs are chosen by that host
             and get nothing of the caller's, even if they lead back.
         """
         client = self._home if is_home and not has_left else self._own
@@ -280,7 +280,7 @@ class MediaResponse:
     """A response that has started: its head, and its body to read.
 
     :param url: The URL that it answers.
-    :param is_redirected: Whether the media host redirected to that URL.
+    :param is_redirected: True if the media host redirected to that URL.
     """
 
     def __init__(

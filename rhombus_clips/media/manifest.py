@@ -27,11 +27,11 @@ class ManifestLine:
 
 @frozen
 class Destination:
-    """Where to store the file of a clip."""
+    """The path for the file of a clip."""
 
     path: Path
     replaces: bool
-    """Whether a file at the path is the clip's and may be replaced."""
+    """True if a file at the path is the clip's and may be replaced."""
     existing: Downloaded | None
     """The clip's whole file, if it is there but not listed."""
 
@@ -135,7 +135,7 @@ class Manifest:
         raise AssertionError("there is always another name")
 
     def _is_taken(self, path: Path) -> bool:
-        """Whether something is at *path*, or would be on a file system that ignores case."""
+        """Return whether something is at *path*, or would be on a file system that ignores case."""
         others = self._names.get(file_names.spelling(path.name), set()) - {path.name}
         return bool(others) or os.path.lexists(path)
 
@@ -186,7 +186,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _is_obstacle(path: Path) -> bool:
-    """Whether something other than a regular file is at *path*."""
+    """Return whether something other than a regular file is at *path*."""
     try:
         files.regular_status(path)
     except OSError:
@@ -207,7 +207,7 @@ def _noted_hash(path: Path, clip: SavedClip) -> str:
 
 
 def _may_be(clip: SavedClip, file: Downloaded) -> bool:
-    """Whether *file* does not contradict the clip's record."""
+    """Return whether *file* does not contradict the clip's record."""
     return clip.byte_count in {None, 0, file.byte_count} and (
         not clip.sha256_hex or clip.sha256_hex.lower() == file.sha256_hex
     )

@@ -96,7 +96,7 @@ class _Item:
     raised: list[Exception] = field(factory=list[Exception])
     """The exceptions of the caller's functions."""
     concerns_every_clip: bool = False
-    """Whether the failure is not about this clip."""
+    """True if the failure is not about this clip."""
 
     def watched(self, function: Callable[P, T]) -> Callable[P, T]:
         """Wrap a function of the caller, whose exceptions are not failures of the clip."""
@@ -266,7 +266,7 @@ class BulkDownload:
 
 
 def concerns_every_clip(error: Exception, folder: Path) -> bool:
-    """Whether *error* would prevent every other download into *folder*. It checks the folder."""
+    """Return whether *error* prevents every other download into *folder*, which it checks."""
     if not isinstance(error, OSError):
         return isinstance(error, MemoryError) or concerns_every_call(error)
     if errno.errorcode.get(error.errno or 0) in _OF_THE_MACHINE:

@@ -20,11 +20,11 @@ class MediaFile:
     byte_count: int | None = None
     sha256_hex: str | None = None
     is_verified: bool = True
-    """Whether to reject a file whose completeness cannot be verified."""
+    """True to reject a file whose completeness cannot be verified."""
 
     @property
     def is_described(self) -> bool:
-        """Whether the record states a length or a hash."""
+        """True if the record states a length or a hash."""
         return self.byte_count is not None or self.sha256_hex is not None
 
     @property

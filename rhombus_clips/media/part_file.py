@@ -35,8 +35,8 @@ class PartFile:
     """The part of *path*; *path* itself never holds an incomplete file.
 
     :param source: The path on the media host; the bytes of another source are discarded.
-    :param replaces: Whether an existing file at *path* is replaced.
-    :param keeps_note: Whether the note stays after the part became *path*. It then has the hash of
+    :param replaces: True to replace an existing file at *path*.
+    :param keeps_note: True to keep the note after the part became *path*. It then has the hash of
         the file, by which the next run recognizes it if this one ends before listing it.
     """
 
@@ -93,7 +93,7 @@ class PartFile:
 
     @property
     def is_open(self) -> bool:
-        """Whether the part is open."""
+        """True if the part is open."""
         return self._file is not None and not self._file.closed
 
     @property
@@ -134,7 +134,7 @@ class PartFile:
             del _unlocked[str(self.part)]
 
     def _is_at_part(self, file: FileIO) -> bool:
-        """Whether the path of the part still leads to *file*."""
+        """Return whether the path of the part still leads to *file*."""
         current = files.regular_status(self.part)
         if current is None:
             return False
@@ -248,7 +248,7 @@ class PartFile:
         self._release(file)
 
     def _part_has_the_hash(self) -> bool:
-        """Whether the file at the part has the content that was written.
+        """Return whether the file at the part has the content that was written.
 
         On a file system without stable inode numbers, nothing else identifies it.
         """

@@ -40,18 +40,18 @@ class FetchState:
     total: int | None = None
     """The length of the whole file, once a response has stated it."""
     marks_its_end: bool = False
-    """Whether a truncated response would have been detected."""
+    """True if a truncated response would have been detected."""
     was_resumed: bool = field(default=False, init=False)
-    """Whether the bytes were received in more than one response."""
+    """True if the bytes were received in more than one response."""
     part_end: int | None = field(default=None, init=False)
-    """Where the current response ends; None for one with the whole file."""
+    """The offset after the current response; None for one with the whole file."""
     _requested_part: bool = field(default=False, init=False)
     _trusts_ranges: bool = field(default=True, init=False)
     _server_errors: int = field(default=0, init=False)
 
     @property
     def can_resume(self) -> bool:
-        """Whether a continued file can be trusted."""
+        """True if a continued file can be trusted."""
         is_provable = self.etag is not None or self.file.sha256_hex is not None
         return self._trusts_ranges and is_provable
 
@@ -62,7 +62,7 @@ class FetchState:
 
     @property
     def is_truncated(self) -> bool:
-        """Whether a response that has ended omitted bytes that it announced."""
+        """True if a response that has ended omitted bytes that it announced."""
         end = self.part_end
         if end is None:
             end = self.total if self.marks_its_end else self.expected_length
@@ -70,7 +70,7 @@ class FetchState:
 
     @property
     def has_more_parts(self) -> bool:
-        """Whether the file continues, or may continue, after the current response."""
+        """True if the file continues, or may continue, after the current response."""
         whole = self.expected_length
         return self.part_end is not None and (whole is None or self.part_end < whole)
 
@@ -161,7 +161,7 @@ class FetchState:
             )
 
     def _is_of_same_file(self, head: Head, part: Part) -> bool:
-        """Whether a part has the length and the entity tag of the bytes received.
+        """Return whether a part has the length and the entity tag of the bytes received.
 
         Some hosts send no tag with a part, which suffices where the hash of the whole is known.
         """
@@ -172,7 +172,7 @@ class FetchState:
         return self.etag is None or head.etag == self.etag
 
     def confirms_end(self, head: Head) -> bool:
-        """Whether a 416 confirms that no bytes are missing; if not, the file has changed."""
+        """Return whether a 416 confirms that no bytes are missing; if not, the file has changed."""
         whole = head.whole_length
         is_same = self.total in {None, whole} and (
             head.etag is None or self.etag is None or head.etag == self.etag
@@ -184,7 +184,7 @@ class FetchState:
         return False
 
     def refuses_range(self, head: Head, *, is_redirected: bool = False) -> bool:
-        """Whether the response may be an error only because a part was requested.
+        """Return whether the response may be an error only because a part was requested.
 
         A single 500 may be temporary; a second one may not be. A redirect's target may instead
         reject the signed URL.

@@ -52,7 +52,7 @@ class MediaReader:
     _furthest: int = 0
     _current: MediaResponse | None = None
     _is_redirected: bool = False
-    """Whether the target of a redirect sent the last response."""
+    """True if the target of a redirect sent the last response."""
     _requested_wait: float = 0.0
     """The wait that the last response requested for this file alone, in seconds."""
 
@@ -81,7 +81,7 @@ class MediaReader:
             await self.host.pause.sleep(wait)
 
     def _is_whole(self) -> bool:
-        """Whether a response that ended as announced reached the end of the file.
+        """Return whether a response that ended as announced reached the end of the file.
 
         Raises `DisconnectedError` for a part so small that the file would take too many requests.
         """

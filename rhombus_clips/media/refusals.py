@@ -20,7 +20,7 @@ def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> S
     """Return the error for a response whose status is not a success.
 
     :param host: The host that sent it; the message names it.
-    :param is_redirected: Whether the media host redirected to that host. Its body may quote the
+    :param is_redirected: True if the media host redirected to that host. Its body may quote the
         signed URL, which is secret, so the message omits it. It never received the key, so its
         401 is not an `AuthenticationError`.
     """
@@ -40,9 +40,9 @@ def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> S
 
 
 def is_passing(error: RhombusError, *, is_redirected: bool) -> bool:
-    """Whether *error* may be temporary, so that the file is requested again.
+    """Return whether *error* may be temporary, so that the file is requested again.
 
-    :param is_redirected: Whether a redirect's target sent it; then the media host may sign
+    :param is_redirected: True if a redirect's target sent it; then the media host may sign
         another URL.
     """
     match error:
