@@ -17,8 +17,8 @@ from attrs import define, field, frozen
 from benchmarks.elsewhere import Lifetime
 from rhombus_clips import SavedClip, from_dict
 from rhombus_clips.calls.retry import RateLimit
-from rhombus_clips.testing.bucket import TokenBucket
-from rhombus_clips.testing.clips import Wire, make_clips
+from rhombus_clips.testing.clips import JsonObject, make_clips
+from rhombus_clips.testing.rate_limiter import RateLimiter
 
 NEWEST_MS = 1_760_000_000_000
 _STEP_MS = 60_000
@@ -52,7 +52,7 @@ class Setting:
         return sorted({*crowd, *others}, reverse=True)
 
 
-def _is_taken_by_all(clip: Wire) -> bool:
+def _is_taken_by_all(clip: JsonObject) -> bool:
     """Whether generated clients make a model of it too.
 
     They refuse unknown members and null items, or hand out plain dictionaries where one is null.
@@ -99,7 +99,7 @@ class Clips:
 async def serve(lifetime: Lifetime, setting: Setting) -> None:
     """The service's process."""
     clips = Clips(setting.times())
-    bucket = None if setting.rate is None else TokenBucket(setting.rate)
+    bucket = None if setting.rate is None else RateLimiter(setting.rate)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: _Connection(clips, bucket, setting.latency), "127.0.0.1", 0
@@ -110,7 +110,7 @@ async def serve(lifetime: Lifetime, setting: Setting) -> None:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, clips: Clips, bucket: TokenBucket | None, latency: float) -> None:
+    def __init__(self, clips: Clips, bucket: RateLimiter | None, latency: float) -> None:
         self._clips = clips
         self._bucket = bucket
         self._latency = latency

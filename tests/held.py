@@ -36,7 +36,7 @@ class Held(Fault):
         """Wait until a request has come."""
         assert self._arrived.wait(_LONGEST)
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Answer, but not yet."""
         self._arrived.set()
         await asyncio.to_thread(self._released.wait, _LONGEST)

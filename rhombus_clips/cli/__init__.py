@@ -1,19 +1,16 @@
-"""The ``rhombus-clips`` command; needs the extra ``cli``."""
+"""The ``rhombus-clips`` command. It needs the extra ``cli``."""
 
 import sys
 
-_MISSING = "rhombus-clips: the command needs an extra: pip install 'rhombus-clips[cli]'"
-_WRONG_USAGE, _INTERRUPTED = 2, 130
+_MISSING = "rhombus-clips: missing the extra \"cli\": pip install 'rhombus-clips[cli]'"
+_USAGE_ERROR, _INTERRUPTED = 2, 130
 
 
 def main() -> None:
-    """Run the command.
-
-    The exit code is 0 when done, 1 for a failure, 2 for wrong usage and 130 for Ctrl-C.
-    """
+    """Run the command, and exit with 0, or 1 on failure, 2 on wrong usage, 130 on Ctrl-C."""
     try:
         _run()
-    except KeyboardInterrupt:  # While the modules were loaded; a command has a line to say.
+    except KeyboardInterrupt:  # During the imports. A running command prints a line.
         sys.exit(_INTERRUPTED)
 
 
@@ -24,5 +21,5 @@ def _run() -> None:
         if error.name not in {"click", "rich"}:
             raise
         print(_MISSING, file=sys.stderr)  # noqa: T201  # this is a command
-        sys.exit(_WRONG_USAGE)
+        sys.exit(_USAGE_ERROR)
     run()

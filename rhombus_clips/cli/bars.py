@@ -1,9 +1,5 @@
-"""Progress bars, beside the results: for renders, and for files.
+"""Progress bars, on standard error next to the results on standard output."""
 
-They are drawn on the terminal of the standard error, and nowhere when that is none.
-"""
-
-from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
@@ -20,134 +16,99 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from rhombus_clips import Downloaded, RhombusError, SavedClip
+from rhombus_clips import ClipWithProgress, Downloaded, RhombusError, SavedClip
 from rhombus_clips.cli.output import printable
-from rhombus_clips.models import ClipWithProgress
 from rhombus_clips.renders.polling import has_failed
 
 _TITLE_WIDTH = 32
 
 
-class _Bars:
-    """A display of bars, each told from the others by a name."""
+class Bars:
+    """A display of progress bars, identified by name.
 
-    def __init__(self, *last_columns: ProgressColumn) -> None:
-        # Markup and emoji are off: what a bar says may be the service's words.
+    It shows nothing if standard error is not a terminal.
+
+    :param time: The column with the time of a bar: elapsed by default.
+    :param transient: Whether the bars disappear at the end.
+    """
+
+    def __init__(self, *, time: ProgressColumn | None = None, transient: bool = True) -> None:
+        # Without markup and emoji: the texts may come from the service.
         console = Console(stderr=True, markup=False, emoji=False)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False, table_column=_narrow(_TITLE_WIDTH)),
             BarColumn(bar_width=20),
             TaskProgressColumn(),
             TextColumn("{task.fields[state]}", markup=False, table_column=_narrow(None)),
-            *last_columns,
+            time or TimeElapsedColumn(),
             console=console,
-            transient=True,
+            transient=transient,
             disable=not console.is_terminal,
         )
-        self._bars: dict[str, TaskID] = {}
+        self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         self._progress.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def _set(self, name: str, text: str, **values: Any) -> None:
-        """Draw a bar, the first time too."""
-        text = printable(text)
-        values["state"] = printable(values.get("state"))
-        if name not in self._bars:
-            self._bars[name] = self._progress.add_task(text, total=None, state="")
-        self._progress.update(self._bars[name], description=text, **values)
+    def show(self, name: str, text: str, state: object = "", **values: Any) -> None:
+        """Draw a bar or update it. *values* are ``completed`` and ``total``."""
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task("", total=None, state="")
+        values |= {"description": printable(text), "state": printable(state)}
+        self._progress.update(self._tasks[name], **values)
 
-    def _remove(self, name: str) -> None:
-        bar = self._bars.pop(name, None)
-        if bar is not None:
-            self._progress.remove_task(bar)
+    def remove(self, name: str) -> None:
+        """Remove a bar if it exists."""
+        if name in self._tasks:
+            self._progress.remove_task(self._tasks.pop(name))
 
-
-class RenderBars(_Bars):
-    """A bar for each clip in the making; each operation of its render begins at 0 again."""
-
-    def __init__(self) -> None:
-        super().__init__(TimeElapsedColumn())
-        self.seen: dict[str, ClipWithProgress] = {}
-        """The clips as they were seen last."""
-
-    def wait_for(self, name: str, state: str) -> None:
-        """Draw a bar for what nothing is known of yet."""
-        self._set(name, name, state=state)
-
-    def show(self, clip: ClipWithProgress) -> None:
-        """Show how far a clip has come."""
-        uuid = clip.uuid or ""
-        self.seen[uuid] = clip
+    def show_render(self, clip: ClipWithProgress) -> None:
+        """Show the progress of a render. Each of its operations starts at 0 again."""
         state = str(clip.status or "")
         if clip.current_operation and not clip.is_complete:
             state = f"{state}: {clip.current_operation}"
         percent = 100 if clip.is_complete else clip.percent_complete or 0
-        if has_failed(clip):
-            percent = 0
-        self._set(uuid, clip.title or uuid, state=state, total=100, completed=percent)
+        completed = 0 if has_failed(clip) else percent
+        uuid = clip.uuid or ""
+        self.show(uuid, clip.title or uuid, state, total=100, completed=completed)
 
-    def show_first(self, waiting: str, clip: ClipWithProgress) -> None:
-        """Show a clip, in the place of the bar that stood for it."""
-        self._remove(waiting)
-        self.show(clip)
-
-
-class ListingBar(_Bars):
-    """How many clips were listed, of nobody knows how many."""
-
-    def __init__(self) -> None:
-        super().__init__(TimeElapsedColumn())
-
-    def show(self, count: int) -> None:
-        """Show that *count* clips were listed."""
-        self._set("", "Listing the clips", state=f"{count:,} clips")
+    def show_file(self, clip: SavedClip, received: int, total: int | None) -> None:
+        """Show the progress of a download, in bytes."""
+        state = decimal(received) if total is None else f"{decimal(received)} of {decimal(total)}"
+        uuid = clip.uuid or ""
+        self.show(uuid, clip.title or uuid, state, total=total, completed=received)
 
 
-class FileBars(_Bars):
-    """A bar for each file on its way, and where there are several, one for the whole.
+class FileBars(Bars):
+    """A bar for each current download, and one for all of them if there are several.
 
-    :param total: How many there will be.
+    :param total: The number of downloads.
     """
 
     def __init__(self, total: int) -> None:
-        super().__init__(TimeRemainingColumn())
+        super().__init__(time=TimeRemainingColumn())
         self._total = total
-        self._over = 0
+        self._ended = 0
         self.byte_count = 0
-        """How many bytes were fetched, of the files that are there."""
-
-    def __enter__(self) -> Self:
-        self._show_whole()
-        return super().__enter__()
-
-    def show(self, clip: SavedClip, there: int, total: int | None) -> None:
-        """Show how much of a file is there."""
-        state = decimal(there) if total is None else f"{decimal(there)} of {decimal(total)}"
-        uuid = clip.uuid or ""
-        self._set(uuid, clip.title or uuid, state=state, total=total, completed=there)
+        """The bytes of the files that were downloaded."""
+        self._show_all()
 
     def end(self, clip: SavedClip, outcome: Downloaded | RhombusError) -> None:
-        """Take the bar of a file away."""
-        self._remove(clip.uuid or "")
+        """Remove the bar of a download."""
+        self.remove(clip.uuid or "")
         if isinstance(outcome, Downloaded) and outcome.requests:
             self.byte_count += outcome.byte_count
-        self._over += 1
-        self._show_whole()
+        self._ended += 1
+        self._show_all()
 
-    def _show_whole(self) -> None:
+    def _show_all(self) -> None:
         if self._total > 1:
-            state = f"{self._over} of {self._total} clips"
-            self._set("", "All", state=state, total=self._total, completed=self._over)
+            state = f"{self._ended} of {self._total} clips"
+            self.show("", "All", state, total=self._total, completed=self._ended)
 
 
 def _narrow(width: int | None) -> Column:

@@ -7,41 +7,30 @@ import sys
 import click
 
 from rhombus_clips import __version__
-from rhombus_clips.cli.changing import delete, rename
-from rhombus_clips.cli.downloading import download
-from rhombus_clips.cli.following import follow
-from rhombus_clips.cli.making import make, watch
-from rhombus_clips.cli.reading import (
-    clips,
-    count,
-    details,
-    expiring,
-    progress,
-    saved,
-    shared,
-    spliced,
-)
+from rhombus_clips.cli import changing, downloading, following, making, reading, serving, sharing
 from rhombus_clips.cli.running import CommandGroup, Warnings
-from rhombus_clips.cli.serving import demo, fake
-from rhombus_clips.cli.sharing import share, unshare
 
 
 @click.group(cls=CommandGroup)
 @click.version_option(__version__, package_name="rhombus-clips")
 def command() -> None:
-    """The video clips of a Rhombus organization.
+    """List, create, download, share and manage Rhombus video clips.
 
-    The key comes from RHOMBUS_API_KEY, the service from RHOMBUS_ENDPOINT_URL (the US region when
-    unset), and the host of the videos from RHOMBUS_MEDIA_URL (that of the US region when both are
-    unset). `rhombus-clips demo` needs none of them.
+    Set RHOMBUS_API_KEY to your API key. For a region other than the US, set RHOMBUS_ENDPOINT_URL to
+    the URL of its API and RHOMBUS_MEDIA_URL to the URL of its media host.
+
+    The commands fake and demo need none of them.
+
+    A TIME is an ISO 8601 time with a UTC offset, such as 2025-10-01T08:00Z, or epoch milliseconds.
     """
 
 
 for _command in (
-    saved, clips, expiring, details, count, progress, spliced, shared,
-    make, watch, download, follow,
-    share, unshare, rename, delete,
-    fake, demo,
+    reading.saved, reading.clips, reading.expiring, reading.details, reading.count,
+    reading.progress, reading.spliced, reading.shared,
+    making.make, making.watch, downloading.download, following.follow,
+    sharing.share, sharing.unshare, changing.rename, changing.delete,
+    serving.fake, serving.demo,
 ):  # fmt: skip
     command.add_command(_command)
 
@@ -50,7 +39,7 @@ def run() -> None:
     """Run the command with the arguments of the process."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A title may have letters that the terminal's encoding lacks.
+            # A title may contain characters that the encoding of the terminal lacks.
             stream.reconfigure(errors="replace")
     logging.getLogger("rhombus_clips").addHandler(Warnings(logging.WARNING))
     command(prog_name="rhombus-clips")

@@ -1,11 +1,10 @@
-"""The command that downloads clips, and what others need of it."""
+"""The command that downloads clips, and what other commands need of it."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from attrs import define, field
 from rich.filesize import decimal
 
 from rhombus_clips import (
@@ -13,26 +12,20 @@ from rhombus_clips import (
     ClipSession,
     ClipStatus,
     ClipWithProgress,
+    DownloadFailure,
+    DownloadSummary,
     NotFoundError,
-    RhombusError,
     SavedClip,
 )
-from rhombus_clips.cli.bars import FileBars, ListingBar
-from rhombus_clips.cli.options import (
-    FILE,
-    FOLDER,
-    TAKES_UUIDS,
-    clip_filter_options,
-    clip_uuids_argument,
-    given,
-)
+from rhombus_clips.cli import options
+from rhombus_clips.cli.bars import Bars, FileBars
 from rhombus_clips.cli.output import echo
-from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible, say
+from rhombus_clips.cli.running import exit_with_failure, interruptible, notify, run_with_session
 from rhombus_clips.concurrency import each
 
-_AT_ONCE = 4
-_GO_ON = "what came of a file is kept as its .part; the same command goes on from there"
-# Of the others none is known to have a file, nor to have none.
+_CONCURRENCY = 4
+_ADVICE = "run the same command to resume; partial files are kept as .part"
+# Clips with another status may have a video.
 _WITHOUT_VIDEO = frozenset(
     {
         ClipStatus.DELETED,
@@ -44,30 +37,17 @@ _WITHOUT_VIDEO = frozenset(
 )
 
 
-@define
-class Outcome:
-    """What became of downloads."""
-
-    downloaded: int = 0
-    byte_count: int = 0
-    there: int = 0
-    without_video: int = 0
-    failures: list[tuple[str, RhombusError]] = field(factory=list[tuple[str, RhombusError]])
-    """Clips whose files are not there, each with the reason."""
-
-
-@click.command(context_settings=TAKES_UUIDS)
-@clip_uuids_argument(required=False)
+@click.command(context_settings=options.TAKES_UUIDS)
+@options.clip_uuids_argument(required=False)
 @click.option("--all", "takes_all", is_flag=True,
-              help="All clips that the filters below let through, but for those that have no video"
-                   " because they failed or are in the making.")  # fmt: skip
-@click.option("--folder", type=FOLDER,
-              help="Where to, here if unset; it is made if missing. What is there whole is"
-                   " skipped.")  # fmt: skip
-@click.option("--output", type=FILE, help="For one clip: the exact path, instead of --folder.")
-@click.option("--concurrency", type=click.IntRange(1, 64), default=_AT_ONCE, show_default=True,
-              help="How many files to fetch at once.")  # fmt: skip
-@clip_filter_options
+              help="Download all finished clips that match the filters.")  # fmt: skip
+@click.option("--folder", type=options.FOLDER,
+              help="The target folder, by default the current one. Created if it does not exist."
+                   " Complete files are skipped.")  # fmt: skip
+@click.option("--output", type=options.FILE, help="The target file, for a single clip.")
+@click.option("--concurrency", type=click.IntRange(1, 64), default=_CONCURRENCY, show_default=True,
+              help="The number of simultaneous downloads.")  # fmt: skip
+@options.clip_filter_options
 def download(
     *,
     clip_uuids: Sequence[str],
@@ -77,77 +57,81 @@ def download(
     concurrency: int,
     **filters: Any,
 ) -> None:
-    """Download the videos of clips, whole and verified.
+    """Download and verify the videos of clips.
 
-    Name the clips, or ask for --all. Run it again, after it was interrupted or because there are
-    new clips: it goes on where it was.
+    Give the uuids of the clips, or --all. Run the command again to resume after an interruption, or
+    to download new clips.
     """
-    filters = given(filters)
+    filters = options.given(filters)
     _check(clip_uuids, filters, takes_all=takes_all, folder=folder, output=output)
 
-    async def work(session: ClipSession) -> Outcome:
+    async def work(session: ClipSession) -> bool:
         if output is not None:
-            return await _bring_one(session, clip_uuids[0], output)
-        outcome, target = Outcome(), folder or Path()
+            return await _download_one(session, clip_uuids[0], output)
+        missing: list[DownloadFailure] = []
+        without_video = 0
         wanted: AsyncIterator[SavedClip]
         if takes_all:
-            clips = await _with_video(session, filters, outcome)
+            listed = await _listed(session, filters)
+            clips = [clip for clip in listed if clip.status not in _WITHOUT_VIDEO]
+            without_video = len(listed) - len(clips)
             wanted, total = each(clips), len(clips)
         else:
             uuids = dict.fromkeys(clip_uuids)
-            wanted, total = _found(session, uuids, outcome), len(uuids)
-        return await bring(
-            session, wanted, target, total=total, at_once=concurrency, outcome=outcome
+            wanted, total = _existing(session, uuids, missing), len(uuids)
+        summary, byte_count = await download_with_bars(
+            session, wanted, folder or Path(), total=total, concurrency=concurrency
         )
+        summary.failures[:0] = missing
+        return report(summary, byte_count, without_video=without_video)
 
-    with interruptible(_GO_ON):
-        if not report(in_session(work)):
-            exit_for_failures()
+    with interruptible(_ADVICE):
+        if not run_with_session(work):
+            exit_with_failure()
 
 
-async def bring(
+async def download_with_bars(
     session: ClipSession,
     clips: AsyncIterable[SavedClip],
     folder: Path,
     *,
     total: int,
-    at_once: int = _AT_ONCE,
-    deadline: float | None = None,
-    outcome: Outcome | None = None,
-) -> Outcome:
-    """Download *clips* into *folder*, with bars, and add what became of them to *outcome*.
+    **settings: Any,
+) -> tuple[DownloadSummary, int]:
+    """Download *clips* into *folder* with progress bars, and return a summary and the bytes.
 
-    Waits *deadline* seconds for one that is still in the making.
+    *settings* are passed to `ClipSession.download_clips`.
     """
-    outcome = outcome or Outcome()
     with FileBars(total) as bars:
         summary = await session.download_clips(
             clips,
             folder,
-            concurrency=at_once,
-            timeout=deadline,
-            progress=bars.show,
+            progress=bars.show_file,
             on_end=bars.end,
+            **settings,
         )
-    outcome.downloaded += summary.downloaded
-    outcome.byte_count += bars.byte_count
-    outcome.there += summary.skipped
-    outcome.failures += [(_name(failure.clip), failure.error) for failure in summary.failures]
-    return outcome
+    return summary, bars.byte_count
 
 
-def report(outcome: Outcome, *, to_stderr: bool = False) -> bool:
-    """Say what became of downloads; whether all of them are there."""
-    for name, error in outcome.failures:
-        say(f"{name}: {error}")
-    without = outcome.without_video
+def report(
+    summary: DownloadSummary, byte_count: int, *, without_video: int = 0, to_stderr: bool = False
+) -> bool:
+    """Print the result of downloads, and return whether all of them succeeded."""
+    for failure in summary.failures:
+        notify(f"{name_of(failure.clip)}: {failure.error}")
     line = (
-        f"{outcome.downloaded} downloaded ({decimal(outcome.byte_count)}),"
-        f" {outcome.there} already there, {len(outcome.failures)} failed"
-        + (f"; {without} without a video, as they failed or are in the making" if without else "")
+        f"{summary.downloaded} downloaded ({decimal(byte_count)}),"
+        f" {summary.skipped} already complete, {len(summary.failures)} failed"
     )
+    if without_video:
+        line += f"; {without_video} without a video, because they failed or are unfinished"
     echo(line, err=to_stderr)
-    return not outcome.failures
+    return not summary.failures
+
+
+def name_of(clip: SavedClip) -> str:
+    """Return the uuid and the title of a clip."""
+    return f"{clip.uuid} “{clip.title}”" if clip.title else str(clip.uuid)
 
 
 def _check(
@@ -159,59 +143,44 @@ def _check(
     output: Path | None,
 ) -> None:
     if takes_all == bool(clip_uuids):
-        raise click.UsageError("name the clips, or give --all: one of the two")
+        raise click.UsageError("give either the uuids of clips or --all")
     if filters and not takes_all:
-        raise click.UsageError("filters choose among all clips: they need --all")
+        raise click.UsageError("filters need --all")
     if folder is not None and output is not None:
-        raise click.UsageError("--folder and --output both say where to: one of the two")
+        raise click.UsageError("give either --folder or --output, not both")
     if output is not None and len(clip_uuids) != 1:
-        raise click.UsageError("--output is the path of one clip: more go into a --folder")
+        raise click.UsageError("--output takes a single clip; use --folder for several")
 
 
-async def _bring_one(session: ClipSession, clip_uuid: str, output: Path) -> Outcome:
+async def _download_one(session: ClipSession, clip_uuid: str, output: Path) -> bool:
     clip = await session.get_clip_with_progress(clip_uuid)
-
     with FileBars(1) as bars:
-
-        def show(there: int, total: int | None) -> None:
-            bars.show(clip, there, total)
-
-        file = await session.download_clip(clip, output, progress=show)
-    if not file.requests:
-        return Outcome(there=1)
-    return Outcome(downloaded=1, byte_count=file.byte_count)
+        file = await session.download_clip(
+            clip, output, progress=lambda received, total: bars.show_file(clip, received, total)
+        )
+        bars.end(clip, file)
+    is_new = bool(file.requests)
+    return report(DownloadSummary(int(is_new), int(not is_new)), bars.byte_count)
 
 
-async def _with_video(
-    session: ClipSession, filters: Mapping[str, Any], outcome: Outcome
-) -> list[ClipWithProgress]:
-    """The clips that the filters let through and that may have a video.
-
-    All of them before the first is fetched: the downloads may take longer than the service's page
-    tokens last, and the bar of the whole says how much there is.
-    """
+async def _listed(session: ClipSession, filters: Mapping[str, Any]) -> list[ClipWithProgress]:
+    """List all clips before the first download, which may outlast the service's page tokens."""
     clips: list[ClipWithProgress] = []
-    with ListingBar() as bar:
+    with Bars() as bars:
         async for clip in session.clips_with_progress(**filters):
             clips.append(clip)
-            bar.show(len(clips))
-    with_video = [clip for clip in clips if clip.status not in _WITHOUT_VIDEO]
-    outcome.without_video = len(clips) - len(with_video)
-    return with_video
+            bars.show("", "Listing clips", f"{len(clips):,} clips")
+    return clips
 
 
-async def _found(
-    session: ClipSession, uuids: Iterable[str], outcome: Outcome
+async def _existing(
+    session: ClipSession, uuids: Iterable[str], missing: list[DownloadFailure]
 ) -> AsyncIterator[SavedClip]:
-    """The clips of *uuids*; those that the service does not have are failures of their own."""
+    """Yield the clips that exist, and add the others to *missing*."""
     for uuid in uuids:
         try:
             clip = await session.get_clip_with_progress(uuid)
         except (ApiError, NotFoundError) as error:
-            outcome.failures.append((uuid, error))
+            missing.append(DownloadFailure(SavedClip(uuid=uuid), error))
         else:
             yield clip
-
-
-def _name(clip: SavedClip) -> str:
-    return f"{clip.uuid} “{clip.title}”" if clip.title else str(clip.uuid)

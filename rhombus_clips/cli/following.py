@@ -1,4 +1,4 @@
-"""The command that follows the saved clips, and where it keeps how far it has come."""
+"""The command that follows the saved clips, and the file that keeps its position."""
 
 import contextlib
 import math
@@ -20,28 +20,30 @@ from rhombus_clips import (
     ServerError,
     TransportError,
 )
-from rhombus_clips.cli.downloading import bring
-from rhombus_clips.cli.options import FILE, FOLDER, Moment, Seconds, as_json_option
+from rhombus_clips.cli.downloading import download_with_bars, name_of
+from rhombus_clips.cli.options import FILE, FOLDER, SECONDS, TIME, as_json_option
 from rhombus_clips.cli.output import SAVED, echo, echo_json, printable
-from rhombus_clips.cli.running import in_session, say
+from rhombus_clips.cli.running import notify, run_with_session
 from rhombus_clips.concurrency import alongside, each
 from rhombus_clips.media.files import read, replace
 
-# For a clip that appears while it is still in the making.
-_MOST_WAITED = 900.0
-_SPARED, _LATER = 9.0, 0.2
-_PASSING = (TransportError, ServerError, RateLimitedError)
+# For a clip that is unfinished when it appears.
+_DOWNLOAD_TIMEOUT = 900.0
+# The state file is written again after nine times as long as the last write took, so that it takes
+# at most a tenth of the time.
+_PAUSE_PER_WRITE, _RETRY_INTERVAL = 9.0, 0.2
+_TRANSIENT = (TransportError, ServerError, RateLimitedError)
 
 
 @click.command()
-@click.option("--since", type=Moment(),
-              help="Begin with the clips made at or after this time; now if unset.")  # fmt: skip
-@click.option("--interval", type=Seconds(), default=30.0, show_default=True,
-              help="How long to wait between two looks, and after a failure.")  # fmt: skip
-@click.option("--download", "folder", type=FOLDER, help="Bring each clip into this folder, too.")
+@click.option("--since", type=TIME,
+              help="Start with clips created at or after this time. Default: now.")  # fmt: skip
+@click.option("--interval", type=SECONDS, default=30.0, show_default=True,
+              help="Seconds between two listings, and after a failure.")  # fmt: skip
+@click.option("--download", "folder", type=FOLDER, help="Download each clip into this folder.")
 @click.option("--state", type=FILE,
-              help="Keep in this file how far it has come, and go on from there at the next start;"
-                   " --since counts at the first.")  # fmt: skip
+              help="Keep the position in this file, and resume from it. --since applies only if the"
+                   " file does not exist.")  # fmt: skip
 @as_json_option
 def follow(
     *,
@@ -51,127 +53,124 @@ def follow(
     state: Path | None,
     as_json: bool,
 ) -> None:
-    """Print each new clip as it appears.
+    """Print new clips as they appear, until interrupted.
 
-    It ends when it is interrupted. When the service is out of reach it says so, waits and goes
-    on. A clip whose download was interrupted comes again at the next start.
+    While the service is unavailable, the command reports it and tries again. A clip whose download
+    was interrupted is printed again after a restart.
     """
-    place = Place(state)
+    state_file = StateFile(state)
 
     async def work(session: ClipSession) -> None:
-        follower = _follower(session, since, place, interval)
-        place.keep(follower.cursor)
-        async with alongside(lambda: place.catch_up(follower)):
+        follower = _follower(session, since, state_file, interval)
+        state_file.write(follower.cursor)
+        async with alongside(lambda: state_file.save_repeatedly(follower)):
             try:
                 while True:
                     try:
                         async for clip in follower:
-                            place.begin()
+                            state_file.is_busy = True
                             echo_json(clip) if as_json else echo(_line(clip))
                             if folder is not None:
-                                await _bring(session, clip, folder, interval)
-                            place.note(follower)
+                                await _download(session, clip, folder, interval)
+                            state_file.finish_clip(follower)
                     except RhombusError as error:
-                        if not is_passing(error):
+                        if not is_transient(error):
                             raise
                         await _wait_after(error, interval)
             finally:
-                # It ends with an exception, which says more than a file that is a little behind.
+                # An exception ends the command. Do not hide it if the file cannot be written.
                 try:
-                    place.end(follower)
+                    state_file.save(follower, at_end=True)
                 except OSError as error:
-                    say(f"{error}: the last clips may come again at the next start")
+                    notify(f"{error}: the last clips may be printed again after a restart")
 
     with contextlib.suppress(KeyboardInterrupt):
-        in_session(work)
+        run_with_session(work)
 
 
-class Place:
-    """The file that keeps how far a follower has come; without a path, nothing does.
+class StateFile:
+    """Keeps the cursor of a follower in a file, if there is a path.
 
-    Until its first listing of a long past is through, what is to be kept grows with every clip. To
-    keep it each time would take ever longer; so no more than a part of the time goes into that.
+    During the first listing of a long history, the cursor grows with every clip. Therefore only a
+    part of the time is spent on writing it.
     """
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
-        self._next_at = -math.inf
-        self._is_behind = False
-        self._is_busy = False
+        self._next_write = -math.inf
+        self._is_outdated = False
+        self.is_busy = False
+        """Whether the follower has yielded a clip that is still being processed."""
 
     def read(self) -> str | None:
-        """What was kept; None at the first start."""
-        kept = None if self._path is None else read(self._path)
-        return None if kept is None else kept.decode("utf-8", errors="replace")
+        """Return the cursor, or None at the first start."""
+        content = None if self._path is None else read(self._path)
+        return None if content is None else content.decode("utf-8", errors="replace")
 
-    def begin(self) -> None:
-        """Say that the follower has handed out a clip which is not done with."""
-        self._is_busy = True
+    def finish_clip(self, follower: SavedClipFollower) -> None:
+        """Save the cursor after a clip was processed."""
+        self.is_busy, self._is_outdated = False, True
+        self.save(follower)
 
-    def note(self, follower: SavedClipFollower) -> None:
-        """Keep where *follower* is, now or, when that was kept just now, a little later."""
-        self._is_busy = False
-        began = monotonic()
-        self._is_behind = began < self._next_at
-        if not self._is_behind:
-            self.keep(follower.cursor)
-            self._next_at = monotonic() + _SPARED * (monotonic() - began)
-
-    async def catch_up(self, follower: SavedClipFollower) -> None:
-        """Do later what `note` put off, again and again."""
+    async def save_repeatedly(self, follower: SavedClipFollower) -> None:
+        """Save the cursor later if `finish_clip` did not."""
         while True:
-            await anyio.sleep(_LATER)
-            if self._is_behind and not self._is_busy:
-                self.note(follower)
+            await anyio.sleep(_RETRY_INTERVAL)
+            self.save(follower)
 
-    def end(self, follower: SavedClipFollower) -> None:
-        """Do what `note` put off."""
-        if self._is_behind and not self._is_busy:
-            self.keep(follower.cursor)
+    def save(self, follower: SavedClipFollower, *, at_end: bool = False) -> None:
+        """Save the cursor, unless a clip is being processed or the last write was too recent."""
+        started = monotonic()
+        if self._is_outdated and not self.is_busy and (at_end or started >= self._next_write):
+            self.write(follower.cursor)
+            self._is_outdated = False
+            self._next_write = monotonic() + _PAUSE_PER_WRITE * (monotonic() - started)
 
-    def keep(self, cursor: str) -> None:
-        """Put *cursor* in the place of what was kept; a kill leaves the one or the other."""
+    def write(self, cursor: str) -> None:
+        """Replace the content of the file atomically."""
         if self._path is not None:
             replace(self._path, cursor.encode())
 
 
 def _follower(
-    session: ClipSession, since: datetime | int | None, place: Place, interval: float
+    session: ClipSession, since: datetime | int | None, state_file: StateFile, interval: float
 ) -> SavedClipFollower:
-    cursor = place.read()
+    cursor = state_file.read()
     if cursor is None:
         return session.follow_saved_clips(since=since, interval=interval)
     try:
         return session.follow_saved_clips(cursor=cursor, interval=interval)
     except ValueError as error:
         raise ConfigurationError(
-            f"the file of --state is none of this command's: {error}"
+            f"the file of --state was not written by this command: {error}"
         ) from None
 
 
-async def _bring(session: ClipSession, clip: SavedClip, folder: Path, interval: float) -> None:
-    """Download a clip, however long the service is out of reach; say why if it cannot be."""
+async def _download(session: ClipSession, clip: SavedClip, folder: Path, interval: float) -> None:
+    """Download a clip, however long the service is unavailable, or report the failure."""
     while True:
-        outcome = await bring(session, each([clip]), folder, total=1, deadline=_MOST_WAITED)
-        if not outcome.failures:
+        summary, _ = await download_with_bars(
+            session, each([clip]), folder, total=1, timeout=_DOWNLOAD_TIMEOUT
+        )
+        if not summary.failures:
             return
-        ((name, error),) = outcome.failures
-        if not is_passing(error):
-            say(f"{name}: {error}")
+        error = summary.failures[0].error
+        if not is_transient(error):
+            notify(f"{name_of(clip)}: {error}")
             return
         await _wait_after(error, interval)
 
 
-def is_passing(error: RhombusError) -> bool:
-    """Whether *error* may be over after a while: an invalid certificate stays so."""
+def is_transient(error: RhombusError) -> bool:
+    """Return whether trying again may succeed. An invalid certificate, for example, will stay."""
     is_lasting = isinstance(error, ConnectError) and error.is_lasting
-    return isinstance(error, _PASSING) and not is_lasting
+    return isinstance(error, _TRANSIENT) and not is_lasting
 
 
 async def _wait_after(error: RhombusError, interval: float) -> None:
-    asked = error.retry_after if isinstance(error, RateLimitedError) else None
-    seconds = max(interval, asked or 0.0)
-    say(f"{error}; going on in {seconds:g} s")
+    retry_after = error.retry_after if isinstance(error, RateLimitedError) else None
+    seconds = max(interval, retry_after or 0.0)
+    notify(f"{error}; trying again in {seconds:g} s")
     await anyio.sleep(seconds)
 
 

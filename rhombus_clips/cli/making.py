@@ -1,4 +1,4 @@
-"""The commands that have clips made, and watch them until they are complete."""
+"""The commands that create clips and watch them until they are complete."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -9,120 +9,118 @@ from typing import Any
 import click
 
 from rhombus_clips import ClipSession, ClipWithProgress, Polling, RhombusError
-from rhombus_clips.cli.bars import RenderBars
-from rhombus_clips.cli.downloading import bring, report
-from rhombus_clips.cli.options import (
-    FOLDER,
-    TAKES_UUIDS,
-    Moment,
-    Seconds,
-    Uuid,
-    Words,
-    as_json_option,
-    clip_uuids_argument,
-    given,
-    interval_option,
-)
+from rhombus_clips.cli import options
+from rhombus_clips.cli.bars import Bars
+from rhombus_clips.cli.downloading import download_with_bars, report
 from rhombus_clips.cli.output import PROGRESS, echo_json, show
-from rhombus_clips.cli.running import exit_for_failures, in_session, interruptible
+from rhombus_clips.cli.running import exit_with_failure, interruptible, run_with_session
 from rhombus_clips.concurrency import each
 
-_WAITING = "New clip"
-_USUAL = Polling()
+_NEW_CLIP = "New clip"
+_DEFAULT = Polling()
 
 
-@click.command(context_settings=TAKES_UUIDS)
-@click.argument("device_uuids", metavar="DEVICE_UUID...", type=Uuid(), nargs=-1, required=True)
-@click.option("--start", type=Moment(), required=True, help="When the footage begins.")
-@click.option("--duration", type=Seconds(), required=True,
-              help="How long it is; parts of a second are rounded up.")  # fmt: skip
-@click.option("--title", type=Words())
-@click.option("--description", type=Words())
-@click.option("--audio/--no-audio", "audio_included", default=None, help="With sound, or without.")
-@click.option("--deadline", type=Seconds(), default=900.0, show_default=True,
-              help="The longest wait for the clip; the service goes on with it.")  # fmt: skip
-@interval_option
-@click.option("--download", "folder", type=FOLDER, help="Bring the clip into this folder, too.")
-@as_json_option
+@click.command(context_settings=options.TAKES_UUIDS)
+@click.argument(
+    "device_uuids", metavar="DEVICE_UUID...", type=options.UUID, nargs=-1, required=True
+)
+@click.option("--start", type=options.TIME, required=True, help="The start of the recording.")
+@click.option("--duration", type=options.SECONDS, required=True,
+              help="The length in seconds, rounded up to whole seconds.")  # fmt: skip
+@click.option("--title", type=options.TEXT, help="The title of the clip.")
+@click.option("--description", type=options.TEXT, help="The description of the clip.")
+@click.option("--audio/--no-audio", "audio_included", default=None,
+              help="Include or omit the sound.")  # fmt: skip
+@click.option("--timeout", type=options.SECONDS, default=900.0, show_default=True,
+              help="Seconds to wait for the clip. The service continues after that.")  # fmt: skip
+@options.interval_option
+@click.option(
+    "--download", "folder", type=options.FOLDER, help="Download the clip into this folder."
+)
+@options.as_json_option
 def make(
     *,
     device_uuids: Sequence[str],
     start: datetime | int,
     duration: float,
-    deadline: float,
+    timeout: float,
     interval: float,
     folder: Path | None,
     as_json: bool,
-    **options: Any,
+    **arguments: Any,
 ) -> None:
-    """Have a clip made, and wait until it is complete.
+    """Create a clip from recordings, and wait until it is complete.
 
-    Of what the cameras DEVICE_UUID saw; the service makes one clip of several, or one of each.
+    For several devices, the service creates one clip of all of them or one per device.
     """
 
     async def work(session: ClipSession) -> bool:
-        with RenderBars() as bars:
-            bars.wait_for(_WAITING, "asked for")
+        with Bars() as bars:
+            bars.show(_NEW_CLIP, _NEW_CLIP, "requested")
 
-            def show_change(clip: ClipWithProgress) -> None:
-                bars.show_first(_WAITING, clip)
+            def on_change(clip: ClipWithProgress) -> None:
+                bars.remove(_NEW_CLIP)
+                bars.show_render(clip)
 
             clips = await session.make_clip(
-                device_uuids, start, duration, deadline=deadline, polling=_polling(interval),
-                on_change=show_change, **given(options),
+                device_uuids, start, duration, deadline=timeout, polling=_polling(interval),
+                on_change=on_change, **options.given(arguments),
             )  # fmt: skip
         await show(each(clips), PROGRESS, as_json=as_json)
         if folder is None:
             return True
-        return report(
-            await bring(session, each(clips), folder, total=len(clips)), to_stderr=as_json
+        summary, byte_count = await download_with_bars(
+            session, each(clips), folder, total=len(clips)
         )
+        return report(summary, byte_count, to_stderr=as_json)
 
-    with interruptible("the service goes on with the clip: see `rhombus-clips spliced`"):
-        if not in_session(work):
-            exit_for_failures()
+    with interruptible("the service continues to create the clip: see `rhombus-clips spliced`"):
+        if not run_with_session(work):
+            exit_with_failure()
 
 
-@click.command(context_settings=TAKES_UUIDS)
-@clip_uuids_argument()
-@interval_option
-@click.option("--appears-within", type=Seconds(), default=_USUAL.appears_within,
+@click.command(context_settings=options.TAKES_UUIDS)
+@options.clip_uuids_argument()
+@options.interval_option
+@click.option("--appears-within", type=options.SECONDS, default=_DEFAULT.appears_within,
               show_default=True,
-              help="How long a clip may be unknown to the service, as new ones are.")  # fmt: skip
+              help="Seconds to wait for a clip that the service does not return yet.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
-              help="Print a JSON object a line, each time that a clip has moved on.")  # fmt: skip
+              help="Print a clip as one JSON object per line each time it changes.")  # fmt: skip
 def watch(
     *, clip_uuids: Sequence[str], interval: float, appears_within: float, as_json: bool
 ) -> None:
-    """Watch clips in the making until they have ended.
+    """Watch clips that are being created until they are complete.
 
-    The exit code is 1 when one of them failed or was deleted.
+    The exit code is 1 if one of them fails or is deleted.
     """
     polling = _polling(interval, appears_within)
 
     async def work(session: ClipSession) -> None:
         failure = None
-        with RenderBars() as bars:
+        latest: dict[str, ClipWithProgress] = {}
+        with Bars() as bars:
             for uuid in clip_uuids:
-                bars.wait_for(uuid, "waiting for the service")
+                bars.show(uuid, uuid, "waiting for the service")
             async with aclosing(session.watch_clips(clip_uuids, polling=polling)) as changes:
                 try:
                     async for clip in changes:
-                        bars.show(clip)
+                        latest[clip.uuid or ""] = clip
+                        bars.show_render(clip)
                         if as_json:
                             echo_json(clip)
                 except RhombusError as error:
-                    failure = error  # Behind what became of the other clips.
-        if bars.seen and not as_json:
-            await show(each(bars.seen.values()), PROGRESS, as_json=False)
+                    failure = error  # Raised after the other clips were printed.
+        if latest and not as_json:
+            await show(each(latest.values()), PROGRESS, as_json=False)
         if failure is not None:
             raise failure
 
-    with interruptible("the service goes on with the clips"):
-        in_session(work)
+    with interruptible("the service continues to create the clips"):
+        run_with_session(work)
 
 
-def _polling(interval: float, appears_within: float = _USUAL.appears_within) -> Polling:
-    """As patient as usual, and as much slower while nothing moves."""
-    slowest = _USUAL.slowest * interval / _USUAL.interval
+def _polling(interval: float, appears_within: float = _DEFAULT.appears_within) -> Polling:
+    """Return the default polling with a different interval, scaled in proportion."""
+    slowest = _DEFAULT.slowest * interval / _DEFAULT.interval
     return Polling(interval=interval, slowest=slowest, appears_within=appears_within)

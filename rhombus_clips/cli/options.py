@@ -1,201 +1,190 @@
 """The arguments and options that commands share, and the types of their values."""
 
 import math
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import click
 
 from rhombus_clips.arguments import local_path
 
+T = TypeVar("T")
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
-# A uuid may begin with a dash; for that reason no command has an option of one letter either.
+# A uuid may start with a dash. For the same reason, no command has single-letter options.
 TAKES_UUIDS: dict[str, Any] = {"ignore_unknown_options": True}
 
 _UUID_WITH_DASH = re.compile(r"-[A-Za-z0-9_-]{21}(\.\w+)?")
-# From 1973 to the year 5138; as milliseconds they would all be of the first years after 1970.
-_SECONDS_OF_LATE = range(100_000_000, 100_000_000_000)
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+# The years 1973 to 5138. As milliseconds, these numbers would be times shortly after 1970.
+_PLAUSIBLE_SECONDS = range(100_000_000, 100_000_000_000)
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+# --- types of values -----------------------------------------------------------------------------
 
 
-class Moment(click.ParamType[datetime | int]):
-    """An ISO 8601 date and time with a zone, or epoch milliseconds."""
+class Value(click.ParamType[T], Generic[T]):
+    """A type of arguments.
 
-    name = "time"
+    :param name: Its name in help texts.
+    :param parse: Returns the value of an argument, or raises `ValueError` with a message.
+    """
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime | int:
-        """Turn the argument into what the session takes."""
-        if re.fullmatch("[0-9]{1,15}", str(value)):
-            if int(value) in _SECONDS_OF_LATE:
-                self.fail(f"{value} seems to be seconds; epoch milliseconds are wanted", param, ctx)
-            return int(value)
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:
+        """Return the value of an argument."""
         try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            moment = None
-        if moment is None or moment.utcoffset() is None:
-            self.fail(
-                f"{value!r} is not a time with a zone, such as 2025-10-01T08:00Z or"
-                " 2025-10-01T08:00-07:00, nor epoch milliseconds",
-                param,
-                ctx,
-            )
+            return self._parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _parse_time(text: str) -> datetime | int:
+    if re.fullmatch("[0-9]{1,15}", text):
+        if int(text) in _PLAUSIBLE_SECONDS:
+            raise ValueError(f"{text} looks like seconds; use epoch milliseconds")
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.utcoffset() is None:
+        raise ValueError(
+            f"{text!r} is not a time with a UTC offset, such as 2025-10-01T08:00Z or"
+            " 2025-10-01T08:00-07:00, or epoch milliseconds"
+        )
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from None
+
+
+def _parse_uuid(text: str) -> str:
+    if not text or text != text.strip() or not text.isprintable():
+        raise ValueError(f"{text!r} is not a valid uuid")
+    if text.startswith("-") and not _UUID_WITH_DASH.fullmatch(text):
+        raise ValueError(f"{text!r} is neither an option nor a uuid")
+    return text
+
+
+def _parse_text(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        raise ValueError(f"{text!r} is not valid text in {encoding}") from None
+    return text
+
+
+def _parse_seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < 1e9:
+        raise ValueError(f"{text!r} is not a positive number of seconds")
+    return seconds
+
+
+def _parse_lifetime(text: str) -> int:
+    match = re.fullmatch("([0-9]{1,10})([smhd]?)", text.lower())
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text!r} is not a duration such as 3600, 12h or 7d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+TIME = Value("time", _parse_time)
+"""An ISO 8601 time with a UTC offset, or epoch milliseconds."""
+UUID = Value("uuid", _parse_uuid)
+"""A uuid. Other arguments that start with a dash are misspelled options."""
+TEXT = Value("text", _parse_text)
+"""Text that is valid in the encoding of the shell."""
+SECONDS = Value("seconds", _parse_seconds)
+"""A positive number of seconds."""
+LIFETIME = Value("duration", _parse_lifetime)
+"""Whole seconds, or minutes, hours or days such as 7d, as seconds."""
+
+
+class _LocalPath(click.Path):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         try:
-            return moment.astimezone(UTC)
-        except OverflowError:
-            self.fail(f"{value!r} lies outside the years 1 to 9999 in UTC", param, ctx)
-
-
-class Uuid(click.ParamType[str]):
-    """A uuid; what begins with a dash and is none was meant as an option."""
-
-    name = "uuid"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Turn the argument into what the session takes."""
-        text = str(value)
-        if not text or text != text.strip() or not text.isprintable():
-            self.fail(f"{text!r} is no uuid", param, ctx)
-        if text.startswith("-") and not _UUID_WITH_DASH.fullmatch(text):
-            self.fail(f"{text!r} is neither an option nor a uuid", param, ctx)
-        return text
-
-
-class Words(click.ParamType[str]):
-    """Text of any kind; an argument that is not in the encoding of the shell is none."""
-
-    name = "text"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Turn the argument into what the session takes."""
-        text = str(value)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            encoding = sys.getfilesystemencoding()
-            self.fail(f"{text!r} is not text in the encoding of the shell, {encoding}", param, ctx)
-        return text
-
-
-class Seconds(click.ParamType[float]):
-    """A number of seconds above 0, and below what a calendar holds."""
-
-    name = "seconds"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Turn the argument into what the session takes."""
-        try:
-            seconds = float(value)
-        except ValueError:
-            seconds = math.nan
-        if not 0 < seconds < 1e9:
-            self.fail(f"{value!r} is not a number of seconds above 0", param, ctx)
-        return seconds
-
-
-class Lifetime(click.ParamType[int]):
-    """A time to live: whole seconds, or a number of minutes, hours or days such as 7d."""
-
-    name = "lifetime"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Turn the argument into seconds."""
-        match = re.fullmatch("([0-9]{1,10})([smhd]?)", str(value).lower())
-        if match is None or not int(match[1]):
-            self.fail(f"{value!r} is not a time to live, such as 3600, 12h or 7d", param, ctx)
-        return int(match[1]) * _SECONDS[match[2]]
-
-
-class LocalPath(click.Path):
-    """A path on this machine."""
-
-    def convert(
-        self,
-        value: str | os.PathLike[str],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Path:
-        """Turn the argument into what the session takes."""
-        try:
-            path = local_path(value, "it")
+            path = local_path(value, "the path")
         except ValueError as error:
             self.fail(str(error), param, ctx)
         super().convert(value, param, ctx)
         return path
 
 
-FOLDER = LocalPath(file_okay=False)
-FILE = LocalPath(dir_okay=False)
+FOLDER = _LocalPath(file_okay=False)
+FILE = _LocalPath(dir_okay=False)
+
+# --- options -------------------------------------------------------------------------------------
 
 as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object a line."
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line."
 )
-yes_option = click.option("--yes", is_flag=True, help="Do it without asking.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 interval_option = click.option(
-    "--interval", type=Seconds(), default=2.0, show_default=True,
-    help="How long to wait between two looks at a clip that moves.",
+    "--interval", type=SECONDS, default=2.0, show_default=True,
+    help="Seconds between two requests for a clip whose progress changes.",
 )  # fmt: skip
 
 device_option = click.option(
-    "--device", "device_uuid_filters", type=Uuid(), multiple=True,
-    help="Only clips of this device; may be given several times.",
+    "--device", "device_uuid_filters", type=UUID, multiple=True,
+    help="Only clips of this device. Can be repeated.",
 )  # fmt: skip
 location_option = click.option(
-    "--location", "location_uuid_filters", type=Uuid(), multiple=True,
-    help="Only clips of devices at this location; may be given several times.",
+    "--location", "location_uuid_filters", type=UUID, multiple=True,
+    help="Only clips of devices at this location. Can be repeated.",
 )  # fmt: skip
 
 _CLIP_FILTERS = (
     device_option,
     location_option,
-    click.option("--search", "search_filter", type=Words(), metavar="TEXT",
-                 help="Only clips in which the service finds this text."),
+    click.option("--search", "search_filter", type=TEXT, metavar="TEXT",
+                 help="Only clips that match this text."),
     click.option("--private", "filter_by_private", is_flag=True, default=None,
                  help="Only private clips."),
     click.option("--no-monitoring", "exclude_alert_monitoring_clips", is_flag=True, default=None,
-                 help="Leave out the clips that were made to verify an alarm."),
-    click.option("--sort-field", type=Words(), metavar="NAME",
-                 help="What to sort by; the service's reference names `timestamp` and no other."),
-    click.option("--sort-order", type=click.Choice(["asc", "desc"])),
-    click.option("--time-field", "timestamp_filter_field", type=Words(), metavar="NAME",
-                 help="Which time --after and --before are about; the service's reference names"
-                      " none."),
-    click.option("--after", "timestamp_ms_after", type=Moment(), help="Only clips after this."),
-    click.option("--before", "timestamp_ms_before", type=Moment(), help="Only clips before this."),
-    click.option("--limit", type=click.IntRange(min=0), help="The most clips."),
+                 help="Exclude clips that were created for alarm verification."),
+    click.option("--sort-field", type=TEXT, metavar="NAME",
+                 help="The field to sort by. The only documented value is `timestamp`."),
+    click.option("--sort-order", type=click.Choice(["asc", "desc"]), help="The sort order."),
+    click.option("--time-field", "timestamp_filter_field", type=TEXT, metavar="NAME",
+                 help="The time to which --after and --before apply. Values are not documented."),
+    click.option("--after", "timestamp_ms_after", type=TIME, help="Only clips after this time."),
+    click.option("--before", "timestamp_ms_before", type=TIME,
+                 help="Only clips before this time."),
+    click.option("--limit", type=click.IntRange(min=0), help="The maximum number of clips."),
     click.option("--page-size", type=click.IntRange(1, 200),
-                 help="How many clips to ask for at once; 100 unless given."),
+                 help="Clips per request.  [default: 100]"),
 )  # fmt: skip
 
 
 def clip_filter_options(command: CommandT) -> CommandT:
-    """Give *command* the filters of clips, and what bounds and pages their listing."""
+    """Add the filters of clips, and the options that limit and page their listing."""
     for option in reversed(_CLIP_FILTERS):
         command = option(command)
     return command
 
 
 def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of *options* that were given a value."""
+    """Return the options that were given."""
     return {name: value for name, value in options.items() if value not in (None, ())}
 
 
 def clip_uuids_argument(*, required: bool = True) -> Callable[[CommandT], CommandT]:
-    """Give a command the uuids of clips; it needs the settings `TAKES_UUIDS` too."""
+    """Add an argument for the uuids of clips. The command also needs `TAKES_UUIDS`."""
     return click.argument(
         "clip_uuids",
         metavar="CLIP_UUID..." if required else "[CLIP_UUID...]",
-        type=Uuid(),
+        type=UUID,
         nargs=-1,
         required=required,
     )

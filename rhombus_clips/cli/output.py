@@ -1,7 +1,7 @@
-"""What the commands print: tables for people, a JSON object a line for programs.
+"""The output of the commands: tables for people, JSON lines for programs.
 
-Titles, messages and names come from the service or from a shell, and may hold anything. Every text
-goes through `printable`, or as JSON through `json_line`, before it reaches a terminal.
+Titles, messages and names from the service or the shell may contain control characters. Every text
+passes through `printable`, or as JSON through `json_line`, before it reaches a terminal.
 """
 
 import codecs
@@ -24,17 +24,17 @@ from rhombus_clips.renders.polling import has_failed
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=Model)
 
-# A table that goes into a file or a pipe has no screen to fit into.
+# For tables in files and pipes.
 _UNBOUNDED_WIDTH = 250
-# In less, columns would lose their text; a narrower terminal wraps the lines.
+# Columns would lose text below this width. A narrower terminal wraps the lines.
 _NARROWEST = 80
-# Whoever copies a uuid wants it in one piece; other columns give way first.
+# Wrapped last, so that a uuid can be copied in one piece.
 _UNBROKEN = frozenset({"Uuid", "Status"})
 
 
 @frozen
 class Columns(Generic[ModelT]):
-    """How to show models of one kind as a table."""
+    """The columns of a table of models."""
 
     headings: Sequence[str]
     row: Callable[[ModelT], Sequence[object]]
@@ -69,7 +69,7 @@ PROGRESS = Columns(("Recorded", "Status", "Progress", "Title", "Uuid"), _progres
 
 
 async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_json: bool) -> None:
-    """Print *models* as they come, when as JSON, or as one table at the end."""
+    """Print *models* as JSON lines while they arrive, or as one table at the end."""
     if as_json:
         async for model in models:
             echo_json(model)
@@ -79,66 +79,61 @@ async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_js
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print one table."""
+    """Print a table."""
     table = Table()
     for heading in headings:
         table.add_column(heading, overflow="fold", no_wrap=heading in _UNBROKEN)
     for row in rows:
         table.add_row(*map(cell, row))
-    out = console()
+    width = None if is_terminal(sys.stdout) else _UNBOUNDED_WIDTH
+    out = Console(width=width, markup=False, emoji=False)
     out.width = max(out.width, _NARROWEST)
     out.print(table)
 
 
-def console() -> Console:
-    """The console of the standard output, as wide as its terminal."""
-    width = None if is_terminal(sys.stdout) else _UNBOUNDED_WIDTH
-    return Console(width=width, markup=False, emoji=False)
-
-
 def is_terminal(stream: TextIO | None) -> bool:
-    """Whether *stream* is a terminal; None stands for one that was closed before the start."""
+    """Return whether *stream* is a terminal. None is a stream that was closed at the start."""
     return stream is not None and stream.isatty()
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print *text* as one line on the standard output, or on the standard error."""
-    # The streams themselves: click would choose an encoding of its own instead of ASCII.
+    """Print *text* as one line on standard output or standard error."""
+    # Pass the stream explicitly: otherwise click replaces an ASCII encoding by another.
     click.echo(printable(text), file=sys.stderr if err else sys.stdout)
 
 
 def echo_json(model: Model) -> None:
     """Print *model* as one line of JSON."""
-    # As bytes, which progress bars do not take for lines of text to wrap.
+    # As bytes, because the display of progress bars would wrap text.
     click.echo(json_line(model, getattr(sys.stdout, "encoding", None)))
 
 
 def printable(value: object) -> str:
-    """A value as one line of text that no terminal takes for anything else."""
+    """Return *value* as one line of text without control characters."""
     text = "" if value is None else str(value)
-    return text if text.isprintable() else "".join(map(_shown, text))
+    return text if text.isprintable() else "".join(map(_safe, text))
 
 
-def _shown(letter: str) -> str:
+def _safe(letter: str) -> str:
     if letter.isprintable():
         return letter
     return " " if unicodedata.category(letter) == "Zs" else "�"
 
 
 def json_line(model: Model, encoding: str | None) -> bytes:
-    """*model* as JSON that a terminal takes for nothing else: the same value, with escapes.
+    """Return *model* as one line of JSON in which control characters are escaped.
 
-    A terminal of another *encoding* than UTF-8 gets ASCII.
+    It is ASCII unless *encoding* is UTF-8.
     """
     text = dumps(model).decode()
-    # JSON escapes the controls below the space, and not those above it.
+    # JSON itself escapes only the control characters below U+0020.
     if text.isprintable() and (text.isascii() or _is_utf_8(encoding)):
         return text.encode()
-    is_shown = str.isprintable if _is_utf_8(encoding) else _is_plain
+    is_shown = str.isprintable if _is_utf_8(encoding) else _is_printable_ascii
     return "".join(letter if is_shown(letter) else _escape(letter) for letter in text).encode()
 
 
-def _is_plain(letter: str) -> bool:
+def _is_printable_ascii(letter: str) -> bool:
     return letter.isascii() and letter.isprintable()
 
 
@@ -152,20 +147,19 @@ def _is_utf_8(encoding: str | None) -> bool:
 
 
 def cell(value: object) -> Text:
-    """A value as printable text in which nothing is markup, nor the name of an emoji."""
+    """Return *value* as printable text, in which markup and emoji codes have no effect."""
     return Text(printable(value))
 
 
 def progress_of(clip: ClipWithProgress) -> str:
-    """What is being done to a clip, and how much of that is done; nothing once it is complete."""
+    """Return the current operation of a render and its percentage, or nothing if complete."""
     if clip.is_complete or clip.current_operation is None:
         return ""
-    # The percentage of what failed is none of a progress.
-    is_told = clip.percent_complete is not None and not has_failed(clip)
-    percent = f" {clip.percent_complete} %" if is_told else ""
+    has_percentage = clip.percent_complete is not None and not has_failed(clip)
+    percent = f" {clip.percent_complete} %" if has_percentage else ""
     return f"{clip.current_operation}{percent}"
 
 
-def in_utc(moment: datetime | None) -> str | None:
-    """A moment in UTC, to the second."""
-    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}Z"
+def in_utc(time: datetime | None) -> str | None:
+    """Return *time*, which is in UTC, to the second."""
+    return None if time is None else f"{time:%Y-%m-%d %H:%M:%S}Z"

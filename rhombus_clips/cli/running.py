@@ -1,10 +1,11 @@
-"""How a command runs and ends: its session, one line for what failed, its exit code."""
+"""How a command runs and ends: its session, its error messages and its exit code."""
 
 import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -14,39 +15,49 @@ from rhombus_clips.cli.output import echo, is_terminal, printable
 
 T = TypeVar("T")
 
-_FAILED, _WRONG_USAGE, _INTERRUPTED = 1, 2, 130
+_FAILURE, _USAGE_ERROR, _INTERRUPTED = 1, 2, 130
 
 
-def in_session(work: Callable[[ClipSession], Coroutine[Any, Any, T]]) -> T:
-    """What *work* returns, given the session that the environment describes."""
+def with_session(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async command, whose first argument is a session that the environment configures."""
 
-    async def within() -> T:
+    @wraps(command)
+    def run(**arguments: Any) -> None:
+        run_with_session(lambda session: command(session, **arguments))
+
+    return run
+
+
+def run_with_session(work: Callable[[ClipSession], Coroutine[Any, Any, T]]) -> T:
+    """Run *work* with a session that the environment configures, and return its result."""
+
+    async def run() -> T:
         async with ClipSession.from_env() as session:
             return await work(session)
 
-    return run_to_end(within())
+    return run_async(run())
 
 
-def run_to_end(work: Coroutine[Any, Any, T]) -> T:
-    """What *work* returns; a failure is said in one line and ends the process."""
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run *work* and return its result. On an error, print one line and exit."""
     try:
         return asyncio.run(work)
     except (ConfigurationError, ValueError) as error:
-        _exit(_WRONG_USAGE, error)
+        _exit(_USAGE_ERROR, error)
     except (RhombusError, OSError) as error:
         if isinstance(error, BrokenPipeError):
-            raise  # The reader of a pipe has seen enough; click ends quietly.
-        _exit(_FAILED, error)
+            raise  # The reader of a pipe has closed it: click exits without a message.
+        _exit(_FAILURE, error)
 
 
-def exit_for_failures() -> NoReturn:
-    """End the process for failures that were said already."""
-    sys.exit(_FAILED)
+def exit_with_failure() -> NoReturn:
+    """Exit after failures that were printed already."""
+    sys.exit(_FAILURE)
 
 
 @contextmanager
 def interruptible(advice: str) -> Generator[None, None, None]:
-    """Let Ctrl-C end the block's command, with *advice* on how to go on."""
+    """On Ctrl-C, exit with a line that ends with *advice*."""
     try:
         yield
     except KeyboardInterrupt:
@@ -54,7 +65,7 @@ def interruptible(advice: str) -> Generator[None, None, None]:
 
 
 class CommandGroup(click.Group):
-    """The commands, each of which ends with a line and an exit code, however it fails."""
+    """A group of commands that print one line on an error, instead of a traceback."""
 
     def make_context(
         self,
@@ -64,57 +75,56 @@ class CommandGroup(click.Group):
         **extra: Any,
     ) -> click.Context:
         """Parse the arguments of the group."""
-        with _ending_plainly():
+        with _printing_errors():
             return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
-        with _ending_plainly():
+        with _printing_errors():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _ending_plainly() -> Generator[None, None, None]:
-    """End the process with a line instead of a traceback; let click quote printable text only."""
+def _printing_errors() -> Generator[None, None, None]:
     try:
         yield
     except KeyboardInterrupt:
         _exit_interrupted()
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            raise  # The reader of a pipe has seen enough; click ends quietly.
-        _exit(_FAILED, error)
+            raise  # The reader of a pipe has closed it: click exits without a message.
+        _exit(_FAILURE, error)
     except click.ClickException as error:
         text = "\n".join(map(printable, error.message.split("\n")))
-        error.message = text  # type: ignore[misc]  # Its message is all that it shows of a text.
+        error.message = text  # type: ignore[misc]  # The message is all that click prints.
         raise
 
 
 def _exit_interrupted(advice: str = "") -> NoReturn:
-    click.echo(err=True)  # The terminal has written ^C into the line.
-    say(f"interrupted{advice}")
+    click.echo(err=True)  # The terminal has written ^C into the current line.
+    notify(f"interrupted{advice}")
     sys.exit(_INTERRUPTED)
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Go on if the answer, on a terminal or from a pipe, is yes, or was given."""
+    """Abort unless the answer on standard input is yes. *yes* skips the question."""
     if yes:
         return
-    nobody = click.UsageError("nobody answers here: --yes does it without asking")
-    if sys.stdin is None:  # It was closed before the start.
-        raise nobody
+    no_answer = click.UsageError("no answer on standard input: use --yes to skip the question")
+    if sys.stdin is None:  # It was closed before the process started.
+        raise no_answer
     try:
-        is_agreed = asked(lambda: click.confirm(printable(question), err=True))
+        is_confirmed = prompted(lambda: click.confirm(printable(question), err=True))
     except click.Abort:
-        if is_answered():
+        if is_interactive():
             raise
-        raise nobody from None
-    if not is_agreed:
+        raise no_answer from None
+    if not is_confirmed:
         raise click.Abort
 
 
-def asked(prompt: Callable[[], T]) -> T:
-    """The answer to *prompt*; Ctrl-C is the interruption that click makes an `Abort` of."""
+def prompted(prompt: Callable[[], T]) -> T:
+    """Return the answer to *prompt*. Raise `KeyboardInterrupt` where click raises `Abort`."""
     try:
         return prompt()
     except click.Abort as abort:
@@ -123,26 +133,26 @@ def asked(prompt: Callable[[], T]) -> T:
         raise
 
 
-def is_answered() -> bool:
-    """Whether somebody sits before the standard input."""
+def is_interactive() -> bool:
+    """Return whether standard input is a terminal."""
     return is_terminal(sys.stdin)
 
 
-def say(text: object) -> None:
-    """Print a line about what happens, beside the results."""
+def notify(text: object) -> None:
+    """Print a message on standard error, as one line."""
     line = " ".join(str(text).splitlines())
     echo(f"rhombus-clips: {line}", err=True)
 
 
 class Warnings(logging.Handler):
-    """Prints what the library warns of, whose words may be the service's."""
+    """Prints the warnings of the library, which may quote the service."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the warning in a line."""
-        say(record.getMessage())
+        """Print a warning as one line."""
+        notify(record.getMessage())
 
 
 def _exit(code: int, error: Exception) -> NoReturn:
     for text in (error, *getattr(error, "__notes__", ())):
-        say(text)
+        notify(text)
     sys.exit(code)

@@ -1,13 +1,14 @@
-"""FakeRhombus: a real local service that speaks the clip API, for your tests and for ours."""
+"""FakeRhombus: a real local server that implements the clip API, for your tests."""
 
 from rhombus_clips.testing import faults
 from rhombus_clips.testing.delivery import Length, Media
 from rhombus_clips.testing.listing import LastPage, Listing
-from rhombus_clips.testing.organization import UnknownClip, Updates
+from rhombus_clips.testing.options import FakeOptions, UnknownClip, Updates
 from rhombus_clips.testing.received import ReceivedRequest
 from rhombus_clips.testing.server import FakeRhombus
 
 __all__ = [
+    "FakeOptions",
     "FakeRhombus",
     "LastPage",
     "Length",

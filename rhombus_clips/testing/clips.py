@@ -1,7 +1,7 @@
-"""Plausible clips, as the service would put them on the wire: made from a seed, always the same.
+"""Realistic clips as JSON objects, generated deterministically from a seed.
 
-Written in the wire's own words rather than through the client's codec, so that a mistake in the
-codec is not mirrored here.
+They are written in the vendor's camelCase instead of through the client's codec, so that they
+cannot share a mistake with it.
 """
 
 import base64
@@ -9,12 +9,12 @@ import hashlib
 import random
 from typing import Any
 
-from rhombus_clips.testing.footage import BYTES_PER_SECOND, make_mp4, usual_size
+from rhombus_clips.testing.media_content import BYTES_PER_SECOND, default_size, make_mp4
 
-Wire = dict[str, Any]
-"""A JSON object of the service."""
+JsonObject = dict[str, Any]
+"""A JSON object as the service sends it."""
 
-# 9 October 2025; the newest clip of every seed lies before it.
+# 9 October 2025. The clips of every seed are older.
 NEWEST_MS = 1_760_000_000_000
 _MINUTE_MS = 60_000
 
@@ -32,37 +32,31 @@ _INTEGRATIONS = ("SLACK", "MICROSOFT_TEAMS", "GOOGLE", "CARRIER_PIGEON")
 
 
 def make_uuid(*parts: object) -> str:
-    """A uuid as the service writes them, 22 characters of url-safe base64, made from *parts*."""
+    """Return a uuid in the form of the service, 22 characters of url-safe base64, for *parts*."""
     digest = hashlib.sha256(repr(parts).encode()).digest()[:16]
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def make_clips(
-    count: int, seed: int = 0, *, created_after: float | None = None, created_jitter: float = 0.0
-) -> list[Wire]:
-    """*count* saved clips, newest first; *created_after* and its jitter as for `FakeRhombus`.
+    count: int, seed: int = 0, created_after: float | None = None, created_jitter: float = 0.0
+) -> list[JsonObject]:
+    """Generate *count* saved clips, newest first.
 
-    Now and then several cameras have one moment (a splice over many makes a clip each), a field
-    is null or missing, a key or an enum member is one that no reference lists.
+    Sometimes several cameras have a clip of the same time, as after a splice of several devices, a
+    field is null or missing, or a key or enum member is not in the reference. *created_after* and
+    *created_jitter* are options of `FakeRhombus`.
     """
     chance = random.Random(f"clips {seed}")
-    clips: list[Wire] = []
-    moment = NEWEST_MS
+    clips: list[JsonObject] = []
+    time_ms = NEWEST_MS
     while len(clips) < count:
-        moment -= chance.randrange(1, 90 * _MINUTE_MS)
+        time_ms -= chance.randrange(1, 90 * _MINUTE_MS)
         cameras = chance.choice((1, 1, 1, 1, 2, 3))
-        place, event = chance.choice(_PLACES), chance.choice(_EVENTS)
-        for camera in range(min(cameras, count - len(clips))):
-            clips.append(
-                _clip(
-                    chance,
-                    seed,
-                    len(clips),
-                    moment=moment,
-                    title=f"{place}: {event}",
-                    camera=camera,
-                )
-            )
+        title = f"{chance.choice(_PLACES)}: {chance.choice(_EVENTS)}"
+        clips += [
+            _clip(chance, seed, number, time_ms=time_ms, title=title, camera=camera)
+            for camera, number in enumerate(range(len(clips), min(len(clips) + cameras, count)))
+        ]
     if created_after is not None:
         chance = random.Random(f"creation {seed}")
         for clip in clips:
@@ -71,10 +65,10 @@ def make_clips(
     return clips
 
 
-def make_shared_clip_groups(clips: list[Wire], count: int, seed: int = 0) -> list[Wire]:
-    """*count* pages that share some of *clips*, in no order; a few have no creation time."""
+def make_shared_clip_groups(clips: list[JsonObject], count: int, seed: int = 0) -> list[JsonObject]:
+    """Generate *count* groups of *clips*, unordered. Every tenth has no creation time."""
     chance = random.Random(f"groups {seed}")
-    groups: list[Wire] = []
+    groups: list[JsonObject] = []
     for number in range(count):
         shared = chance.sample(clips, k=min(len(clips), chance.randrange(1, 4)))
         newest = max((clip.get("createdAtMs") or NEWEST_MS for clip in shared), default=NEWEST_MS)
@@ -95,63 +89,75 @@ def make_shared_clip_groups(clips: list[Wire], count: int, seed: int = 0) -> lis
     return groups
 
 
-def _clip(
-    chance: random.Random, seed: int, number: int, *, moment: int, title: str, camera: int
-) -> Wire:
-    device = f"{make_uuid('device', seed, chance.randrange(12), camera)}.v0"
-    uuid = make_uuid("clip", seed, number)
-    region = chance.choice(_REGIONS)
-    seconds = chance.choice((15, 30, 60, 60, 120, 600))
-    clip: Wire = {
+def base_clip(seed: int, uuid: str, devices: list[str], region: str) -> JsonObject:
+    """Return the fields that all clips have, with the values that most of them have."""
+    location = {"region": region}
+    return {
         "uuid": uuid,
         "orgUuid": make_uuid("org", seed),
-        "userUuid": make_uuid("user", seed, chance.randrange(5)),
-        "title": title,
-        "description": chance.choice(("", "Saved from the console", None)),
-        "timestampMs": moment,
-        "createdAtMs": moment + chance.randrange(1, 48 * 60) * _MINUTE_MS,
-        "durationSec": seconds,
-        "byteCount": seconds * BYTES_PER_SECOND + chance.randrange(50_000) // 25,
-        "sha256Hex": None,
-        "status": chance.choice(("COMPLETE",) * 18 + ("FAILED", "UNKNOWN")),
-        "deviceUuid": device,
-        "deviceUuids": [device],
-        "devicePresentationOrder": [device],
-        "deviceUuidMap": {device: {"region": region}},
-        "deviceIntervalMap": {device: [{"startMs": moment, "endMs": moment + seconds * 1000}]},
-        "clipLocation": {"region": region},
+        "deviceUuid": devices[0],
+        "deviceUuids": devices,
+        "devicePresentationOrder": [*devices],
+        "deviceUuidMap": {device: {"region": region} for device in devices},
+        "clipLocation": location,
         "clipLocationV2": region,
-        "thumbnailLocation": {"region": region},
+        "thumbnailLocation": {**location},
         "thumbnailLocationV2": region,
-        "accessSettings": {
-            "visibility": chance.choice(("ORG_WIDE", "ORG_WIDE", "PRIVATE", "ROLE_RESTRICTED")),
-            "allowedRoles": [],
-            "allowedUsers": [],
-        },
         "videoResolution": {"width": 1920, "height": 1080},
         "alterMap": {},
         "fisheyeMap": {},
-        "fisheyeHardware": chance.choice(_HARDWARE),
-        "mountingDirection": chance.choice(("DOWN", "SIDEWAYS", None)),
+        "fisheyeHardware": None,
+        "mountingDirection": None,
         "integrationUploadList": [],
-        "analyzed": True,
+        "analyzed": False,
         "consoleDelete": False,
         "isMonitoringClip": False,
         "isVendorClip": False,
         "placeholder": False,
         "sendToSharedStorage": False,
-        "externalTransactionId": f"txn_{number + 1:06}" if number % 10 == 9 else None,
+        "externalTransactionId": None,
         "sourceAlertUuid": None,
+    }
+
+
+def _clip(
+    chance: random.Random, seed: int, number: int, *, time_ms: int, title: str, camera: int
+) -> JsonObject:
+    device = f"{make_uuid('device', seed, chance.randrange(12), camera)}.v0"
+    uuid = make_uuid("clip", seed, number)
+    region = chance.choice(_REGIONS)
+    seconds = chance.choice((15, 30, 60, 60, 120, 600))
+    clip: JsonObject = {
+        **base_clip(seed, uuid, [device], region),
+        "userUuid": make_uuid("user", seed, chance.randrange(5)),
+        "title": title,
+        "description": chance.choice(("", "Saved from the console", None)),
+        "timestampMs": time_ms,
+        "createdAtMs": time_ms + chance.randrange(1, 48 * 60) * _MINUTE_MS,
+        "durationSec": seconds,
+        "byteCount": seconds * BYTES_PER_SECOND + chance.randrange(50_000) // 25,
+        "sha256Hex": None,
+        "status": chance.choice(("COMPLETE",) * 18 + ("FAILED", "UNKNOWN")),
+        "deviceIntervalMap": {device: [{"startMs": time_ms, "endMs": time_ms + seconds * 1000}]},
+        "accessSettings": {
+            "visibility": chance.choice(("ORG_WIDE", "ORG_WIDE", "PRIVATE", "ROLE_RESTRICTED")),
+            "allowedRoles": [],
+            "allowedUsers": [],
+        },
+        "fisheyeHardware": chance.choice(_HARDWARE),
+        "mountingDirection": chance.choice(("DOWN", "SIDEWAYS", None)),
+        "analyzed": True,
+        "externalTransactionId": f"txn_{number + 1:06}" if number % 10 == 9 else None,
     }
     _make_odd(chance, clip, device)
     if "sha256Hex" in clip:
-        # Last, since a clip whose byteCount became null has as many bytes as its length makes.
-        clip["sha256Hex"] = hashlib.sha256(make_mp4(uuid, usual_size(clip))).hexdigest()
+        # Last, because the size of a clip without a byteCount depends on its length.
+        clip["sha256Hex"] = hashlib.sha256(make_mp4(uuid, default_size(clip))).hexdigest()
     return clip
 
 
-def _make_odd(chance: random.Random, clip: Wire, device: str) -> None:
-    """What makes clients stumble: rare nulls, missing fields, unknown keys and members."""
+def _make_odd(chance: random.Random, clip: JsonObject, device: str) -> None:
+    """Add rarities that a client must tolerate: nulls, missing fields, unknown keys and members."""
     if chance.random() < 0.10:
         clip["alterMap"] = {device: [{"crop": {"x": 0, "y": 0, "width": 5000, "height": 5000}}]}
     if chance.random() < 0.10:
@@ -167,8 +173,8 @@ def _make_odd(chance: random.Random, clip: Wire, device: str) -> None:
         clip["retentionDays"] = chance.choice((30, 365, 730))
 
 
-def shared_clip(clip: Wire) -> Wire:
-    """*clip* as a page that shares it shows it."""
+def shared_clip(clip: JsonObject) -> JsonObject:
+    """Return *clip* as shared clip groups contain it."""
     kept = (
         "uuid", "durationSec", "clipLocation", "clipLocationV2", "thumbnailLocation",
         "thumbnailLocationV2", "deviceUuidMap",

@@ -1,9 +1,8 @@
-"""What is seen in a clip: bounding boxes and seek points, made from its uuid, always the same."""
+"""The bounding boxes and seek points of a clip, generated from its uuid."""
 
 import random
-from typing import Any
 
-from rhombus_clips.testing.clips import Wire, make_uuid
+from rhombus_clips.testing.clips import JsonObject, make_uuid
 
 _ACTIVITIES = (
     "MOTION", "MOTION_HUMAN", "MOTION_CAR", "FACE_IDENTIFIED", "LICENSEPLATE", "CUSTOM",
@@ -14,10 +13,10 @@ _COLORS = ("BLUE", "RED", "PURPLE", "TAN", "ORANGE", "TEAL", "GRAY", "BLACK")
 _UNLISTED_COLOR = "ULTRAVIOLET"
 
 
-def make_details(clip: Wire) -> Wire:
-    """The ``boundingBoxes`` and ``seekPoints`` of *clip*.
+def make_details(clip: JsonObject) -> JsonObject:
+    """Generate the ``boundingBoxes`` and ``seekPoints`` of *clip*.
 
-    Now and then one is null, or has an activity or a color that no reference lists.
+    Some are null, or have an activity or a color that is not in the reference.
     """
     chance = random.Random(f"details {clip.get('uuid')}")
     seconds = clip.get("durationSec") or 60
@@ -29,21 +28,23 @@ def make_details(clip: Wire) -> Wire:
     }
 
 
-def _with_rare_null(chance: random.Random, items: list[Wire]) -> list[Wire | None] | None:
+def _with_rare_null(
+    chance: random.Random, items: list[JsonObject]
+) -> list[JsonObject | None] | None:
     draw = chance.random()
     if draw < 0.03:
         return None
     return [*items, None] if draw < 0.10 else [*items]
 
 
-def _sighting(chance: random.Random, seconds: int) -> Wire:
-    """What boxes and points have in common."""
+def _detection(chance: random.Random, seconds: int) -> JsonObject:
+    """Generate the fields that boxes and points have in common."""
     activity = chance.choice((*_ACTIVITIES * 3, _UNLISTED_ACTIVITY))
     is_custom = activity == "CUSTOM"
-    of: dict[str, Any] = {
+    return {
         "activity": None if chance.random() < 0.03 else activity,
         "alert": chance.random() < 0.1,
-        # The service may see something a moment before the clip begins.
+        # The service may detect something shortly before the clip starts.
         "relativeSecond": round(chance.uniform(-0.5, seconds), 3),
         "dwelling": chance.choice((False, None)),
         "inMotion": chance.random() < 0.5,
@@ -62,10 +63,9 @@ def _sighting(chance: random.Random, seconds: int) -> Wire:
         else None,
         "toastOrderIdInfo": _order(chance) if activity == "POS_ORDER" else None,
     }
-    return of
 
 
-def _order(chance: random.Random) -> Wire:
+def _order(chance: random.Random) -> JsonObject:
     return {
         "guid": make_uuid("order", chance.randrange(1_000_000)),
         "employeeName": "Grace Example",
@@ -75,11 +75,11 @@ def _order(chance: random.Random) -> Wire:
     }
 
 
-def _box(chance: random.Random, seconds: int) -> Wire:
-    """A box; its sides are in ten-thousandths of the picture."""
+def _box(chance: random.Random, seconds: int) -> JsonObject:
+    """Generate a box. Its sides are in ten-thousandths of the picture."""
     left, top = chance.randrange(8000), chance.randrange(8000)
     return {
-        **_sighting(chance, seconds),
+        **_detection(chance, seconds),
         "left": left,
         "top": top,
         "right": left + chance.randrange(100, 2000),
@@ -93,9 +93,9 @@ def _box(chance: random.Random, seconds: int) -> Wire:
     }
 
 
-def _point(chance: random.Random, seconds: int, number: int) -> Wire:
+def _point(chance: random.Random, seconds: int, number: int) -> JsonObject:
     return {
-        **_sighting(chance, seconds),
+        **_detection(chance, seconds),
         "id": number,
         "dcao": chance.choice((None, False)),
         "tu": None,

@@ -1,6 +1,7 @@
-"""What can go wrong, as values to put into `FakeRhombus.faults`.
+"""Faults of requests, for `FakeRhombus.faults` and `FakeRhombus.media_faults`.
 
-Each request takes the first fault that is for its path and has a turn left::
+A request takes the first fault in the list that matches its path. A fault leaves the list after it
+was applied *times* times::
 
     fake.faults = [TOO_MANY_REQUESTS, Disconnect(after_bytes=200), Ok()]
 """
@@ -18,118 +19,121 @@ from aiohttp import web
 from attrs import evolve, field, frozen
 
 from rhombus_clips.testing.delivery import Delivery
-from rhombus_clips.testing.wire import body_of, hang_up, wire_of, write
+from rhombus_clips.testing.raw_responses import body_of, close_connection, serialize, write
 
 _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+_JSON = {"Content-Type": "application/json"}
 
 Answering = Callable[[], Awaitable[web.StreamResponse]]
+"""Carries out the request and returns the response of the service."""
 
 
 @frozen(kw_only=True)
 class Fault(ABC):
-    """Something that befalls a request."""
+    """A fault of a request. Subclass it to write your own."""
 
     path: str | None = None
-    """Only requests of this path; None for any."""
+    """The path of the requests that it matches, or None for all."""
     times: int | None = 1
-    """How many requests it befalls; None for all that come."""
+    """How many requests it is applied to, or None for no limit."""
 
     @abstractmethod
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer *request*, by *answer* or otherwise."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Respond to *request*. Await *answer* for the response of the service."""
 
 
 @frozen
 class Ok(Fault):
-    """Nothing goes wrong: a turn to let pass between others."""
+    """No fault: lets one request pass between others."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Let it be."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Respond as usual."""
         return await answer()
 
 
 @frozen
 class Sometimes(Fault):
-    """One of several faults, now and then: for soaks, drawn from a seed."""
+    """Apply one of several faults at random, for soak tests."""
 
     faults: Sequence[Fault] = field(kw_only=False)
     share: float = field(kw_only=False)
-    """How many of the requests it befalls, 0 to 1."""
+    """The share of requests that get a fault, from 0 to 1."""
     chance: random.Random = field(factory=lambda: random.Random(0))
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Let it be, or let one of the faults befall it."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Respond as usual, or through one of the faults."""
         if self.chance.random() >= self.share:
             return await answer()
-        return await self.chance.choice(self.faults).befall(request, answer)
+        return await self.chance.choice(self.faults).apply(request, answer)
 
 
 @frozen
 class Latency(Fault):
-    """The answer takes longer."""
+    """Delay the request by *seconds*."""
 
     seconds: float = field(kw_only=False, default=0.1)
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Wait, then answer."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Wait, then respond as usual."""
         await asyncio.sleep(self.seconds)
         return await answer()
 
 
 @frozen
 class Held(Fault):
-    """The answer waits for an event, which a test sets."""
+    """Delay the request until an event is set."""
 
     until: asyncio.Event = field(kw_only=False)
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Wait for the event, then answer."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Wait for the event, then respond as usual."""
         await self.until.wait()
         return await answer()
 
 
 @frozen
 class Respond(Fault):
-    """Another answer than the service's; nothing is carried out."""
+    """Send the given response, and do not carry out the request."""
 
     status: int = field(kw_only=False, default=200)
     body: bytes = field(kw_only=False, default=b"")
     headers: Mapping[str, str] = field(factory=dict[str, str])
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer with the status, the body and the headers given."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send the given response."""
+        return self.response()
+
+    def response(self) -> web.Response:
+        """Return the response for aiohttp."""
         return web.Response(status=self.status, body=self.body, headers=self.headers)
 
 
 @frozen
 class Altered(Fault):
-    """The service carries the request out, and its answer differs here and there.
+    """Carry out the request, and change values in the response.
 
-    ``Altered({"clip": fake.clips[1]}, path="/api/event/getClipWithProgress")`` answers with another
-    clip than was asked for.
+    ``Altered({"clip": fake.clips[1]}, path="/api/event/getClipWithProgress")`` responds with
+    another clip than the requested one.
     """
 
     changes: Mapping[str, object] = field(kw_only=False)
-    """What replaces the values of the answer: objects are merged, all else takes the place of what
-    was there."""
+    """The new values. Objects are merged, other values are replaced."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer with the changes made; an answer that is no JSON object stays as it is."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Respond with the changes. A response that is not a JSON object stays unchanged."""
         response = await answer()
-        try:
-            said: object = json.loads(body_of(response))
-        except ValueError:
-            return response
-        if isinstance(said, dict) and isinstance(response, web.Response):
-            altered = _merged(cast("dict[str, object]", said), self.changes)
-            response.body = json.dumps(altered).encode()
+        with suppress(ValueError):
+            content: object = json.loads(body_of(response))
+            if isinstance(content, dict) and isinstance(response, web.Response):
+                merged = _merged(cast("dict[str, object]", content), self.changes)
+                response.body = json.dumps(merged).encode()
         return response
 
 
-def _merged(said: object, changes: object) -> object:
-    if not (isinstance(said, dict) and isinstance(changes, Mapping)):
+def _merged(content: object, changes: object) -> object:
+    if not (isinstance(content, dict) and isinstance(changes, Mapping)):
         return changes
-    merged = dict(cast("dict[str, object]", said))
+    merged = dict(cast("dict[str, object]", content))
     for name, change in cast("Mapping[str, object]", changes).items():
         merged[name] = _merged(merged.get(name), change)
     return merged
@@ -137,15 +141,15 @@ def _merged(said: object, changes: object) -> object:
 
 @frozen
 class _Cut(Fault):
-    """The service carries the request out, and the answer ends early."""
+    """Carry out the request, and end the response early."""
 
     after_bytes: int = field(kw_only=False, default=0)
-    """How much of the answer, status line and headers included, goes out first."""
+    """How many bytes of the response are sent, including status line and headers."""
     after_body_bytes: int | None = field(kw_only=True, default=None)
-    """How much of the body goes out first, behind the whole head; instead of *after_bytes*."""
+    """How many bytes of the body are sent after the whole head, instead of *after_bytes*."""
 
-    async def _beginning(self, answer: Answering) -> bytes:
-        head, body = wire_of(await answer())
+    async def _sent(self, answer: Answering) -> bytes:
+        head, body = serialize(await answer())
         if self.after_body_bytes is not None:
             return head + body[: self.after_body_bytes]
         return (head + body)[: self.after_bytes]
@@ -153,47 +157,47 @@ class _Cut(Fault):
 
 @frozen
 class Disconnect(_Cut):
-    """The service carries the request out, and closes the connection within the answer."""
+    """Carry out the request, and close the connection during the response."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer up to a byte, then close the connection."""
-        return hang_up(request, await self._beginning(answer))
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send part of the response, then close the connection."""
+        return close_connection(request, await self._sent(answer))
 
 
 @frozen
 class Reset(_Cut):
-    """As `Disconnect`, but the connection is reset instead of closed.
+    """Carry out the request, and reset the connection during the response.
 
-    What the client had not read by then may be lost with it.
+    The reset can also discard bytes that the client has not read yet.
     """
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer up to a byte, then reset the connection."""
-        return hang_up(request, await self._beginning(answer), reset=True)
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send part of the response, then reset the connection."""
+        return close_connection(request, await self._sent(answer), reset=True)
 
 
 @frozen
 class Stall(_Cut):
-    """The answer stops, and the connection stays open until the client gives up, or *seconds*."""
+    """Stop during the response, and close the connection after *seconds*."""
 
     seconds: float = field(kw_only=True, default=30.0)
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer up to a byte, wait, then close the connection."""
-        write(request, await self._beginning(answer))
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send part of the response, wait, then close the connection."""
+        write(request, await self._sent(answer))
         await asyncio.sleep(self.seconds)
-        return hang_up(request)
+        return close_connection(request)
 
 
 @frozen
 class Corrupt(Fault):
-    """One byte of the body is another than it should be; all else is as it should."""
+    """Invert the bits of one byte of the body."""
 
     at: int = field(kw_only=False, default=0)
-    """Which one, counted within this answer's body; -1 is the last. A body without it stays."""
+    """The index of the byte within this body; -1 is the last. A shorter body stays unchanged."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer with the byte's bits turned over."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Respond with the corrupt body."""
         response = await answer()
         body = bytearray(body_of(response))
         if not -len(body) <= self.at < len(body):
@@ -208,13 +212,13 @@ class Corrupt(Fault):
 
 @frozen
 class Compressed(Fault):
-    """The answer as it is, compressed, whatever the request accepts."""
+    """Compress the response, whatever encodings the request accepts."""
 
     encoding: str = field(kw_only=False, default="gzip")
     """``gzip`` or ``deflate``."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Compress the answer."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Respond with the compressed body."""
         response = await answer()
         if isinstance(response, web.Response):
             window = 15 + 16 if self.encoding == "gzip" else 15
@@ -225,64 +229,63 @@ class Compressed(Fault):
 
 @frozen
 class Drip(Fault):
-    """The answer comes whole, in small pieces with pauses between them."""
+    """Send the response in small pieces with pauses between them."""
 
     bytes_at_once: int = field(kw_only=False, default=512)
     pause: float = 0.01
-    """Seconds between two pieces."""
+    """The pause between two pieces, in seconds."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer piece by piece, then close the connection."""
-        wire = b"".join(wire_of(await answer()))
-        for start in range(0, len(wire), self.bytes_at_once):
-            write(request, wire[start : start + self.bytes_at_once])
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send the response piece by piece, then close the connection."""
+        data = b"".join(serialize(await answer()))
+        for start in range(0, len(data), self.bytes_at_once):
+            write(request, data[start : start + self.bytes_at_once])
             await asyncio.sleep(self.pause)
-        return hang_up(request)
+        return close_connection(request)
 
 
 @frozen
 class Raw(Fault):
-    """These very bytes in place of an answer, valid or not, then the end of the connection."""
+    """Send exactly these bytes, valid HTTP or not, and do not carry out the request."""
 
     data: bytes = field(kw_only=False, default=b"")
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Send the bytes."""
-        return hang_up(request, self.data)
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send the bytes, then close the connection."""
+        return close_connection(request, self.data)
 
 
 @frozen
 class TruncatedChunks(Fault):
-    """A chunked body that ends without its last chunk."""
+    """Send a chunked body without its last chunk."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Begin a chunk, then close the connection."""
-        return hang_up(request, _CHUNKED + b'100\r\n{"savedClips": [')
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send part of a chunk, then close the connection."""
+        return close_connection(request, _CHUNKED + b'100\r\n{"savedClips": [')
 
 
 @frozen
 class GarbledChunks(Fault):
-    """A chunked body in which a chunk's size is no number, in a segment of its own.
+    """Send a chunked body with an invalid chunk size, in a TCP segment to itself.
 
-    aiohttp's parser then waits for ever, and its read timeout does not fire: only a deadline
-    over the whole call ends it.
+    The parser of aiohttp then waits forever, and its read timeout never fires. Only a timeout of
+    the whole call ends it.
     """
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Send a good chunk, then a bad one, then close the connection."""
-        write(request, _CHUNKED + b"2\r\n{ \r\n")
-        await asyncio.sleep(0.02)
-        write(request, b"zz-no-size\r\n")
-        await asyncio.sleep(0.02)
-        return hang_up(request)
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send a valid chunk, then an invalid one, then close the connection."""
+        for data in (_CHUNKED + b"2\r\n{ \r\n", b"zz-no-size\r\n"):
+            write(request, data)
+            await asyncio.sleep(0.02)
+        return close_connection(request)
 
 
 @frozen
 class EndlessBody(Fault):
-    """A body without a length that goes on until the client hangs up, or for 64 GiB."""
+    """Send a body without a length until the client disconnects, at most 64 GiB."""
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer with blanks."""
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+        """Send spaces."""
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         with suppress(ConnectionError):
@@ -293,18 +296,18 @@ class EndlessBody(Fault):
 
 @frozen
 class Silence(Fault):
-    """No answer at all until the client gives up, or *seconds* have passed."""
+    """Send nothing, and close the connection after *seconds*."""
 
     seconds: float = field(kw_only=False, default=30.0)
 
-    async def befall(self, request: web.Request, answer: Answering) -> web.StreamResponse:
+    async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Wait, then close the connection."""
         await asyncio.sleep(self.seconds)
-        return hang_up(request)
+        return close_connection(request)
 
 
 def next_fault(faults: list[Fault], path: str) -> Fault | None:
-    """Take the first of *faults* that is for *path*; one whose turns are over leaves the list."""
+    """Take the first of *faults* that matches *path*, and remove it after its last use."""
     for index, fault in enumerate(faults):
         if fault.path in (None, path):
             if fault.times == 1:
@@ -318,24 +321,16 @@ def next_fault(faults: list[Fault], path: str) -> Fault | None:
 def json_answer(
     status: int, body: object, *, path: str | None = None, times: int | None = 1
 ) -> Respond:
-    """Another answer, with a JSON body."""
-    return Respond(
-        status,
-        json.dumps(body).encode(),
-        headers={"Content-Type": "application/json"},
-        path=path,
-        times=times,
-    )
+    """Return a `Respond` with a JSON body."""
+    return Respond(status, json.dumps(body).encode(), headers=_JSON, path=path, times=times)
 
 
-# The bodies that the service and what stands before it are known to send, and those that the
-# reference leaves open (sources: the vendor's rate limit, authentication and error pages, the
-# official clients).
+# Error responses that the service and its proxies are known to send, and some that the reference
+# does not rule out. Sources: the vendor's pages on rate limits, authentication and errors, and the
+# official clients.
 BAD_STRUCTURE = json_answer(400, {"msg": "JSON doesn't match expected object structure"})
 UNAUTHENTICATED = Respond(
-    401,
-    b'{"authenticationFailed": true}',
-    headers={"Content-Type": "application/json", "WWW-Authenticate": "Bearer"},
+    401, b'{"authenticationFailed": true}', headers={**_JSON, "WWW-Authenticate": "Bearer"}
 )
 ACCESS_DENIED = json_answer(403, {"status": 403, "error": "Forbidden", "msg": "Access Denied"})
 BARE_FORBIDDEN = Respond(403)

@@ -1,98 +1,69 @@
-"""Reading the parameters of a request as strictly as the service does."""
+"""Read the parameters of a request as strictly as the service does.
 
-from typing import Any, cast
+A parameter of a wrong type raises `RefusedError`. Null and absent are the same.
+"""
 
-from rhombus_clips.testing.clips import Wire
-from rhombus_clips.testing.faults import BAD_STRUCTURE, Respond, json_answer
+from typing import TypeVar, cast
 
-INVALID_UUID = json_answer(400, {"msg": "Invalid UUID"})
+from rhombus_clips.testing.clips import JsonObject
+from rhombus_clips.testing.refusals import INVALID_UUID, RefusedError
+
+T = TypeVar("T")
+
 _VISIBILITIES = frozenset({"PRIVATE", "ROLE_RESTRICTED", "ORG_WIDE"})
 
 
-class RefusedError(Exception):
-    """The service does not carry the request out, and answers *answer* instead."""
-
-    def __init__(self, answer: Respond = BAD_STRUCTURE) -> None:
-        super().__init__(answer.status)
-        self.answer = answer
+def text(parameters: JsonObject, name: str) -> str | None:
+    """Return a string, or None."""
+    return _typed(parameters.get(name), str)
 
 
-def failure(reason: str) -> Wire:
-    """The answer of a request that was understood and could not be carried out."""
-    return {"error": True, "errorMsg": reason}
-
-
-def refusal(message: str) -> RefusedError:
-    """A 400 that says why."""
-    return RefusedError(json_answer(400, {"msg": message}))
-
-
-def text(parameters: Wire, name: str) -> str | None:
-    """A string, or None."""
-    value = parameters.get(name)
-    if value is None or isinstance(value, str):
-        return value
-    raise RefusedError
-
-
-def integer(parameters: Wire, name: str, *, bits: int = 64) -> int | None:
-    """A whole number of so many bits, or None."""
-    value = parameters.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise RefusedError
-    if not -(1 << bits - 1) <= value < 1 << bits - 1:
+def integer(parameters: JsonObject, name: str, *, bits: int = 64) -> int | None:
+    """Return a signed integer of *bits* bits, or None."""
+    value = _typed(parameters.get(name), int)
+    if value is not None and not -(1 << bits - 1) <= value < 1 << bits - 1:
         raise RefusedError
     return value
 
 
-def flag(parameters: Wire, name: str) -> bool:
-    """A boolean; null and absent are False."""
-    value = parameters.get(name)
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    raise RefusedError
+def flag(parameters: JsonObject, name: str) -> bool:
+    """Return a boolean, False by default."""
+    return _typed(parameters.get(name), bool) or False
 
 
-def texts(parameters: Wire, name: str) -> list[str]:
-    """A list of strings; null and absent are an empty one."""
-    return [item for item in _items(parameters, name) if _is(item, str)]
+def texts(parameters: JsonObject, name: str) -> list[str]:
+    """Return a list of strings, empty by default."""
+    return _items(parameters, name, str)
 
 
-def bare_uuids(parameters: Wire, name: str) -> list[str]:
-    """A list of uuids; one with the facet of a device (``.v0``) is no uuid to the service."""
+def bare_uuids(parameters: JsonObject, name: str) -> list[str]:
+    """Return a list of uuids. A uuid with a device facet such as ``.v0`` is invalid."""
     values = texts(parameters, name)
     if any("." in value for value in values):
         raise RefusedError(INVALID_UUID)
     return values
 
 
-def table(parameters: Wire, name: str) -> Wire:
-    """An object; null and absent are an empty one."""
-    value = parameters.get(name)
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return cast("Wire", value)
-    raise RefusedError
+def table(parameters: JsonObject, name: str) -> JsonObject:
+    """Return an object, empty by default."""
+    return cast("JsonObject", _typed(parameters.get(name), dict) or {})
 
 
-def tables(parameters: Wire, name: str) -> list[Wire]:
-    """A list of objects; null and absent are an empty one."""
-    return [item for item in _items(parameters, name) if _is(item, dict)]
+def tables(parameters: JsonObject, name: str) -> list[JsonObject]:
+    """Return a list of objects, empty by default."""
+    return _items(parameters, name, dict)
 
 
-def visibility(parameters: Wire, name: str) -> str | None:
-    """One of the visibilities of a clip, or None."""
+def visibility(parameters: JsonObject, name: str) -> str | None:
+    """Return the visibility of a clip, or None."""
     value = text(parameters, name)
-    if value is None or value in _VISIBILITIES:
-        return value
-    raise RefusedError
+    if value is not None and value not in _VISIBILITIES:
+        raise RefusedError
+    return value
 
 
-def access_settings(parameters: Wire) -> Wire | None:
-    """Who may see a clip, or None."""
+def access_settings(parameters: JsonObject) -> JsonObject | None:
+    """Return the access settings of a clip, or None."""
     if parameters.get("accessSettings") is None:
         return None
     settings = table(parameters, "accessSettings")
@@ -103,17 +74,18 @@ def access_settings(parameters: Wire) -> Wire | None:
     }
 
 
-def _items(parameters: Wire, name: str) -> list[Any]:
-    value = parameters.get(name)
+def _items(parameters: JsonObject, name: str, kind: type[T]) -> list[T]:
+    items = cast("list[object]", _typed(parameters.get(name), list) or [])
+    values = [_typed(item, kind) for item in items]
+    if None in values:
+        raise RefusedError
+    return [value for value in values if value is not None]
+
+
+def _typed(value: object, kind: type[T]) -> T | None:
+    # A bool is an int to Python, and not to the service.
     if value is None:
-        return []
-    if isinstance(value, list):
-        # mypy knows the cast already; pyright does not.
-        return cast(list[Any], value)  # type: ignore[redundant-cast]
-    raise RefusedError
-
-
-def _is(item: object, kind: type) -> bool:
-    if isinstance(item, kind):
-        return True
-    raise RefusedError
+        return None
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        raise RefusedError
+    return value

@@ -1,19 +1,19 @@
-"""Choosing, sorting and paging clips as ``getClipsWithProgress`` does."""
+"""Filters, order and pages of ``getClipsWithProgress``."""
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
-from rhombus_clips.testing.clips import Wire
+from rhombus_clips.testing.clips import JsonObject
 from rhombus_clips.testing.listing import LastPage
 from rhombus_clips.testing.organization import Organization, time_of
-from rhombus_clips.testing.parameters import bare_uuids, flag, integer, refusal, text
+from rhombus_clips.testing.parameters import bare_uuids, flag, integer, text
+from rhombus_clips.testing.refusals import refusal
 
-# The reference gives the first as an example and lists none; the others are what it may mean.
+# The reference has `timestamp` as an example and no list. The others are plausible values.
 _TIMES = {
     "timestampMs": "timestampMs",
     "timestamp": "timestampMs",
@@ -21,98 +21,84 @@ _TIMES = {
     "createdAt": "createdAtMs",
     "created": "createdAtMs",
 }
-_USUAL_SIZE, _LARGEST_SIZE = 100, 200
+_DEFAULT_SIZE, _LARGEST_SIZE = 100, 200
 
 _Position = tuple[int, str, int]
-"""Where a clip stands: its time, negative when the newest come first, then what breaks ties."""
+"""The sort key of a clip: its time, negated if the newest is first, then two tie breakers."""
 
 
 @frozen(kw_only=True)
-class Places:
-    """The devices and the locations that clips are wanted of; all of them where none is named."""
+class DeviceFilter:
+    """The devices and locations whose clips match. An empty sequence matches all."""
 
-    devices: frozenset[str]
-    locations: frozenset[str]
+    devices: Sequence[str]
+    locations: Sequence[str]
 
-    def have(self, clip: Wire, organization: Organization) -> bool:
-        """Whether one of the clip's devices is among them."""
+    def matches(self, clip: JsonObject, organization: Organization) -> bool:
+        """Return whether a device of *clip* matches."""
         facets: list[str | None] = clip.get("deviceUuids") or []
         devices = {device.partition(".")[0] for device in facets if device is not None}
         locations = {organization.location_of(device) for device in devices}
-        return (not self.devices or bool(devices & self.devices)) and (
-            not self.locations or bool(locations & self.locations)
+        return (not self.devices or not devices.isdisjoint(self.devices)) and (
+            not self.locations or not locations.isdisjoint(self.locations)
         )
 
 
 @frozen(kw_only=True)
 class ClipQuery:
-    """Which clips are asked for, and in which order."""
+    """Which clips are requested, and in which order."""
 
-    places: Places
+    devices: DeviceFilter
     search: str
     only_private: bool
-    leaves_out_monitoring: bool
+    excludes_monitoring: bool
     after: int | None
     before: int | None
     filter_by: str
     sort_by: str
     newest_first: bool
 
-    def wants(self, clip: Wire, organization: Organization) -> bool:
-        """Whether *clip* is one of those."""
+    def matches(self, clip: JsonObject, organization: Organization) -> bool:
+        """Return whether *clip* is requested."""
         words = " ".join(clip.get(name) or "" for name in ("title", "description")).casefold()
         return (
-            self.places.have(clip, organization)
+            self.devices.matches(clip, organization)
             and self.search in words
             and not (self.only_private and not is_private(clip))
-            and not (self.leaves_out_monitoring and clip.get("isMonitoringClip"))
-            and self._is_in_time(clip, slack=1 if organization.bounds_are_inclusive else 0)
+            and not (self.excludes_monitoring and clip.get("isMonitoringClip"))
+            and organization.is_within(time_of(clip, self.filter_by), self.after, self.before)
         )
 
-    def _is_in_time(self, clip: Wire, *, slack: int) -> bool:
-        moment = time_of(clip, self.filter_by)
-        return (self.after is None or moment > self.after - slack) and (
-            self.before is None or moment < self.before + slack
-        )
-
-    def position(self, number: int, clip: Wire) -> _Position:
-        """Where *clip* stands, *number* being its place among the clips as they are kept."""
-        moment = time_of(clip, self.sort_by)
-        return (-moment if self.newest_first else moment, clip.get("uuid") or "", number)
-
-    @property
-    def fingerprint(self) -> str:
-        """What tells a page token of this query from those of others."""
-        places = sorted(self.places.devices), sorted(self.places.locations)
-        rest = (self.search, self.only_private, self.leaves_out_monitoring, self.after)
-        order = (self.before, self.filter_by, self.sort_by, self.newest_first)
-        return hashlib.sha256(repr((places, rest, order)).encode()).hexdigest()[:16]
+    def position(self, number: int, clip: JsonObject) -> _Position:
+        """Return the sort key of *clip*, which has the index *number* in the unsorted list."""
+        time = time_of(clip, self.sort_by)
+        return (-time if self.newest_first else time, clip.get("uuid") or "", number)
 
 
-def is_private(clip: Wire) -> bool:
-    """Whether the clip is for few eyes only."""
-    settings: Wire = clip.get("accessSettings") or {}
+def is_private(clip: JsonObject) -> bool:
+    """Return whether the clip is private."""
+    settings: JsonObject = clip.get("accessSettings") or {}
     return settings.get("visibility") == "PRIVATE"
 
 
-def read_places(parameters: Wire, devices: str, locations: str) -> Places:
-    """The devices and locations that the parameters of those names ask for."""
-    return Places(
-        devices=frozenset(bare_uuids(parameters, devices)),
-        locations=frozenset(bare_uuids(parameters, locations)),
+def read_device_filter(parameters: JsonObject, devices: str, locations: str) -> DeviceFilter:
+    """Read the device filter from the parameters with the given names."""
+    return DeviceFilter(
+        devices=sorted(bare_uuids(parameters, devices)),
+        locations=sorted(bare_uuids(parameters, locations)),
     )
 
 
-def read_query(parameters: Wire) -> ClipQuery:
-    """What the parameters of ``getClipsWithProgress`` ask for."""
+def read_query(parameters: JsonObject) -> ClipQuery:
+    """Read the query from the parameters of ``getClipsWithProgress``."""
     order = (text(parameters, "sortOrder") or "desc").lower()
     if order not in {"asc", "desc"}:
         raise refusal("sortOrder must be asc or desc")
     return ClipQuery(
-        places=read_places(parameters, "deviceUuidFilters", "locationUuidFilters"),
+        devices=read_device_filter(parameters, "deviceUuidFilters", "locationUuidFilters"),
         search=(text(parameters, "searchFilter") or "").casefold(),
         only_private=flag(parameters, "filterByPrivate"),
-        leaves_out_monitoring=flag(parameters, "excludeAlertMonitoringClips"),
+        excludes_monitoring=flag(parameters, "excludeAlertMonitoringClips"),
         after=integer(parameters, "timestampMsAfter"),
         before=integer(parameters, "timestampMsBefore"),
         filter_by=_time(parameters, "timestampFilterField"),
@@ -121,17 +107,19 @@ def read_query(parameters: Wire) -> ClipQuery:
     )
 
 
-def answer_page(organization: Organization, clips: Iterable[Wire], parameters: Wire) -> Wire:
-    """The page of *clips* that the parameters ask for."""
+def answer_page(
+    organization: Organization, clips: Iterable[JsonObject], parameters: JsonObject
+) -> JsonObject:
+    """Return the requested page of *clips*."""
     query, size = read_query(parameters), _page_size(parameters)
     token = text(parameters, "pageToken")
     start = None if token is None else _read_token(token, query)
-    wanted = [clip for clip in clips if query.wants(clip, organization)]
-    standing = sorted(query.position(number, clip) for number, clip in enumerate(wanted))
-    rest = [position for position in standing if start is None or position > start]
+    matching = [clip for clip in clips if query.matches(clip, organization)]
+    positions = sorted(query.position(number, clip) for number, clip in enumerate(matching))
+    rest = [position for position in positions if start is None or position > start]
     evaluated = rest[: min(size, organization.listing.largest_page or size)]
-    listed = [wanted[number] for _, _, number in evaluated]
-    answer: Wire = {
+    listed = [matching[number] for _, _, number in evaluated]
+    answer: JsonObject = {
         "savedClips": [clip for clip in listed if clip.get("uuid") not in organization.hidden],
         "pageToken": _token(evaluated[-1], query) if len(evaluated) < len(rest) else None,
     }
@@ -140,44 +128,37 @@ def answer_page(organization: Organization, clips: Iterable[Wire], parameters: W
     return answer
 
 
-def _time(parameters: Wire, name: str) -> str:
+def _time(parameters: JsonObject, name: str) -> str:
     value = text(parameters, name)
-    if value is None:
-        return "timestampMs"
-    if value not in _TIMES:
+    if value is not None and value not in _TIMES:
         raise refusal(f"{name} must be one of {', '.join(_TIMES)}")
-    return _TIMES[value]
+    return _TIMES[value or "timestamp"]
 
 
-def _page_size(parameters: Wire) -> int:
-    size = integer(parameters, "pageSize", bits=32)
-    if size is None:
-        return _USUAL_SIZE
+def _page_size(parameters: JsonObject) -> int:
+    given = integer(parameters, "pageSize", bits=32)
+    size = _DEFAULT_SIZE if given is None else given
     if not 1 <= size <= _LARGEST_SIZE:
         raise refusal(f"pageSize must be between 1 and {_LARGEST_SIZE}")
     return size
 
 
 def _token(position: _Position, query: ClipQuery) -> str:
-    # A position rather than an offset: a clip that goes meanwhile moves none of the others.
-    payload = json.dumps([*position, query.fingerprint])
-    checked = f"{_checksum(payload)}{payload}"
-    return base64.urlsafe_b64encode(checked.encode()).decode()
+    # A position is stable where an offset is not: a clip may be deleted between two pages.
+    payload = json.dumps(position)
+    return base64.urlsafe_b64encode(f"{_checksum(payload, query)}{payload}".encode()).decode()
 
 
 def _read_token(token: str, query: ClipQuery) -> _Position:
     try:
-        checked = base64.b64decode(token, altchars=b"-_", validate=True).decode()
+        decoded = base64.b64decode(token, altchars=b"-_", validate=True).decode()
     except ValueError:
-        raise refusal("Invalid page token") from None
-    checksum, payload = checked[:8], checked[8:]
-    if checksum != _checksum(payload):
-        raise refusal("Invalid page token")
-    fields: list[Any] = json.loads(payload)
-    if fields[3] != query.fingerprint:
-        raise refusal("The page token belongs to a request with other filters")
-    return fields[0], fields[1], fields[2]
+        decoded = ""
+    if decoded[:8] != _checksum(decoded[8:], query):
+        raise refusal("Invalid page token, or one of a request with different filters")
+    time, uuid, number = json.loads(decoded[8:])
+    return time, uuid, number
 
 
-def _checksum(payload: str) -> str:
-    return hashlib.sha256(payload.encode()).hexdigest()[:8]
+def _checksum(payload: str, query: ClipQuery) -> str:
+    return hashlib.sha256(f"{payload} {query}".encode()).hexdigest()[:8]

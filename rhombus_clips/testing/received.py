@@ -1,4 +1,4 @@
-"""What the stand-in service keeps of the requests that came."""
+"""The requests that `FakeRhombus` has received."""
 
 import json
 from collections.abc import Mapping
@@ -9,17 +9,17 @@ from attrs import field, frozen
 
 @frozen
 class ReceivedRequest:
-    """A request as the server got it."""
+    """A request as the server received it."""
 
     path: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     received_at: float
-    """When, on the clock of the event loop."""
+    """The time of arrival, by the clock of the event loop."""
     method: str = "POST"
     query: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     target: str = field(default="", repr=False)
-    """What the request line named, path and query, byte for byte."""
+    """The path and query of the request line, byte for byte."""
 
     @property
     def json(self) -> Any:
@@ -27,8 +27,6 @@ class ReceivedRequest:
         return json.loads(self.body)
 
     def header(self, name: str) -> str | None:
-        """The header of that name, in whatever case it came; None where there is none."""
-        for given, value in self.headers.items():
-            if given.lower() == name.lower():
-                return value
-        return None
+        """Return a header by its case-insensitive name, or None."""
+        values = (value for given, value in self.headers.items() if given.lower() == name.lower())
+        return next(values, None)

@@ -1,10 +1,10 @@
-"""Clips that are being made: what a splice looks like while its render goes on."""
+"""Renders: clips that are being created, and their progress over time."""
 
 from attrs import frozen
 
-from rhombus_clips.testing.clips import Wire, make_uuid
+from rhombus_clips.testing.clips import JsonObject, make_uuid
 
-# The stages of a render, each with the share of the whole time at which it ends.
+# The stages of a render, each with its end as a share of the total time.
 _STAGES = (
     (0.1, "INITIATING", "Waiting for the camera"),
     (0.6, "UPLOADING", "Uploading footage"),
@@ -12,53 +12,58 @@ _STAGES = (
 )
 _COMPLETE = ("COMPLETE", "Complete", 100)
 _SEGMENTS = 30
+# The fields that a clip and a spliced clip have in common.
+_SHARED_FIELDS = (
+    "orgUuid", "userUuid", "title", "description", "status", "timestampMs", "deviceUuid",
+    "devicePresentationOrder", "accessSettings",
+)  # fmt: skip
 
 
 @frozen(kw_only=True)
 class Render:
-    """A clip that is done *seconds* after it was started, or fails halfway."""
+    """A clip that completes *seconds* after its start, or fails halfway."""
 
-    clip: Wire
+    clip: JsonObject
     started_at: float
     seconds: float
     fails: bool = False
     deleted: bool = False
-    """Whether it was cancelled."""
+    """Whether the render was cancelled."""
     appears_after: float = 0.0
-    """For how many seconds the service does not know of it yet."""
+    """How many seconds after its start other endpoints return it."""
 
     def has_appeared(self, now: float) -> bool:
-        """Whether the service knows of it."""
+        """Return whether other endpoints return the clip."""
         return now - self.started_at >= self.appears_after
 
     def share_done(self, now: float) -> float:
-        """How much of the whole is done, 0 to 1."""
+        """Return the progress of the whole render, from 0 to 1."""
         share = 1.0 if self.seconds <= 0 else (now - self.started_at) / self.seconds
         return min(max(share, 0.0), 0.5 if self.fails else 1.0)
 
     def is_over(self, now: float) -> bool:
-        """Whether nothing will change any more."""
+        """Return whether the render has ended."""
         return self.deleted or self.share_done(now) >= (0.5 if self.fails else 1.0)
 
     def is_complete(self, now: float) -> bool:
-        """Whether it has become a saved clip."""
+        """Return whether the clip is complete."""
         return self.status(now) == "COMPLETE"
 
     def has_failed(self, now: float) -> bool:
-        """Whether it ended without a clip, and can be tried again."""
+        """Return whether the render has failed and can be retried."""
         return self.status(now) == "FAILED"
 
     def status(self, now: float) -> str:
-        """The status of its clip."""
+        """Return the status of the clip."""
         return self._stage(now)[0]
 
-    def as_saved_clip(self, now: float) -> Wire:
-        """The clip as listings show it; before it is complete it has no size and no hash."""
+    def as_saved_clip(self, now: float) -> JsonObject:
+        """Return the clip as in listings. Size and hash are null until it is complete."""
         unknown = {} if self.is_complete(now) else {"byteCount": None, "sha256Hex": None}
         return {**self.clip, **unknown, "status": self.status(now)}
 
-    def as_clip_with_progress(self, now: float) -> Wire:
-        """The clip with its progress, as ``getClipWithProgress`` shows it."""
+    def as_clip_with_progress(self, now: float) -> JsonObject:
+        """Return the clip as in ``getClipWithProgress``."""
         _, operation, percent = self._stage(now)
         return {
             **self.as_saved_clip(now),
@@ -68,20 +73,20 @@ class Render:
         }
 
     def _stage(self, now: float) -> tuple[str, str, int]:
-        """Status, operation, and how much of that operation is done in percent."""
+        """Return the status, the operation, and the progress of that operation in percent."""
         if self.deleted:
             return "DELETED", "Cancelled", 0
         if self.is_over(now):
             return ("FAILED", "The camera went offline", 0) if self.fails else _COMPLETE
-        share, begin = self.share_done(now), 0.0
+        share, start = self.share_done(now), 0.0
         for end, status, operation in _STAGES:
             if share < end:
-                return status, operation, int(100 * (share - begin) / (end - begin))
-            begin = end
+                return status, operation, int(100 * (share - start) / (end - start))
+            start = end
         return _COMPLETE
 
-    def as_spliced_clip(self, now: float) -> Wire:
-        """The clip as ``getSplicedClipsInProgress`` lists it."""
+    def as_spliced_clip(self, now: float) -> JsonObject:
+        """Return the clip as in ``getSplicedClipsInProgress``."""
         shown = self.as_clip_with_progress(now)
         uploaded = int(_SEGMENTS * min(1.0, self.share_done(now) / _STAGES[1][0]))
         progress = {
@@ -93,23 +98,15 @@ class Render:
             for device in self.clip["deviceUuids"]
         }
         return {
+            **{name: shown[name] for name in _SHARED_FIELDS},
             "clipUuid": self.clip["uuid"],
-            "orgUuid": self.clip["orgUuid"],
-            "userUuid": self.clip["userUuid"],
-            "title": self.clip["title"],
-            "description": self.clip["description"],
-            "status": shown["status"],
             "statusUpdatedAtMs": int(now * 1000),
             "startTime": self.clip["timestampMs"],
-            "timestampMs": self.clip["timestampMs"],
             "duration": self.clip["durationSec"],
-            "deviceUuid": self.clip["deviceUuid"],
-            "devicePresentationOrder": self.clip["devicePresentationOrder"],
             "deviceMap": progress,
             "deviceUuidMap": progress,
             "deviceIntervalMap": self.clip.get("deviceIntervalMap"),
             "clipTargetLocation": self.clip["clipLocation"],
-            "accessSettings": self.clip["accessSettings"],
             "segmentsUploaded": uploaded,
             "totalSegments": _SEGMENTS,
             "thumbnailRelativeSecond": 1,

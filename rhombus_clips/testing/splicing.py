@@ -1,23 +1,14 @@
-"""The endpoints of splices: making clips from the footage of cameras."""
+"""The endpoints that create clips from the recordings of cameras."""
 
 import hashlib
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from rhombus_clips.testing.clips import Wire, make_uuid
-from rhombus_clips.testing.footage import BYTES_PER_SECOND, make_mp4
+from rhombus_clips.testing import parameters as read
+from rhombus_clips.testing.clips import JsonObject, base_clip, make_uuid
+from rhombus_clips.testing.media_content import BYTES_PER_SECOND, make_mp4
 from rhombus_clips.testing.organization import Organization
-from rhombus_clips.testing.parameters import (
-    access_settings,
-    failure,
-    flag,
-    integer,
-    table,
-    tables,
-    text,
-    texts,
-    visibility,
-)
+from rhombus_clips.testing.refusals import failure
 from rhombus_clips.testing.renders import Render
 from rhombus_clips.testing.saved_clips import NO_SUCH_CLIP
 
@@ -25,27 +16,14 @@ _REGION = "us-west-2"
 _MOST_INTERVALS_MS = 60 * 60_000
 
 
-@frozen(kw_only=True)
-class _Interval:
-    """A stretch of footage, in epoch milliseconds."""
-
-    start: int
-    end: int
-
-    @property
-    def length(self) -> int:
-        return self.end - self.start
-
-    def as_wire(self) -> Wire:
-        return {"startMs": self.start, "endMs": self.end}
+_Intervals = dict[str, list[tuple[int, int]]]
+"""The requested intervals of each device, as start and end in epoch milliseconds."""
 
 
-_Intervals = dict[str, list[_Interval]]
-"""What is wanted of each device."""
-
-
-def get_spliced_clips_in_progress(organization: Organization, _parameters: Wire) -> Wire:
-    """``getSplicedClipsInProgress``: the renders that go on."""
+def get_spliced_clips_in_progress(
+    organization: Organization, _parameters: JsonObject
+) -> JsonObject:
+    """``getSplicedClipsInProgress``: the unfinished renders."""
     now = organization.now()
     renders = [
         render
@@ -55,41 +33,43 @@ def get_spliced_clips_in_progress(organization: Organization, _parameters: Wire)
     return {"splicedClips": [render.as_spliced_clip(now) for render in renders]}
 
 
-def get_max_splice_duration(organization: Organization, _parameters: Wire) -> Wire:
-    """``getMaxSpliceDuration``: in seconds; null where there is no limit."""
+def get_max_splice_duration(organization: Organization, _parameters: JsonObject) -> JsonObject:
+    """``getMaxSpliceDuration``: in seconds, or null for no limit."""
     return {"maxDuration": organization.max_splice_duration}
 
 
-def splice(organization: Organization, parameters: Wire) -> Wire:
-    """``spliceV3``: one clip of several devices, or one of each (`clip_per_device`)."""
+def splice(organization: Organization, parameters: JsonObject) -> JsonObject:
+    """``spliceV3``: one clip of all devices, or one per device (`clip_per_device`)."""
     settings = _settings(parameters)
     wanted = _wanted(organization, parameters)
     if isinstance(wanted, str):
         return failure(wanted)
-    apart = [{device: intervals} for device, intervals in wanted.items()]
-    clips = apart if organization.clip_per_device else [wanted]
+    clips = [wanted]
+    if organization.clip_per_device:
+        clips = [{device: intervals} for device, intervals in wanted.items()]
     uuids = [
         organization.add_render(_render(organization, intervals, settings)) for intervals in clips
     ]
     return {"clipUuid": uuids[0], "clipUuidList": uuids}
 
 
-def retry_splice(organization: Organization, parameters: Wire) -> Wire:
-    """``retrySplice``: begin a render again that failed."""
-    render, now = organization.renders.get(text(parameters, "clipUuid") or ""), organization.now()
+def retry_splice(organization: Organization, parameters: JsonObject) -> JsonObject:
+    """``retrySplice``: restart a failed render."""
+    now = organization.now()
+    render = organization.renders.get(read.text(parameters, "clipUuid") or "")
     if render is None:
         return failure(NO_SUCH_CLIP)
     if not render.has_failed(now):
-        return failure("only a clip that failed can be tried again")
+        return failure("only a failed clip can be retried")
     organization.add_render(evolve(render, started_at=now, fails=organization.renders_fail))
     return {}
 
 
-def cancel_splice(organization: Organization, parameters: Wire) -> Wire:
-    """``cancelSpliceV2``: all the renders that are named, or none of them."""
-    texts(parameters, "deviceUuids")
-    one = text(parameters, "clipUuid")
-    uuids = [*([] if one is None else [one]), *texts(parameters, "clipUuidList")]
+def cancel_splice(organization: Organization, parameters: JsonObject) -> JsonObject:
+    """``cancelSpliceV2``: cancel all the given renders, or none of them."""
+    read.texts(parameters, "deviceUuids")
+    one = read.text(parameters, "clipUuid")
+    uuids = [*([] if one is None else [one]), *read.texts(parameters, "clipUuidList")]
     now, renders = organization.now(), organization.renders
     if not uuids or any(uuid not in renders for uuid in uuids):
         return failure(NO_SUCH_CLIP)
@@ -100,70 +80,82 @@ def cancel_splice(organization: Organization, parameters: Wire) -> Wire:
     return {}
 
 
-def _settings(parameters: Wire) -> Wire:
-    """What a splice says of its clip, whichever footage it is of."""
-    flag(parameters, "audioIncluded")
-    flag(parameters, "saveToConsole")
-    flag(parameters, "sendToUserStorage")
-    integrations = table(parameters, "integrationUploadMap")
-    access, seen_by = access_settings(parameters), visibility(parameters, "clipVisibility")
+def _settings(parameters: JsonObject) -> JsonObject:
+    """Return the fields of the new clip that do not depend on its intervals."""
+    read.flag(parameters, "audioIncluded")
+    read.flag(parameters, "saveToConsole")
+    read.flag(parameters, "sendToUserStorage")
+    integrations = read.table(parameters, "integrationUploadMap")
+    access = read.access_settings(parameters)
+    visibility = read.visibility(parameters, "clipVisibility") or "ORG_WIDE"
     return {
-        "title": text(parameters, "title"),
-        "description": text(parameters, "description"),
+        "title": read.text(parameters, "title"),
+        "description": read.text(parameters, "description"),
         "accessSettings": access
-        or {"visibility": seen_by or "ORG_WIDE", "allowedRoles": [], "allowedUsers": []},
-        "sendToSharedStorage": flag(parameters, "sendToSharedStorage"),
-        "alterMap": table(parameters, "alteredViewMap"),
-        "integrationUploadList": [name for name in integrations if flag(integrations, name)],
+        or {"visibility": visibility, "allowedRoles": [], "allowedUsers": []},
+        "sendToSharedStorage": read.flag(parameters, "sendToSharedStorage"),
+        "alterMap": read.table(parameters, "alteredViewMap"),
+        "integrationUploadList": [name for name in integrations if read.flag(integrations, name)],
     }
 
 
-def _wanted(organization: Organization, parameters: Wire) -> _Intervals | str:
-    """The footage that is asked for, or why there is none."""
-    devices = texts(parameters, "deviceUuids")
-    start = integer(parameters, "startTimeMillis")
-    seconds = integer(parameters, "durationSec", bits=32)
-    intervals = table(parameters, "deviceIntervalMap")
+def _wanted(organization: Organization, parameters: JsonObject) -> _Intervals | str:
+    """Return the requested intervals, or the reason why they are invalid."""
+    devices = read.texts(parameters, "deviceUuids")
+    start = read.integer(parameters, "startTimeMillis")
+    seconds = read.integer(parameters, "durationSec", bits=32)
+    intervals = read.table(parameters, "deviceIntervalMap")
     if intervals:
         return _read_intervals(intervals)
     if not devices:
-        return "no device was named"
+        return "no device was given"
     if start is None or seconds is None or seconds < 1:
-        return "a clip needs a startTimeMillis, and a durationSec of at least 1"
+        return "startTimeMillis and a durationSec of at least 1 are required"
     longest = organization.max_splice_duration
     if longest is not None and seconds > longest:
-        return f"a clip cannot be longer than {longest} seconds"
-    return {device: [_Interval(start=start, end=start + seconds * 1000)] for device in devices}
+        return f"durationSec must be at most {longest}"
+    return {device: [(start, start + seconds * 1000)] for device in devices}
 
 
-def _read_intervals(given: Wire) -> _Intervals | str:
+def _read_intervals(given: JsonObject) -> _Intervals | str:
     wanted: _Intervals = {}
     for device in given:
         wanted[device] = []
-        for interval in tables(given, device):
-            start, end = integer(interval, "startMs"), integer(interval, "endMs")
+        for interval in read.tables(given, device):
+            start, end = read.integer(interval, "startMs"), read.integer(interval, "endMs")
             if start is None or end is None or end - start < 1000:
-                return "an interval needs a startMs and an endMs at least one second later"
-            wanted[device].append(_Interval(start=start, end=end))
+                return "an interval needs a startMs, and an endMs at least one second later"
+            wanted[device].append((start, end))
     if not all(wanted.values()):
-        return "a device has no interval"
-    if sum(part.length for parts in wanted.values() for part in parts) > _MOST_INTERVALS_MS:
-        return "the intervals are longer than 60 minutes together"
+        return "each device needs an interval"
+    if sum(map(_length, wanted.values())) > _MOST_INTERVALS_MS:
+        return "the intervals must be at most 60 minutes in total"
     return wanted
 
 
-def _render(organization: Organization, wanted: _Intervals, settings: Wire) -> Render:
+def _length(intervals: list[tuple[int, int]]) -> int:
+    return sum(end - start for start, end in intervals)
+
+
+def _render(organization: Organization, devices: _Intervals, settings: JsonObject) -> Render:
     now = organization.now()
     uuid = make_uuid("splice", organization.seed, next(organization.numbers))
-    # Cameras play side by side: the clip is as long as the one that has most to show.
-    longest = max(sum(part.length for part in parts) for parts in wanted.values())
+    # Cameras play side by side, so the clip is as long as the longest of them.
+    longest = max(map(_length, devices.values()))
     seconds = -(-longest // 1000)
     video = make_mp4(uuid, seconds * BYTES_PER_SECOND)
     clip = {
-        **_blank(organization, uuid, wanted),
+        **base_clip(organization.seed, uuid, list(devices), _REGION),
         **settings,
+        "userUuid": make_uuid("user", organization.seed, 0),
+        "status": "INITIATING",
+        "timestampMs": min(start for parts in devices.values() for start, _ in parts),
         "createdAtMs": int(now * 1000),
         "durationSec": seconds,
+        "deviceIntervalMap": {
+            device: [{"startMs": start, "endMs": end} for start, end in parts]
+            for device, parts in devices.items()
+        },
         "byteCount": len(video),
         "sha256Hex": hashlib.sha256(video).hexdigest(),
     }
@@ -174,37 +166,3 @@ def _render(organization: Organization, wanted: _Intervals, settings: Wire) -> R
         fails=organization.renders_fail,
         appears_after=organization.appears_after,
     )
-
-
-def _blank(organization: Organization, uuid: str, wanted: _Intervals) -> Wire:
-    """What every spliced clip has, and what its footage settles."""
-    devices = list(wanted)
-    return {
-        "uuid": uuid,
-        "orgUuid": organization.org_id,
-        "userUuid": make_uuid("user", organization.seed, 0),
-        "timestampMs": min(part.start for parts in wanted.values() for part in parts),
-        "status": "INITIATING",
-        "deviceUuid": devices[0],
-        "deviceUuids": devices,
-        "devicePresentationOrder": devices,
-        "deviceUuidMap": {device: {"region": _REGION} for device in devices},
-        "deviceIntervalMap": {
-            device: [part.as_wire() for part in parts] for device, parts in wanted.items()
-        },
-        "clipLocation": {"region": _REGION},
-        "clipLocationV2": _REGION,
-        "thumbnailLocation": {"region": _REGION},
-        "thumbnailLocationV2": _REGION,
-        "videoResolution": {"width": 1920, "height": 1080},
-        "fisheyeMap": {},
-        "fisheyeHardware": None,
-        "mountingDirection": None,
-        "analyzed": False,
-        "consoleDelete": False,
-        "isMonitoringClip": False,
-        "isVendorClip": False,
-        "placeholder": False,
-        "externalTransactionId": None,
-        "sourceAlertUuid": None,
-    }

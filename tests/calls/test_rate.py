@@ -9,7 +9,7 @@ from rhombus_clips import RateLimit
 from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.calls.rate import TokenBucket
 from rhombus_clips.testing import FakeRhombus
-from rhombus_clips.testing.bucket import TokenBucket as ServiceBucket
+from rhombus_clips.testing.rate_limiter import RateLimiter
 from tests.examples import examples
 
 LIMIT = RateLimit(per_second=1.0, burst=4)
@@ -28,7 +28,7 @@ LIMIT = RateLimit(per_second=1.0, burst=4)
 )
 def test_service_never_refuses_what_the_client_let_go(requests) -> None:
     """However long requests and answers travel, in whichever order they arrive."""
-    client, service = TokenBucket(LIMIT), ServiceBucket(LIMIT)
+    client, service = TokenBucket(LIMIT), RateLimiter(LIMIT)
     now = 0.0
     events: list[tuple[float, int, str]] = []  # arrivals and answers to come
 

@@ -1,4 +1,4 @@
-"""A fake service whose texts are hostile to terminals, and a line for each subcommand."""
+"""A fake service with control characters in every text, and arguments for each subcommand."""
 
 import os
 import unicodedata
@@ -18,14 +18,14 @@ HOSTILE = f":ab: [bold]x[/bold] Köln 🎥{CONTROLS}"
 
 
 def controls_in(text: str) -> set[str]:
-    """The characters of *text* that a terminal may take for something else than text."""
+    """Return the control characters in *text*."""
     lines = text.replace("\r\n", "\n").replace("\n", "")
     return {letter for letter in lines if unicodedata.category(letter) in {"Cc", "Cf", "Zl", "Zp"}}
 
 
 @pytest.fixture
 def fake(fake_elsewhere: FakeRhombus) -> FakeRhombus:
-    """A service in which every text is hostile."""
+    """A service with control characters in every text."""
     del fake_elsewhere.clips[2:]
     for clip in fake_elsewhere.clips:
         clip |= {"title": HOSTILE, "description": HOSTILE}

@@ -1,8 +1,9 @@
-"""The command: what it prints, where from, and how it ends."""
+"""The command: its output, its environment and its exit codes."""
 
 import json
 import os
 import pty
+import runpy
 import signal
 import subprocess
 import sys
@@ -11,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import pytest
 from click.testing import CliRunner, Result
 
-from rhombus_clips import cli
+from rhombus_clips import __version__, cli
 from rhombus_clips.cli import commands
 from rhombus_clips.testing import FakeRhombus
 
-RUN = [sys.executable, "-W", "error", "-m", "rhombus_clips.cli"]
+RUN = [sys.executable, "-W", "error", "-m", "rhombus_clips"]
 
 
 def environment_of(fake: FakeRhombus) -> dict[str, str]:
@@ -27,7 +28,7 @@ def environment_of(fake: FakeRhombus) -> dict[str, str]:
 
 
 def invoke(fake: FakeRhombus, *arguments: str, code: int = 0, typed: str | None = None) -> Result:
-    """Run the command within this process, where nobody can be asked."""
+    """Run the command in this process, without a terminal."""
     runner = CliRunner(env=environment_of(fake))
     result = runner.invoke(commands.command, arguments, prog_name="rhombus-clips", input=typed)
     assert result.exit_code == code, result.output
@@ -67,7 +68,7 @@ def on_terminal(
                     _answer(process, terminal, waiting.pop(0)[1])
             return process.wait(30), shown.decode()
         finally:
-            process.kill()  # After a failure it may wait for an answer for ever.
+            process.kill()  # After a failure, it may wait for an answer forever.
             os.close(terminal)
 
 
@@ -76,7 +77,7 @@ def _answer(
 ) -> None:
     typed = ""
     if isinstance(answer, signal.Signals):
-        # Python sees a signal that comes just before it reads only once it has read a line.
+        # Python handles a signal that arrives just before a read only after the read.
         process.send_signal(answer)
     else:
         typed = answer
@@ -86,13 +87,13 @@ def _answer(
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # How Linux says that nobody writes any more.
+    except OSError:  # Linux reports that way that all writers have closed the terminal.
         return b""
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[dict[str, str]]:
-    """`rhombus-clips fake` in a process of its own; yields the environment that it prints."""
+    """Run `rhombus-clips fake` in another process, and yield the environment that it prints."""
     with subprocess.Popen(
         [*RUN, "fake", "--clips", "30"], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -132,7 +133,7 @@ def test_saved_clips_as_json_lines(run) -> None:
     assert len(run("saved", "--json", "--until", since).stdout.splitlines()) == 20
 
 
-def test_times_with_a_zone_are_taken(run) -> None:
+def test_times_with_an_offset_are_accepted(run) -> None:
     assert run("saved", "--json", "--since", "2099-01-01T00:00Z").stdout == ""
     assert len(run("saved", "--json", "--until", "2099-01-01T00:00-07:00").stdout.split("\n")) > 30
 
@@ -154,8 +155,8 @@ def test_spliced_clips_and_their_progress(run) -> None:
 
 
 @pytest.mark.parametrize("clip_uuid", ["A" * 22, "-hjV" + "A" * 18, "--" + "A" * 20])
-def test_failure_of_the_service_is_one_clear_line(run, clip_uuid) -> None:
-    """Also for a uuid that begins as an option does."""
+def test_error_of_the_service_prints_one_line(run, clip_uuid) -> None:
+    """Also for a uuid that starts like an option."""
     result = run("progress", clip_uuid, code=1)
     assert result.stdout == ""
     assert result.stderr == (
@@ -163,7 +164,7 @@ def test_failure_of_the_service_is_one_clear_line(run, clip_uuid) -> None:
     )
 
 
-def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
+def test_unreachable_service_prints_one_line(run, monkeypatch) -> None:
     monkeypatch.setenv("RHOMBUS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("rhombus_clips.calls.retry.random.uniform", lambda *_: 0)
     result = run("saved", code=1)
@@ -174,10 +175,10 @@ def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["saved", "--since", "2025-10-01"], "not a time with a zone"),
-        (["saved", "--since", "yesterday"], "not a time with a zone"),
-        (["saved", "--since", "9" * 5000], "not a time with a zone"),
-        (["saved", "--since", "1759276800"], "seems to be seconds"),
+        (["saved", "--since", "2025-10-01"], "not a time with a UTC offset"),
+        (["saved", "--since", "yesterday"], "not a time with a UTC offset"),
+        (["saved", "--since", "9" * 5000], "not a time with a UTC offset"),
+        (["saved", "--since", "1759276800"], "looks like seconds"),
         (["saved", "--limit", "-1"], "--limit"),
         (["shared", "--window", "nan", "--created-after", "0"], "--window"),
         (["saved", "--by", "title"], "--by"),
@@ -187,29 +188,29 @@ def test_service_that_is_not_there_is_one_clear_line(run, monkeypatch) -> None:
         (["dance"], "No such command"),
     ],
 )
-def test_wrong_usage_ends_with_2(run, arguments, words) -> None:
+def test_wrong_usage_exits_with_2(run, arguments, words) -> None:
     assert words in run(*arguments, code=2).stderr
 
 
-def test_missing_key_is_wrong_usage(run, monkeypatch) -> None:
+def test_missing_key_is_a_usage_error(run, monkeypatch) -> None:
     monkeypatch.delenv("RHOMBUS_API_KEY")
     assert "set RHOMBUS_API_KEY" in run("saved", code=2).stderr
 
 
-def test_title_of_control_characters_does_nothing_to_the_terminal() -> None:
+def test_cell_replaces_control_characters() -> None:
     from rhombus_clips.cli.output import cell
 
     assert cell("a\x1b[2Jb\ud800[bold]").plain == "a\ufffd[2Jb\ufffd[bold]"
 
 
-def test_number_beyond_the_calendar_is_shown_as_nothing() -> None:
+def test_time_beyond_the_calendar_is_shown_as_empty() -> None:
     from rhombus_clips import SavedClip
     from rhombus_clips.cli.output import SAVED
 
     assert SAVED.row(SavedClip(timestamp_ms=2**62, duration_sec=2**62))[:2] == (None, None)
 
 
-def test_reader_of_a_pipe_may_leave(service) -> None:
+def test_pipe_closed_during_output_is_not_an_error(service) -> None:
     script = f"{' '.join(RUN)} saved --json | head -n 1"
     result = subprocess.run(
         ["bash", "-o", "pipefail", "-c", script],
@@ -219,18 +220,18 @@ def test_reader_of_a_pipe_may_leave(service) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_demo_shows_everything() -> None:
-    """With no key and no network: it says what it did and ends with 0."""
+def test_demo_succeeds() -> None:
+    """It needs no key, and reports each step."""
     runner = CliRunner(env={name: None for name in os.environ if "RHOMBUS" in name})
     result = runner.invoke(commands.command, ["demo"])
     assert result.exit_code == 0, result.output
     assert "Listed 1,000 saved clips, each once" in result.stdout
-    assert "walked 40 shared groups" in result.stdout
-    assert "Made a clip of 30 s, downloaded its 25,165,824 bytes" in result.stdout
-    assert "found their SHA-256 right" in result.stdout
+    assert "Walked 40 shared clip groups" in result.stdout
+    assert "Created a clip of 30 s, downloaded its 25,165,824 bytes" in result.stdout
+    assert "verified their SHA-256" in result.stdout
 
 
-def test_fake_names_the_host_of_its_videos(service, tmp_path, run) -> None:
+def test_fake_prints_its_media_host(service, tmp_path, run) -> None:
     path, clips = tmp_path / "clip.mp4", json_lines(run("saved", "--json"))
     complete = next(clip for clip in clips if clip["status"] == "COMPLETE")
     run("download", complete["uuid"], "--output", str(path))
@@ -238,17 +239,30 @@ def test_fake_names_the_host_of_its_videos(service, tmp_path, run) -> None:
     assert service["RHOMBUS_MEDIA_URL"].startswith("http://127.0.0.1:")
 
 
-def test_missing_extra_is_said_in_one_line(monkeypatch, capsys) -> None:
+def _run_as_module() -> None:
+    runpy.run_module("rhombus_clips", run_name="__main__")
+
+
+@pytest.mark.parametrize("start", [cli.main, _run_as_module], ids=["console script", "module"])
+def test_missing_extra_is_reported_in_one_line(monkeypatch, capsys, start) -> None:
     monkeypatch.setitem(sys.modules, "click", None)
     for name in [name for name in sys.modules if name.startswith("rhombus_clips.cli.")]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit) as caught:
-        cli.main()
+        start()
     assert caught.value.code == 2
-    assert "pip install 'rhombus-clips[cli]'" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "pip install 'rhombus-clips[cli]'" in error
+    assert error.count("\n") == 1
 
 
-def test_other_missing_module_is_not_blamed_on_the_extra(monkeypatch) -> None:
+def test_package_runs_as_a_module() -> None:
+    command = [sys.executable, "-m", "rhombus_clips", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == f"rhombus-clips, version {__version__}\n"
+
+
+def test_missing_module_outside_the_extra_is_raised(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "rhombus_clips.cli.commands", None)
     with pytest.raises(ModuleNotFoundError):
         cli.main()

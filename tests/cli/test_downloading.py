@@ -1,4 +1,4 @@
-"""The command that downloads: whole files, each once, and a reason for each that is missing."""
+"""The command that downloads: complete files, each once, and a reason for each failure."""
 
 import json
 import os
@@ -15,7 +15,7 @@ DASHED = "-hjV" + "A" * 18
 
 @pytest.fixture
 def fake(fake_elsewhere):
-    """Thirty clips that all have a video; the first two have uuids that begin with dashes."""
+    """Thirty clips with videos. The uuids of the first two start with dashes."""
     for clip, uuid in zip(fake_elsewhere.clips, (DASHED, "--" + "B" * 20), strict=False):
         clip["uuid"] = uuid
     for number, clip in enumerate(fake_elsewhere.clips):
@@ -28,35 +28,35 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir() if path.name != "manifest.jsonl")
 
 
-def test_clips_by_uuid_come_into_the_folder(fake, tmp_path) -> None:
+def test_clips_by_uuid_are_downloaded_into_the_folder(fake, tmp_path) -> None:
     uuids = [clip["uuid"] for clip in fake.clips[:3]]
     result = invoke(fake, "download", *uuids, uuids[0], "--folder", str(tmp_path / "new"))
-    assert result.stdout == "3 downloaded (3.0 kB), 0 already there, 0 failed\n"
+    assert result.stdout == "3 downloaded (3.0 kB), 0 already complete, 0 failed\n"
     files = [(tmp_path / "new" / name).read_bytes() for name in names_in(tmp_path / "new")]
     assert sorted(files) == sorted(fake.video(uuid).data for uuid in uuids)
 
 
-def test_one_clip_comes_to_the_very_path(fake, tmp_path) -> None:
+def test_output_is_the_exact_path_of_one_clip(fake, tmp_path) -> None:
     path = tmp_path / "-clip.mp4"
     download = ("download", "--output", str(path), DASHED)
     assert invoke(fake, *download).stdout.startswith("1 downloaded (1.0 kB)")
     assert path.read_bytes() == fake.video(DASHED).data
-    assert invoke(fake, *download).stdout.startswith("0 downloaded (0 bytes), 1 already there")
+    assert invoke(fake, *download).stdout.startswith("0 downloaded (0 bytes), 1 already complete")
     assert names_in(tmp_path) == [path.name]
 
 
-def test_all_clips_come_once_and_are_skipped_afterwards(fake, tmp_path) -> None:
+def test_all_downloads_each_clip_once_and_skips_it_afterwards(fake, tmp_path) -> None:
     download = ("download", "--all", "--folder", str(tmp_path), "--concurrency", "8")
     assert invoke(fake, *download).stdout.startswith("30 downloaded")
     assert len(names_in(tmp_path)) == 30
     fake.media_requests.clear()
     assert invoke(fake, *download).stdout == (
-        "0 downloaded (0 bytes), 30 already there, 0 failed\n"
+        "0 downloaded (0 bytes), 30 already complete, 0 failed\n"
     )
     assert fake.media_requests == []
 
 
-def test_all_is_what_the_filters_let_through(fake, tmp_path) -> None:
+def test_all_applies_the_filters(fake, tmp_path) -> None:
     fake.clips[4]["title"] = "Needle"
     invoke(fake, "download", "--all", "--search", "needle", "--folder", str(tmp_path))
     (name,) = names_in(tmp_path)
@@ -65,15 +65,15 @@ def test_all_is_what_the_filters_let_through(fake, tmp_path) -> None:
     assert limited.stdout.startswith("2 downloaded")
 
 
-def test_all_passes_over_clips_that_have_no_video_and_says_so(fake, tmp_path) -> None:
+def test_all_skips_and_reports_clips_without_a_video(fake, tmp_path) -> None:
     fake.clips[0]["status"] = "FAILED"
     fake.start_render(seconds=60)
     line = invoke(fake, "download", "--all", "--folder", str(tmp_path)).stdout
     assert line.startswith("29 downloaded")
-    assert line.endswith("0 failed; 2 without a video, as they failed or are in the making\n")
+    assert line.endswith("0 failed; 2 without a video, because they failed or are unfinished\n")
 
 
-def test_failures_are_listed_with_their_reasons_and_the_others_come(fake, tmp_path) -> None:
+def test_failures_are_reported_and_other_clips_are_downloaded(fake, tmp_path) -> None:
     broken, good, missing = fake.clips[3]["uuid"], fake.clips[4]["uuid"], "-" + "N" * 21
     fake.clips[3]["title"] = "Bad\x1b[2J"
     fake.change_media(broken)
@@ -88,7 +88,7 @@ def test_failures_are_listed_with_their_reasons_and_the_others_come(fake, tmp_pa
     assert len(names_in(tmp_path)) == 1
 
 
-def test_failure_of_the_one_clip_is_one_clear_line(fake, tmp_path) -> None:
+def test_failure_of_a_single_download_prints_one_line(fake, tmp_path) -> None:
     fake.change_media(DASHED)
     result = invoke(fake, "download", DASHED, "--output", str(tmp_path / "x.mp4"), code=1)
     assert "SHA-256" in result.stderr
@@ -99,22 +99,22 @@ def test_failure_of_the_one_clip_is_one_clear_line(fake, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--folder", "x"], "name the clips, or give --all"),
-        (["A", "--all", "--folder", "x"], "name the clips, or give --all"),
-        (["A", "--folder", "x", "--output", "y"], "--folder and --output"),
-        (["A", "B", "--output", "y"], "--output is the path of one clip"),
-        (["--all", "--output", "y"], "--output is the path of one clip"),
-        (["A", "--folder", "x", "--search", "z"], "they need --all"),
-        (["A", "--folder", "x", "--limit", "0"], "they need --all"),
+        (["--folder", "x"], "give either the uuids of clips or --all"),
+        (["A", "--all", "--folder", "x"], "give either the uuids of clips or --all"),
+        (["A", "--folder", "x", "--output", "y"], "give either --folder or --output"),
+        (["A", "B", "--output", "y"], "--output takes a single clip"),
+        (["--all", "--output", "y"], "--output takes a single clip"),
+        (["A", "--folder", "x", "--search", "z"], "filters need --all"),
+        (["A", "--folder", "x", "--limit", "0"], "filters need --all"),
         (["A", "--folder", "x", "--concurrency", "0"], "--concurrency"),
     ],
 )
-def test_what_contradicts_itself_is_wrong_usage(fake, arguments, words) -> None:
+def test_contradicting_arguments_are_a_usage_error(fake, arguments, words) -> None:
     assert words in invoke(fake, "download", *arguments, code=2).stderr
     assert fake.requests == []
 
 
-def test_interruption_leaves_the_part_and_says_how_to_go_on(fake, tmp_path) -> None:
+def test_interruption_keeps_the_partial_file_and_explains_how_to_resume(fake, tmp_path) -> None:
     fake.put_media(DASHED, os.urandom(3_000_000))
     fake.media_faults.append(Stall(after_body_bytes=1_000_000))
     download = ["download", DASHED, "--folder", str(tmp_path)]
@@ -127,7 +127,7 @@ def test_interruption_leaves_the_part_and_says_how_to_go_on(fake, tmp_path) -> N
         _, stderr = process.communicate()
     assert process.returncode == 130
     assert stderr.strip().startswith("rhombus-clips: interrupted; ")
-    assert "the same command goes on from there" in stderr
+    assert "run the same command to resume" in stderr
     assert len(list(tmp_path.glob("*.part"))) == 1
     fake.media_faults.clear()
     assert invoke(fake, *download).stdout.startswith("1 downloaded")
@@ -138,7 +138,7 @@ def test_interruption_leaves_the_part_and_says_how_to_go_on(fake, tmp_path) -> N
     assert first_byte.startswith("bytes=")
 
 
-def test_bars_show_each_file_and_the_whole(fake, tmp_path) -> None:
+def test_bars_show_each_file_and_the_total(fake, tmp_path) -> None:
     fake.clips[0]["title"] = "\x1b[2J[bold]x"
     code, shown = on_terminal(fake, "download", "--all", "--folder", str(tmp_path))
     assert code == 0
@@ -147,7 +147,7 @@ def test_bars_show_each_file_and_the_whole(fake, tmp_path) -> None:
     assert "\x1b[2J" not in shown
 
 
-def test_manifest_names_what_came(fake, tmp_path) -> None:
+def test_manifest_lists_the_downloaded_clip(fake, tmp_path) -> None:
     invoke(fake, "download", DASHED, "--folder", str(tmp_path))
     (line,) = (tmp_path / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["clipUuid"] == DASHED

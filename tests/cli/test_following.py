@@ -1,4 +1,4 @@
-"""The command that follows: each clip once, over failures and over starts."""
+"""The command that follows: each clip once, despite failures and restarts."""
 
 import asyncio
 import json
@@ -20,8 +20,8 @@ from rhombus_clips import (
     SavedClipFollower,
     ServerError,
 )
-from rhombus_clips.cli.following import Place
-from rhombus_clips.cli.following import is_passing as is_passing_trouble
+from rhombus_clips.cli.following import StateFile
+from rhombus_clips.cli.following import is_transient as is_transient_error
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
@@ -34,7 +34,7 @@ OFTEN = ("--interval", "0.1")
 
 @contextmanager
 def following(fake: FakeRhombus, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """The command at work; it is interrupted at the end of the block, and ends quietly."""
+    """Run the command during the block, and interrupt it at the end."""
     with subprocess.Popen(
         [*RUN, "follow", *OFTEN, *arguments], env=os.environ | environment_of(fake), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -53,7 +53,7 @@ def lines_of(process: subprocess.Popen[str], count: int) -> list[str]:
 
 
 def rest_of(process: subprocess.Popen[str]) -> str:
-    """What else the command printed, after it has ended."""
+    """Return the remaining output of a command that has ended."""
     assert process.stdout is not None
     return process.stdout.read()
 
@@ -63,20 +63,20 @@ def uuids_in(lines: list[str]) -> list[str]:
 
 
 def add_clip(fake: FakeRhombus, number: int) -> str:
-    """Let the service have a clip more, made just now."""
+    """Add a clip that was created now."""
     now = int(fake.now() * 1000)
     clip = fake.clips[0] | {"uuid": f"-new{number:018}", "createdAtMs": now, "timestampMs": now}
     fake.clips.insert(0, clip)
     return str(clip["uuid"])
 
 
-def test_each_clip_comes_once_over_two_starts(fake_elsewhere, tmp_path) -> None:
+def test_each_clip_is_printed_once_over_two_runs(fake_elsewhere, tmp_path) -> None:
     state = ("--state", str(tmp_path / "state"))
     before = {clip["uuid"] for clip in fake_elsewhere.clips}
     with following(fake_elsewhere, *SINCE, *state, "--json") as process:
         first = uuids_in(lines_of(process, 30))
-        while_running = add_clip(fake_elsewhere, 1)
-        assert uuids_in(lines_of(process, 1)) == [while_running]
+        during_run = add_clip(fake_elsewhere, 1)
+        assert uuids_in(lines_of(process, 1)) == [during_run]
     assert set(first) == before
     between = add_clip(fake_elsewhere, 2)
     with following(fake_elsewhere, *SINCE, *state, "--json") as process:
@@ -86,8 +86,8 @@ def test_each_clip_comes_once_over_two_starts(fake_elsewhere, tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["state"]
 
 
-def test_clip_that_came_while_nobody_followed_is_not_missed(fake_elsewhere, tmp_path) -> None:
-    """Also when the first start saw no clip at all."""
+def test_clip_created_between_two_runs_is_not_missed(fake_elsewhere, tmp_path) -> None:
+    """Also if the first run printed no clip."""
     state = tmp_path / "state"
     with following(fake_elsewhere, "--state", str(state), "--json") as process:
         while not state.exists():
@@ -97,7 +97,7 @@ def test_clip_that_came_while_nobody_followed_is_not_missed(fake_elsewhere, tmp_
         assert uuids_in(lines_of(process, 1)) == [uuid]
 
 
-def test_clip_is_a_line_of_text(fake_elsewhere) -> None:
+def test_clip_is_printed_as_one_line(fake_elsewhere) -> None:
     fake_elsewhere.clips[:] = [fake_elsewhere.clips[0] | {"title": "a\x1b[2J[bold]\nb"}]
     with following(fake_elsewhere, *SINCE) as process:
         (line,) = lines_of(process, 1)
@@ -105,18 +105,18 @@ def test_clip_is_a_line_of_text(fake_elsewhere) -> None:
     assert line.rstrip().endswith(fake_elsewhere.clips[0]["uuid"])
 
 
-def test_passing_failure_is_said_and_gone_on_after(fake_elsewhere) -> None:
-    # A status that the session itself sends again once, so that two of them reach the command.
+def test_transient_failure_is_reported_and_retried(fake_elsewhere) -> None:
+    # The session retries this status once, so the second one reaches the command.
     fake_elsewhere.faults += [Respond(500), Respond(500)]
     with following(fake_elsewhere, *SINCE, "--json") as process:
         assert len(set(uuids_in(lines_of(process, 30)))) == 30
         assert process.stderr is not None
-        said = process.stderr.readline()
-    assert "HTTP 500" in said
-    assert "going on in 0.1 s" in said
+        message = process.stderr.readline()
+    assert "HTTP 500" in message
+    assert "trying again in 0.1 s" in message
 
 
-def test_failure_that_does_not_pass_ends_it(fake_elsewhere) -> None:
+def test_permanent_failure_ends_the_command(fake_elsewhere) -> None:
     fake_elsewhere.api_key = "another key that is long enough"
     environment = environment_of(fake_elsewhere)
     fake_elsewhere.api_key = "FAKEfakeFAKEfakeFAKE00"
@@ -127,7 +127,7 @@ def test_failure_that_does_not_pass_ends_it(fake_elsewhere) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
+def test_followed_clips_are_downloaded(fake_elsewhere, tmp_path) -> None:
     del fake_elsewhere.clips[3:]
     for clip in fake_elsewhere.clips:
         clip["status"] = "COMPLETE"
@@ -137,25 +137,25 @@ def test_followed_clips_come_into_the_folder(fake_elsewhere, tmp_path) -> None:
     with following(fake_elsewhere, *arguments) as process:
         lines_of(process, 3)
         assert process.stderr is not None
-        said = process.stderr.readline()
+        message = process.stderr.readline()
         last = add_clip(fake_elsewhere, 1)
         fake_elsewhere.put_media(last, b"video" * 100)
         assert uuids_in(lines_of(process, 1)) == [last]
         while last not in state.read_text(encoding="utf-8"):
             assert process.poll() is None
-    assert fake_elsewhere.clips[2]["uuid"] in said
-    assert "is FAILED" in said
+    assert fake_elsewhere.clips[2]["uuid"] in message
+    assert "is FAILED" in message
     assert len(list(folder.glob("*.mp4"))) == 3
 
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Downloads within this process do not wait between their attempts."""
+    """Downloads in this process do not wait between attempts."""
     monkeypatch.setattr(RetryPolicy, "backoff", lambda *_: 0.0)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_download_goes_on_when_the_media_host_is_back(fake_elsewhere, tmp_path) -> None:
+def test_download_resumes_when_the_media_host_recovers(fake_elsewhere, tmp_path) -> None:
     fake_elsewhere.clips[:] = [fake_elsewhere.clips[0] | {"status": "COMPLETE"}]
     fake_elsewhere.put_media(fake_elsewhere.clips[0]["uuid"], b"video" * 100)
     fake_elsewhere.media_faults += [Respond(503, times=7)]
@@ -164,13 +164,13 @@ def test_download_goes_on_when_the_media_host_is_back(fake_elsewhere, tmp_path) 
         result = invoke(fake_elsewhere, "follow", *arguments)
     assert len(result.stdout.splitlines()) == 1
     assert "HTTP 503" in result.stderr
-    assert result.stderr.endswith("; going on in 0.1 s\n")
+    assert result.stderr.endswith("; trying again in 0.1 s\n")
     assert (len(fake_elsewhere.media_requests), result.stderr.count("\n")) == (8, 1)
 
 
 @contextmanager
 def interrupted_once(is_time: Callable[[], bool]) -> Iterator[None]:
-    """Send this process a Ctrl-C during the block, when it is time."""
+    """Send Ctrl-C to this process during the block, once *is_time* returns true."""
     is_over = threading.Event()
 
     def watch() -> None:
@@ -188,60 +188,60 @@ def interrupted_once(is_time: Callable[[], bool]) -> Iterator[None]:
         watcher.join()
 
 
-def test_file_that_holds_no_state_is_wrong_usage(fake_elsewhere, tmp_path) -> None:
+def test_invalid_state_file_is_a_usage_error(fake_elsewhere, tmp_path) -> None:
     state = tmp_path / "state"
     state.write_text("holiday plans", encoding="utf-8")
     result = invoke(fake_elsewhere, "follow", "--state", str(state), code=2)
-    assert "--state is none of this command's" in result.stderr
+    assert "the file of --state was not written by this command" in result.stderr
     assert state.read_text(encoding="utf-8") == "holiday plans"
     assert fake_elsewhere.requests == []
 
 
 @pytest.mark.parametrize("interval", ["0", "-1", "nan", "often"])
-def test_interval_that_is_none_is_wrong_usage(fake_elsewhere, interval) -> None:
+def test_invalid_interval_is_a_usage_error(fake_elsewhere, interval) -> None:
     result = invoke(fake_elsewhere, "follow", "--interval", interval, code=2)
     assert "--interval" in result.stderr
 
 
-async def test_keeping_its_place_takes_a_part_of_the_time_and_is_caught_up_with(tmp_path) -> None:
-    """A first listing of a long past makes what is kept longer with every clip."""
+async def test_state_file_is_written_less_often_when_clips_come_fast(tmp_path) -> None:
+    """The first listing of a long history makes the state longer with every clip."""
 
     class Follower:
-        asked = 0
+        reads = 0
         clips = 0
-        was_asked = asyncio.Event()
+        was_read = asyncio.Event()
 
         @property
         def cursor(self) -> str:
-            self.asked += 1
-            self.was_asked.set()
+            self.reads += 1
+            self.was_read.set()
             return str(self.clips)
 
     path, follower = tmp_path / "state", Follower()
-    place, noted = Place(path), cast("SavedClipFollower", follower)
+    state, watched = StateFile(path), cast("SavedClipFollower", follower)
     for _ in range(1000):
-        place.begin()
+        state.is_busy = True
         follower.clips += 1
-        place.note(noted)
-    assert 1 <= follower.asked < 200
-    follower.was_asked.clear()
-    async with alongside(lambda: place.catch_up(noted)):
+        state.finish_clip(watched)
+    assert 1 <= follower.reads < 200
+    follower.was_read.clear()
+    async with alongside(lambda: state.save_repeatedly(watched)):
         if path.read_text() != "1000":
-            await follower.was_asked.wait()
-    place.begin()
+            await follower.was_read.wait()
+    state.is_busy = True
     follower.clips += 1
-    place.end(noted)
-    assert path.read_text() == "1000", "that clip is not done with"
+    state.save(watched, at_end=True)
+    assert path.read_text() == "1000", "that clip is still being processed"
 
 
-# --- what lies where the state belongs ----------------------------------------------------------
+# --- other things at the path of the state file -------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [k for k in STRANGE if k != "a folder"])
-def test_state_that_is_no_file_is_refused_by_name_and_left_as_it_is(
+def test_state_that_is_not_a_regular_file_is_refused_and_unchanged(
     kind: str, fake_elsewhere, tmp_path
 ) -> None:
-    """Nothing waits for a pipe, and nothing is written through a link."""
+    """The command does not wait for a pipe, and does not write through a link."""
     state = tmp_path / "state"
     STRANGE[kind](state)
     before = state.lstat()
@@ -257,27 +257,28 @@ def test_new_state_is_not_written_through_a_link(fake_elsewhere, tmp_path) -> No
     state, target = tmp_path / "state", tmp_path / "target"
     target.write_bytes(b"precious")
     (tmp_path / "state.new").symlink_to(target)
-    Place(state).keep("a cursor")
+    StateFile(state).write("a cursor")
     assert (state.read_text(), state.is_symlink()) == ("a cursor", False)
     assert target.read_bytes() == b"precious"
 
 
 @pytest.mark.usefixtures("impatient")
-def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
+def test_unwritable_state_does_not_hide_the_error_that_ends_the_command(
     fake_elsewhere, tmp_path, monkeypatch
 ) -> None:
-    def end(*_: object) -> None:
-        raise OSError(28, "no space left")
+    def save(*_: object, at_end: bool = False) -> None:
+        if at_end:
+            raise OSError(28, "no space left")
 
-    monkeypatch.setattr(Place, "end", end)
+    monkeypatch.setattr(StateFile, "save", save)
     fake_elsewhere.faults += [Respond(401)]
     result = invoke(fake_elsewhere, "follow", "--state", str(tmp_path / "state"), code=1)
     assert "HTTP 401" in result.stderr
-    assert "no space left: the last clips may come again" in result.stderr
+    assert "no space left: the last clips may be printed again" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("error", "is_passing"),
+    ("error", "is_transient"),
     [
         (ConnectError("no route"), True),
         (ConnectError("invalid certificate", is_lasting=True), False),
@@ -285,5 +286,7 @@ def test_state_that_cannot_be_kept_at_the_end_does_not_hide_why_it_ends(
         (AuthenticationError("no such key", status=401), False),
     ],
 )
-def test_only_trouble_that_may_pass_is_waited_out(error: RhombusError, *, is_passing: bool) -> None:
-    assert is_passing_trouble(error) is is_passing
+def test_only_trouble_that_may_pass_is_waited_out(
+    error: RhombusError, *, is_transient: bool
+) -> None:
+    assert is_transient_error(error) is is_transient

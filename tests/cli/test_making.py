@@ -1,4 +1,4 @@
-"""The commands that have clips made and watch them."""
+"""The commands that create clips and watch them."""
 
 import hashlib
 
@@ -19,18 +19,18 @@ def fake(fake_elsewhere):
 
 
 class Clock:
-    """The clock of a fake service, which stands still until it is moved.
+    """The clock of a fake service, which the test moves.
 
-    :param a_look: How many seconds pass each time that it is read.
+    :param seconds_per_read: How many seconds pass each time the clock is read.
     """
 
-    def __init__(self, fake: FakeRhombus, a_look: float = 0.0) -> None:
+    def __init__(self, fake: FakeRhombus, seconds_per_read: float = 0.0) -> None:
         self._seconds = fake.now()
-        self._a_look = a_look
+        self._seconds_per_read = seconds_per_read
         fake._now = self.read
 
     def read(self) -> float:
-        self._seconds += self._a_look
+        self._seconds += self._seconds_per_read
         return self._seconds
 
     def move(self, seconds: float) -> None:
@@ -49,13 +49,13 @@ def test_make_waits_for_the_clip_and_prints_it(fake) -> None:
     assert b'"audioIncluded":false' in splice.body.replace(b" ", b"")
 
 
-def test_make_prints_a_table_of_a_clip_for_each_camera(fake) -> None:
+def test_make_prints_a_clip_for_each_camera(fake) -> None:
     fake.clip_per_device = True
     shown = invoke(fake, *MAKE, *OFTEN).stdout
     assert shown.count("COMPLETE") == 2
 
 
-def test_make_brings_the_clip_into_a_folder(fake, tmp_path) -> None:
+def test_make_downloads_the_clip(fake, tmp_path) -> None:
     folder = tmp_path / "new"
     result = invoke(fake, *MAKE, *OFTEN, "--download", str(folder), "--json")
     (clip,) = json_lines(result)
@@ -64,16 +64,16 @@ def test_make_brings_the_clip_into_a_folder(fake, tmp_path) -> None:
     assert "1 downloaded" in result.stderr
 
 
-def test_make_says_why_a_clip_failed(fake) -> None:
+def test_make_reports_why_a_clip_failed(fake) -> None:
     fake.renders_fail = True
     stderr = invoke(fake, *MAKE, *OFTEN, code=1).stderr
     assert "is FAILED (The camera went offline)" in stderr
     assert stderr.count("\n") == 1
 
 
-def test_make_gives_up_at_the_deadline(fake) -> None:
+def test_make_ends_after_the_timeout(fake) -> None:
     fake.render_seconds = 60
-    stderr = invoke(fake, *MAKE, *OFTEN, "--deadline", "0.1", code=1).stderr
+    stderr = invoke(fake, *MAKE, *OFTEN, "--timeout", "0.1", code=1).stderr
     assert "did not end within 0.1 s, and goes on at the service" in stderr
 
 
@@ -83,19 +83,19 @@ def test_make_gives_up_at_the_deadline(fake) -> None:
         ("2999-10-01T08:00Z", "60", "does not exist yet"),
         ("2025-10-01T08:00Z", "0.5", "at least a second"),
         ("2025-10-01T08:00Z", "86400", "at most 3600 s"),
-        ("2025-10-01T08:00Z", "nan", "not a number of seconds"),
-        ("2025-10-01T08:00Z", "inf", "not a number of seconds"),
-        ("today", "60", "not a time with a zone"),
+        ("2025-10-01T08:00Z", "nan", "not a positive number of seconds"),
+        ("2025-10-01T08:00Z", "inf", "not a positive number of seconds"),
+        ("today", "60", "not a time with a UTC offset"),
     ],
 )
-def test_footage_that_cannot_be_is_wrong_usage(fake, start, duration, words) -> None:
+def test_invalid_time_range_is_a_usage_error(fake, start, duration, words) -> None:
     result = invoke(fake, "make", "A" * 22, "--start", start, "--duration", duration, code=2)
     assert words in result.stderr
     assert not any("splice" in request.path for request in fake.requests)
 
 
-def test_watch_follows_every_clip_to_its_end(fake) -> None:
-    Clock(fake, a_look=0.1)
+def test_watch_follows_every_clip_until_it_is_complete(fake) -> None:
+    Clock(fake, seconds_per_read=0.1)
     uuids = [fake.start_render(seconds=seconds) for seconds in (20, 60, 40)]
     changes = json_lines(invoke(fake, "watch", *uuids, *OFTEN, "--json"))
     assert len(changes) > len(uuids)
@@ -103,7 +103,7 @@ def test_watch_follows_every_clip_to_its_end(fake) -> None:
     assert last == dict.fromkeys(uuids, "COMPLETE")
 
 
-def test_watch_shows_all_and_says_which_clip_failed(fake) -> None:
+def test_watch_prints_all_clips_and_reports_the_failed_one(fake) -> None:
     good, bad = fake.start_render(seconds=0.2), fake.start_render(seconds=0.1, fails=True)
     result = invoke(fake, "watch", good, bad, *OFTEN, code=1)
     assert good in result.stdout
@@ -112,20 +112,20 @@ def test_watch_shows_all_and_says_which_clip_failed(fake) -> None:
     assert good not in result.stderr
 
 
-def test_watch_waits_for_a_clip_to_appear_no_longer_than_it_is_told(fake) -> None:
+def test_watch_waits_for_a_clip_to_appear_as_long_as_given(fake) -> None:
     uuid = "-" + "A" * 21
     stderr = invoke(fake, "watch", uuid, *OFTEN, "--appears-within", "0.1", code=1).stderr
     assert f"there is no clip {uuid}" in stderr
 
 
-def test_watch_names_every_clip_that_did_not_appear(fake) -> None:
+def test_watch_reports_every_clip_that_did_not_appear(fake) -> None:
     words = ["watch", "N" * 22, "M" * 22, *OFTEN, "--appears-within", "0.1"]
     stderr = invoke(fake, *words, code=1).stderr
     assert "N" * 22 in stderr
     assert "M" * 22 in stderr
 
 
-def test_bars_show_the_render_and_do_nothing_else_to_the_terminal(fake) -> None:
+def test_bars_show_the_render_without_control_characters(fake) -> None:
     title = "\x1b[2J[bold]x"
     clock = Clock(fake)
     fake.render_seconds = 10
@@ -142,7 +142,7 @@ def test_bars_show_the_render_and_do_nothing_else_to_the_terminal(fake) -> None:
     assert "\ufffd[2J[bold]x" in shown
 
 
-def test_watch_shows_the_others_when_one_is_not_there(fake_elsewhere) -> None:
+def test_watch_prints_the_other_clips_when_one_does_not_exist(fake_elsewhere) -> None:
     uuid = fake_elsewhere.clips[0]["uuid"]
     words = ["watch", uuid, "N" * 22, "--interval", "0.05", "--appears-within", "0.2"]
     result = invoke(fake_elsewhere, *words, code=1)

@@ -1,4 +1,4 @@
-"""The commands that read: clips by filters, one with its details, how many there are."""
+"""The commands that list, show and count clips."""
 
 import json
 
@@ -35,17 +35,17 @@ def test_every_filter_reaches_the_service(fake_elsewhere, command, endpoint) -> 
     assert {name: sent.get(name) for name in expected} == expected
 
 
-def test_filters_that_are_not_given_are_not_sent(fake_elsewhere) -> None:
+def test_omitted_filters_are_not_sent(fake_elsewhere) -> None:
     assert len(json_lines(invoke(fake_elsewhere, "clips", "--json"))) == 30
     assert set(json.loads(fake_elsewhere.requests[-1].body)) <= {"pageSize", "pageToken"}
 
 
-def test_several_devices_are_all_asked_for(fake_elsewhere) -> None:
+def test_repeated_devices_are_all_sent(fake_elsewhere) -> None:
     invoke(fake_elsewhere, "clips", "--device", "a", "--device", "b")
     assert json.loads(fake_elsewhere.requests[-1].body)["deviceUuidFilters"] == ["a", "b"]
 
 
-def test_clips_show_those_in_the_making(fake_elsewhere) -> None:
+def test_clips_include_unfinished_ones(fake_elsewhere) -> None:
     fake_elsewhere.start_render(seconds=60)
     shown = invoke(fake_elsewhere, "clips", "--limit", "2").stdout
     assert "INITIATING" in shown or "UPLOADING" in shown
@@ -53,27 +53,27 @@ def test_clips_show_those_in_the_making(fake_elsewhere) -> None:
     assert len(shown.splitlines()) == 2 + 4
 
 
-def test_details_are_the_facts_and_what_was_seen(fake_elsewhere) -> None:
+def test_details_show_fields_and_detections(fake_elsewhere) -> None:
     clip = fake_elsewhere.clips[0]
-    (told,) = json_lines(invoke(fake_elsewhere, "details", clip["uuid"], "--json"))
+    (printed,) = json_lines(invoke(fake_elsewhere, "details", clip["uuid"], "--json"))
     shown = invoke(fake_elsewhere, "details", clip["uuid"]).stdout
-    assert told["uuid"] == clip["uuid"]
-    facts = (clip["uuid"], clip["title"], f"{clip['byteCount']:,} bytes", clip["deviceUuid"])
-    assert all(fact in shown for fact in facts)
-    points = [point for point in told["seekPoints"] if point]
+    assert printed["uuid"] == clip["uuid"]
+    fields = (clip["uuid"], clip["title"], f"{clip['byteCount']:,} bytes", clip["deviceUuid"])
+    assert all(field in shown for field in fields)
+    points = [point for point in printed["seekPoints"] if point]
     assert points
     seconds = sorted(point["relativeSecond"] for point in points)
     table = shown.partition("Second")[2].splitlines()[2 : 2 + len(points)]
     assert [float(line.split("│")[1]) for line in table] == seconds
 
 
-def test_details_of_an_unknown_clip_are_one_clear_line(fake_elsewhere) -> None:
+def test_details_of_an_unknown_clip_print_one_line(fake_elsewhere) -> None:
     result = invoke(fake_elsewhere, "details", "--" + "A" * 20, code=1)
     assert result.stderr.endswith(f"there is no clip --{'A' * 20}\n")
     assert result.stderr.count("\n") == 1
 
 
-def test_count_says_how_many(fake_elsewhere) -> None:
+def test_count_prints_totals(fake_elsewhere) -> None:
     (counted,) = json_lines(invoke(fake_elsewhere, "count", "--json"))
     assert counted["count"] == 30
     line = f"30 clips, {counted['privateCount']} private\n"
@@ -86,19 +86,19 @@ def test_count_says_how_many(fake_elsewhere) -> None:
     assert of_device["count"] == len(matching)
 
 
-def test_option_that_is_none_is_not_taken_for_a_uuid(fake_elsewhere) -> None:
+def test_unknown_option_is_not_taken_for_a_uuid(fake_elsewhere) -> None:
     result = invoke(fake_elsewhere, "details", "--jsn", code=2)
     assert "'--jsn' is neither an option nor a uuid" in result.stderr
     assert fake_elsewhere.requests == []
 
 
-def test_option_behind_a_uuid_with_a_dash_is_an_option(fake_elsewhere) -> None:
+def test_option_after_a_uuid_with_a_dash_is_an_option(fake_elsewhere) -> None:
     fake_elsewhere.clips[0]["uuid"] = uuid = "-hjV" + "A" * 18
     (clip,) = json_lines(invoke(fake_elsewhere, "details", uuid, "--json"))
     assert clip["uuid"] == uuid
 
 
-def test_title_does_nothing_to_the_terminal(fake_elsewhere) -> None:
+def test_control_characters_of_a_title_do_not_reach_the_terminal(fake_elsewhere) -> None:
     fake_elsewhere.clips[0]["title"] = "\x1b[2J[bold]x[/bold]"
     code, shown = on_terminal(fake_elsewhere, "clips", "--limit", "1")
     assert code == 0
@@ -106,7 +106,7 @@ def test_title_does_nothing_to_the_terminal(fake_elsewhere) -> None:
     assert "\ufffd[2J[bold]x" in shown
 
 
-def test_error_of_the_service_is_one_line_that_does_nothing_to_the_terminal(
+def test_error_of_the_service_is_one_line_without_control_characters(
     fake_elsewhere,
 ) -> None:
     refusal = json_answer(200, {"error": True, "errorMsg": "no\x1b[2J\nway"})
@@ -117,7 +117,7 @@ def test_error_of_the_service_is_one_line_that_does_nothing_to_the_terminal(
     assert "no\ufffd[2J way" in stderr
 
 
-def test_warning_of_the_service_is_a_line_that_does_nothing_to_the_terminal(fake_elsewhere) -> None:
+def test_warning_of_the_service_is_one_line_without_control_characters(fake_elsewhere) -> None:
     fake_elsewhere.warning_msg = "soon\x1b[2J"
     code, shown = on_terminal(fake_elsewhere, "count")
     assert code == 0

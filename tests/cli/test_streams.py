@@ -1,4 +1,4 @@
-"""Odd terminals, streams and values, and Ctrl-C: the command says a line, and no traceback."""
+"""Unusual terminals, streams and values, and Ctrl-C: one line of output, no traceback."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def run(fake: FakeRhombus, *arguments: str, **options) -> "subprocess.CompletedP
     "name", a_few(["saved", "details", "rename", "download", "make", "shared"])
 )
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_encoding_without_the_letters_of_a_title_ends_no_command(
+def test_titles_outside_the_terminal_encoding_fail_no_command(
     name: str, encoding: str, fake: FakeRhombus, tmp_path
 ) -> None:
     environment = {"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": encoding}
@@ -48,7 +48,7 @@ def test_json_in_another_encoding_is_ascii(name: str, fake: FakeRhombus) -> None
 
 
 @pytest.mark.parametrize("columns", a_few(["10", "0", "1", "40"]))
-def test_narrow_terminal_loses_no_text(columns: str, fake: FakeRhombus) -> None:
+def test_narrow_terminal_truncates_no_text(columns: str, fake: FakeRhombus) -> None:
     code, shown = on_terminal(fake, "saved", "--limit", "1", environment={"COLUMNS": columns})
     assert code == 0
     assert first_uuid(fake) in shown
@@ -65,7 +65,7 @@ def test_terminal_without_colours_gets_none(environment, fake: FakeRhombus) -> N
 
 @pytest.mark.parametrize("closing", a_few([">&-", "2>&-", "<&-", ">&- 2>&- <&-"]))
 @pytest.mark.parametrize("line", a_few(["saved", "saved --json", "count"]))
-def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus) -> None:
+def test_closed_stream_is_not_an_error(closing: str, line: str, fake: FakeRhombus) -> None:
     result = subprocess.run(
         ["bash", "-c", f"{' '.join(RUN)} {line} {closing}"],
         env=os.environ | environment_of(fake), capture_output=True, text=True, check=False,
@@ -79,7 +79,7 @@ def test_closed_stream_is_no_failure(closing: str, line: str, fake: FakeRhombus)
         ["saved", "saved --json", "count", "--help", "saved --help", "rename {uuid} x", "--version"]
     ),
 )
-def test_full_disk_is_one_clear_line(line: str, fake: FakeRhombus) -> None:
+def test_full_disk_prints_one_line(line: str, fake: FakeRhombus) -> None:
     command = line.format(uuid=first_uuid(fake))
     fake.warning_msg = None
     result = subprocess.run(
@@ -96,8 +96,8 @@ def test_full_disk_is_one_clear_line(line: str, fake: FakeRhombus) -> None:
         ["saved", "saved --json", "clips", "details {uuid}", "count", "--help", "rename {uuid} x"]
     ),
 )
-def test_reader_of_any_pipe_may_leave(line: str, fake: FakeRhombus) -> None:
-    """It has left before the command prints anything."""
+def test_pipe_closed_before_output_prints_nothing(line: str, fake: FakeRhombus) -> None:
+    """The reader has closed the pipe before the command prints anything."""
     reader, writer = os.pipe()
     os.close(reader)
     fake.warning_msg = None
@@ -121,7 +121,7 @@ def test_reader_of_any_pipe_may_leave(line: str, fake: FakeRhombus) -> None:
         ]
     ),
 )
-def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, arguments) -> None:
+def test_closed_standard_input_is_a_usage_error(fake: FakeRhombus, arguments) -> None:
     names = {"uuid": first_uuid(fake), "group": fake.shared_clip_groups[0]["uuid"]}
     words = " ".join(word.format(**names) for word in arguments)
     result = subprocess.run(
@@ -138,25 +138,28 @@ def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, ar
     [
         (["saved", "--since", "9999-12-31T23:59:59-14:00"], "outside the years 1 to 9999"),
         (["saved", "--until", "0001-01-01T00:00+14:00"], "outside the years 1 to 9999"),
-        (["saved", "--since", "2025-02-30T00:00Z"], "not a time with a zone"),
-        (["saved", "--since", "2025-01-01T25:00Z"], "not a time with a zone"),
-        (["saved", "--since", "\udcff"], "not a time with a zone"),
+        (["saved", "--since", "2025-02-30T00:00Z"], "not a time with a UTC offset"),
+        (["saved", "--since", "2025-01-01T25:00Z"], "not a time with a UTC offset"),
+        (["saved", "--since", "\udcff"], "not a time with a UTC offset"),
         (["saved", "--page-size", "9" * 30], "--page-size"),
         (["clips", "--page-size", "201"], "--page-size"),
-        (["clips", "--search", "caf\udce9"], "not text in the encoding of the shell"),
-        (["clips", "--sort-field", "caf\udce9"], "not text in the encoding of the shell"),
-        (["clips", "--device", "a\x1bb"], "is no uuid"),
+        (["clips", "--search", "caf\udce9"], "is not valid text in"),
+        (["clips", "--sort-field", "caf\udce9"], "is not valid text in"),
+        (["clips", "--device", "a\x1bb"], "is not a valid uuid"),
         (["shared", "--created-after", "0", "--window", "inf"], "--window"),
         (["shared", "--created-after", "0", "--window", "1e-300"], "at least a millisecond"),
-        (["progress", "caf\udce9"], "is no uuid"),
-        (["rename", "A" * 22, "caf\udce9"], "not text in the encoding of the shell"),
-        (["rename", "A" * 22, "--description", "\udcff"], "not text in the encoding of the shell"),
-        (["share", "A" * 22, "--title", "\udcff"], "not text in the encoding of the shell"),
+        (["progress", "caf\udce9"], "is not a valid uuid"),
+        (["rename", "A" * 22, "caf\udce9"], "is not valid text in"),
+        (["rename", "A" * 22, "--description", "\udcff"], "is not valid text in"),
+        (["share", "A" * 22, "--title", "\udcff"], "is not valid text in"),
         (["share", "A" * 22, "--expires", "9999999999d"], "expiration_time_secs"),
         (["make", "A" * 22, "--start", "0", "--duration", "1e300"], "--duration"),
         (["make", "A" * 22, "--start", "0", "--duration", "1e-300"], "at least a second"),
-        (["make", "A" * 22, "--start", "0", "--duration", "9", "--title", "\udcff"], "shell"),
-        (["make", "A" * 22, "--start", "0", "--duration", "9", "--deadline", "-1"], "--deadline"),
+        (
+            ["make", "A" * 22, "--start", "0", "--duration", "9", "--title", "\udcff"],
+            "is not valid text in",
+        ),
+        (["make", "A" * 22, "--start", "0", "--duration", "9", "--timeout", "-1"], "--timeout"),
         (["watch", "A" * 22, "--interval", "1e400"], "--interval"),
         (["watch", "A" * 22, "--appears-within", "nan"], "--appears-within"),
         (["download", "A" * 22, "--concurrency", "65"], "--concurrency"),
@@ -165,24 +168,24 @@ def test_nobody_answers_where_the_standard_input_is_closed(fake: FakeRhombus, ar
         (["fake", "--render-seconds", "inf"], "--render-seconds"),
     ],
 )
-def test_value_out_of_range_is_wrong_usage(fake: FakeRhombus, arguments, words) -> None:
+def test_invalid_value_is_a_usage_error(fake: FakeRhombus, arguments, words) -> None:
     result = invoke(fake, *arguments, code=2)
     assert words in result.stderr
     assert controls_in(result.output) == set()
 
 
-def test_password_in_another_encoding_is_wrong_usage(fake: FakeRhombus) -> None:
+def test_password_in_another_encoding_is_a_usage_error(fake: FakeRhombus) -> None:
     for encoding in ("utf-8", "ascii"):
         result = run(
             fake, "share", first_uuid(fake), "--password-stdin", input=b"caf\xe9\n",
             env={"PYTHONIOENCODING": encoding},
         )  # fmt: skip
         assert result.returncode == 2
-        assert b"the password is not text in the encoding of the standard input" in result.stderr
+        assert b"the password is not valid text in the encoding of standard input" in result.stderr
         assert b"Traceback" not in result.stderr
 
 
-def test_folder_whose_name_is_not_utf_8_takes_downloads(fake: FakeRhombus, tmp_path) -> None:
+def test_folder_name_that_is_not_utf_8_is_supported(fake: FakeRhombus, tmp_path) -> None:
     folder = os.fsencode(tmp_path) + b"/caf\xe9\x1b"
     result = run(fake, "download", first_uuid(fake), "--folder", os.fsdecode(folder))
     assert result.returncode == 0
@@ -197,8 +200,8 @@ def test_folder_whose_name_is_not_utf_8_takes_downloads(fake: FakeRhombus, tmp_p
 
 
 @pytest.mark.parametrize("name", a_few(sorted({*LINES} - {"download", "make", "watch"})))
-def test_interruption_ends_with_130(name: str, fake: FakeRhombus, tmp_path) -> None:
-    """While the command waits for an answer of the service."""
+def test_interruption_exits_with_130(name: str, fake: FakeRhombus, tmp_path) -> None:
+    """While the command waits for a response of the service."""
     arguments = LINES[name](fake, str(tmp_path))
     with Held() as held:
         fake.faults = [held]
@@ -223,7 +226,7 @@ def test_interruption_ends_with_130(name: str, fake: FakeRhombus, tmp_path) -> N
         ]
     ),
 )
-def test_interruption_of_a_prompt_ends_with_130(fake: FakeRhombus, arguments, prompt) -> None:
+def test_interruption_of_a_prompt_exits_with_130(fake: FakeRhombus, arguments, prompt) -> None:
     names = {"uuid": first_uuid(fake), "group": fake.shared_clip_groups[0]["uuid"]}
     words = [word.format(**names) for word in arguments]
     code, shown = on_terminal(fake, *words, answers=[(prompt, signal.SIGINT)])

@@ -1,4 +1,4 @@
-"""Texts from outside are printed as text: they do nothing to a terminal and end no command."""
+"""Texts from the service and the shell are printed without control characters."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ from tests.cli.test_following import SINCE, following, lines_of
 from tests.examples import a_few
 
 HARMLESS = "�[2J"
-# What rich itself writes to move the cursor and to colour.
+# The escape sequences that rich writes for cursor movement and colour.
 OF_RICH = re.compile(r"\x1b\[[0-9;?]*[A-Ka-ln-z]|\x1b\[[0-9;]*m")
 SILENT_ON_TITLES = {"count", "download", "expiring", "share", "spliced"}
 WITH_JSON = sorted(
@@ -30,14 +30,14 @@ WITH_JSON = sorted(
 )  # fmt: skip
 
 
-def test_every_subcommand_is_tried_with_hostile_texts() -> None:
-    """The following one has tests of its own here; a fake and a demonstration read nothing."""
+def test_every_subcommand_is_tested_with_hostile_texts() -> None:
+    """`follow` has separate tests here, and `fake` and `demo` print no text of a service."""
     assert {*LINES, "follow", "fake", "demo"} == set(commands.command.commands)
 
 
 @contextmanager
 def warning_handler() -> Iterator[None]:
-    """The command's own handler of warnings, as a process of its own has it."""
+    """Install the handler of warnings, as `run` does."""
     logger = logging.getLogger("rhombus_clips")
     handler = running.Warnings(logging.WARNING)
     logger.addHandler(handler)
@@ -48,33 +48,33 @@ def warning_handler() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_no_control_character_reaches_the_outputs(name: str, fake: FakeRhombus, tmp_path) -> None:
+def test_no_control_character_of_a_clip_is_printed(name: str, fake: FakeRhombus, tmp_path) -> None:
     fake.start_render(seconds=60)
     with warning_handler():
         result = invoke(fake, name, *LINES[name](fake, str(tmp_path)))
     assert controls_in(result.stdout) == set()
     assert controls_in(result.stderr) == set()
-    assert HARMLESS in result.stderr, "the warning of the service is shown"
+    assert HARMLESS in result.stderr, "the warning of the service is printed"
     if name not in SILENT_ON_TITLES:
         assert ":ab: [bold]x[/bold] Köln 🎥�" in result.stdout
 
 
 @pytest.mark.parametrize("name", WITH_JSON)
-def test_no_control_character_is_in_the_json_which_says_the_same(
+def test_json_has_no_control_characters_and_the_same_values(
     name: str, fake: FakeRhombus, tmp_path
 ) -> None:
     fake.start_render(seconds=60)
     result = invoke(fake, name, *LINES[name](fake, str(tmp_path)), "--json")
     assert controls_in(result.stdout) == set()
-    told = json_lines(result)
-    assert told
+    printed = json_lines(result)
+    assert printed
     if name not in SILENT_ON_TITLES:
         title = HOSTILE.replace("\x00", "") if name == "make" else HOSTILE
-        assert title in {line["title"] for line in told}
+        assert title in {line["title"] for line in printed}
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_no_control_character_of_an_error_reaches_the_outputs(
+def test_no_control_character_of_an_error_is_printed(
     name: str, fake: FakeRhombus, tmp_path
 ) -> None:
     fake.faults = [json_answer(200, {"error": True, "errorMsg": HOSTILE}, times=None)]
@@ -86,7 +86,7 @@ def test_no_control_character_of_an_error_reaches_the_outputs(
     assert controls_in(invoke(fake, *line, code=1).output) == set()
 
 
-def test_no_control_character_of_a_status_or_an_operation_is_shown(fake: FakeRhombus) -> None:
+def test_no_control_character_of_a_status_or_an_operation_is_printed(fake: FakeRhombus) -> None:
     clip = {
         "uuid": first_uuid(fake),
         "status": HOSTILE,
@@ -100,7 +100,7 @@ def test_no_control_character_of_a_status_or_an_operation_is_shown(fake: FakeRho
 
 
 @pytest.mark.parametrize("json", [(), ("--json",)])
-def test_no_control_character_of_a_followed_clip_is_shown(fake: FakeRhombus, json) -> None:
+def test_no_control_character_of_a_followed_clip_is_printed(fake: FakeRhombus, json) -> None:
     del fake.clips[1:]
     with following(fake, *SINCE, *json) as process:
         (line,) = lines_of(process, 1)
@@ -110,7 +110,7 @@ def test_no_control_character_of_a_followed_clip_is_shown(fake: FakeRhombus, jso
 
 @pytest.mark.parametrize("name", a_few(["make", "details", "clips", "download", "watch", "delete"]))
 @pytest.mark.parametrize("is_json", [False, True])
-def test_terminal_with_bars_and_prompts_gets_no_control_character(
+def test_terminal_with_bars_and_prompts_gets_no_control_characters(
     name: str, is_json: bool, fake: FakeRhombus, tmp_path
 ) -> None:
     arguments = [word for word in LINES[name](fake, str(tmp_path)) if word != "--yes"]
@@ -124,7 +124,9 @@ def test_terminal_with_bars_and_prompts_gets_no_control_character(
     assert ":ab:" in shown or name == "download"
 
 
-def test_failed_download_names_its_clip_in_plain_text(fake: FakeRhombus, tmp_path) -> None:
+def test_failed_download_prints_its_title_without_control_characters(
+    fake: FakeRhombus, tmp_path
+) -> None:
     fake.change_media(first_uuid(fake))
     result = invoke(fake, "download", first_uuid(fake), "--folder", str(tmp_path), code=1)
     assert controls_in(result.output) == set()
@@ -144,7 +146,7 @@ def test_failed_download_names_its_clip_in_plain_text(fake: FakeRhombus, tmp_pat
         ["download", "A" * 22, "--output", "/missing\x1b[2J/\u202ex"],
     ],
 )
-def test_no_control_character_of_an_argument_is_shown(fake: FakeRhombus, arguments) -> None:
+def test_no_control_character_of_an_argument_is_printed(fake: FakeRhombus, arguments) -> None:
     runner = CliRunner(env=environment_of(fake))
     result = runner.invoke(commands.command, arguments, prog_name="rhombus-clips")
     assert result.exit_code in {1, 2}
@@ -152,7 +154,7 @@ def test_no_control_character_of_an_argument_is_shown(fake: FakeRhombus, argumen
     assert controls_in(result.output) == set()
 
 
-def test_printable_keeps_what_people_write() -> None:
+def test_printable_keeps_ordinary_text() -> None:
     for text in ("Köln", "日本 の 庭", "🎥", "مدخل", "a\u0301", "50 % — “x”", "[bold] :ab: \\"):
         assert printable(text) == text
     assert printable("1\u202f000\u00a0€") == "1 000 €"
@@ -161,7 +163,7 @@ def test_printable_keeps_what_people_write() -> None:
 
 
 @pytest.mark.parametrize("encoding", [None, "utf-8", "UTF8", "ascii", "latin-1", "cp1252"])
-def test_json_for_a_terminal_says_the_same_in_every_encoding(encoding) -> None:
+def test_json_has_the_same_value_in_every_encoding(encoding) -> None:
     clip = SavedClip(title=f"{HOSTILE}\ud800")
     plain = SavedClip(title=HOSTILE)
     for model in (clip, plain):

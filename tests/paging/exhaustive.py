@@ -16,7 +16,7 @@ from attrs import frozen
 from rhombus_clips.errors import CursorStalledError, PagingError
 from rhombus_clips.paging.rules.cursor import CursorWalk
 from rhombus_clips.paging.rules.listed import Fresh, Listed
-from rhombus_clips.testing.listing import Entry, LastPage, Listing, list_page
+from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, list_page
 from tests.paging.walking import Clip
 
 MOST_CLIPS = 3
@@ -59,9 +59,9 @@ class Outcome:
     has_raised: bool = False
 
 
-def entry(name: str, time: int) -> Entry:
+def entry(name: str, time: int) -> StoredClip:
     """A clip of that time; its other time is no time of any cursor."""
-    return Entry(time, Clip(name, time, time + 500, 0))
+    return StoredClip(time, Clip(name, time, time + 500, 0))
 
 
 def listings() -> Iterator[Case]:
@@ -127,7 +127,7 @@ def check(case: Case) -> Outcome:
 
 
 def _fault(
-    case: Case, entries: list[Entry], came: Counter[str | None], requests: int
+    case: Case, entries: list[StoredClip], came: Counter[str | None], requests: int
 ) -> str | None:
     if any(count > 1 for count in came.values()):
         return f"repeated: {came}"
@@ -142,14 +142,14 @@ def _fault(
     return f"lost {lost}"
 
 
-def _cannot_be_told(entries: list[Entry], cap: int, lost: set[str]) -> bool:
+def _cannot_be_told(entries: list[StoredClip], cap: int, lost: set[str]) -> bool:
     """Whether the service only ever lists one page, cut in the millisecond at its end."""
     listed = {item.clip.uuid for item in entries[:cap]}
     last = {item.clip.uuid for item in entries if item.time == entries[-1].time}
     return len(last) > cap and listed <= last and lost <= last
 
 
-def _after(entries: list[Entry], change: Change, listing: Listing) -> list[Entry]:
+def _after(entries: list[StoredClip], change: Change, listing: Listing) -> list[StoredClip]:
     if change.created_at is None:
         return [entry for entry in entries if entry.clip.uuid != change.deleted]
     sign = -1 if listing.newest_first else 1
@@ -161,7 +161,7 @@ def _after(entries: list[Entry], change: Change, listing: Listing) -> list[Entry
     return [*entries[:before], entry(NEW, change.created_at), *entries[before:]]
 
 
-def _most_in_one_ms(entries: list[Entry]) -> int:
+def _most_in_one_ms(entries: list[StoredClip]) -> int:
     return max(Counter(entry.time for entry in entries).values(), default=0)
 
 

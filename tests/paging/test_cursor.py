@@ -9,7 +9,7 @@ from hypothesis import given
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
 from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
 from rhombus_clips.paging.rules.listed import NEWEST_FIRST, OLDEST_FIRST, Ask, Fresh, Listed
-from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order
+from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order
 from tests.examples import examples
 from tests.paging.walking import (
     Clip,
@@ -112,7 +112,7 @@ def test_cursor_that_is_no_time_may_have_a_neighbour() -> None:
     """A millisecond past the first cursor there is a clip, whose cursor the service knows."""
     listing = Listing(newest_first=False, is_time=False)
     entries = [
-        Entry(time, Clip(f"clip {time}", time, None, time))
+        StoredClip(time, Clip(f"clip {time}", time, None, time))
         for time in (1000, 1002, 1003, 1005, 1007, 1009)
     ]
     assert walk_through(entries, listing, 2).serials == visible(entries)

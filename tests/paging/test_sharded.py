@@ -23,7 +23,7 @@ from rhombus_clips import (
 from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.paging.rules.clock import CLIP_TIMES
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
-from rhombus_clips.testing.listing import Entry
+from rhombus_clips.testing.listing import StoredClip
 from tests.examples import examples
 from tests.paging.sharding import clips_at, created_after, sharded_listing, sharded_uuids
 
@@ -314,7 +314,7 @@ async def test_clip_without_a_readable_time_is_reported_once(connect) -> None:
     clips[50]["timestampMs"] = "soon"
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         fake._in_order = lambda: [  # type: ignore[method-assign]
-            Entry(1000 + 10 * number, clips[number]) for number in reversed(range(100))
+            StoredClip(1000 + 10 * number, clips[number]) for number in reversed(range(100))
         ]
         reported = list[Any]()
         pager = session.saved_clips(

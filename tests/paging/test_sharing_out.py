@@ -82,7 +82,7 @@ async def test_sharing_out_costs_few_requests(connect) -> None:
 class _SlowScout(faults.Fault):
     """The small pages by which a listing is found out come late."""
 
-    async def befall(self, request: Any, answer: Any) -> Any:
+    async def apply(self, request: Any, answer: Any) -> Any:
         if (await request.json())["maxPageSize"] != 10:
             await asyncio.sleep(0.3)
         return await answer()

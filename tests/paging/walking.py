@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rhombus_clips.paging.rules.cursor import CursorWalk
 from rhombus_clips.paging.rules.listed import Ask, Fresh, Listed, refused
-from rhombus_clips.testing.listing import Entry, LastPage, Listing, in_order, list_page
+from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order, list_page
 
 MOST_REQUESTS = 500
 
@@ -38,12 +38,12 @@ class Walked:
 
 
 def walk_through(
-    entries: Sequence[Entry],
+    entries: Sequence[StoredClip],
     listing: Listing,
     page_size: int,
     *,
     refused_above: int | None = None,
-    appears: tuple[int, Entry] | None = None,
+    appears: tuple[int, StoredClip] | None = None,
     **settings: Any,
 ) -> Walked:
     """Walk to the end, or until it raises; `AssertionError` when it goes on and on.
@@ -80,7 +80,7 @@ def walk_through(
 
 
 @st.composite
-def listings(draw: st.DrawFn) -> tuple[list[Entry], Listing, int]:
+def listings(draw: st.DrawFn) -> tuple[list[StoredClip], Listing, int]:
     """Clips in the order of a listing, how it lists them, and a page size to ask for."""
     listing = Listing(
         newest_first=draw(st.booleans()),
@@ -91,7 +91,7 @@ def listings(draw: st.DrawFn) -> tuple[list[Entry], Listing, int]:
     )
     spread = draw(st.sampled_from((0, 1, 3, 12, 60, 1000)))
     hides = draw(st.booleans())
-    entries: list[Entry] = []
+    entries: list[StoredClip] = []
     for serial in range(draw(st.integers(0, 25))):
         timestamp, created = (1000 + draw(st.integers(0, spread)) for _ in range(2))
         if draw(st.integers(0, 4)) == 0:
@@ -103,7 +103,7 @@ def listings(draw: st.DrawFn) -> tuple[list[Entry], Listing, int]:
             serial,
         )
         time = timestamp if listing.clock == "timestamp_ms" else created
-        entries.append(Entry(time, clip, visible=not hides or draw(st.integers(0, 2)) > 0))
+        entries.append(StoredClip(time, clip, visible=not hides or draw(st.integers(0, 2)) > 0))
     if hides and listing.largest_page is not None:
         # Pages that are cut and thinned out at once: what is hidden and what is behind the cut
         # look the same, so the cut has to leave room for the clips of a millisecond.
@@ -111,26 +111,26 @@ def listings(draw: st.DrawFn) -> tuple[list[Entry], Listing, int]:
     return in_order(entries, listing), listing, draw(st.integers(1, 7))
 
 
-def most_in_one_ms(entries: Sequence[Entry]) -> int:
+def most_in_one_ms(entries: Sequence[StoredClip]) -> int:
     """How many clips share the fullest millisecond."""
     return max(Counter(entry.time for entry in entries).values(), default=0)
 
 
-def most_near_one_ms(entries: Sequence[Entry]) -> int:
+def most_near_one_ms(entries: Sequence[StoredClip]) -> int:
     """How many clips share a millisecond or the next one: what an overlap has to list at once."""
     counts = Counter(entry.time for entry in entries)
     return max((counts[time] + counts[time + 1] for time in [*counts]), default=0)
 
 
-def visible(entries: Sequence[Entry]) -> Counter[int]:
+def visible(entries: Sequence[StoredClip]) -> Counter[int]:
     """The serials of the clips that the caller may see."""
     return Counter(entry.clip.serial for entry in entries if entry.visible)
 
 
-def spaced(count: int, *, apart: int = 10, ties: int = 1) -> list[Entry]:
+def spaced(count: int, *, apart: int = 10, ties: int = 1) -> list[StoredClip]:
     """*count* clips newest first, *ties* of them in each millisecond, the milliseconds *apart*."""
-    entries: list[Entry] = []
+    entries: list[StoredClip] = []
     for serial in range(count):
         time = 1_000_000 - serial // ties * apart
-        entries.append(Entry(time, Clip(f"clip {serial}", time, time + 7, serial)))
+        entries.append(StoredClip(time, Clip(f"clip {serial}", time, time + 7, serial)))
     return entries

@@ -1,1 +1,1 @@
-"""FakeRhombus, without our session."""
+"""Tests of FakeRhombus."""

@@ -1,4 +1,4 @@
-"""A service whose time moves when told."""
+"""A fake service and its clock."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What tests of FakeRhombus share: its clock, and calls of it without our session."""
+"""Helpers for tests of FakeRhombus: a clock, and calls without a session."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ MOMENT = 1_700_000_000_000
 
 
 class Clock:
-    """The time of the fake, which moves when told."""
+    """The clock of the fake, which the test moves."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -35,14 +35,14 @@ async def post(fake: FakeRhombus, operation: str, **parameters: Any) -> tuple[in
 
 
 async def call(fake: FakeRhombus, operation: str, **parameters: Any) -> Any:
-    """The answer of a call that is carried out."""
+    """Return the response to a call that succeeds."""
     status, answer = await post(fake, operation, **parameters)
     assert (status, answer["error"]) == (200, False), answer
     return answer
 
 
 async def fail(fake: FakeRhombus, operation: str, **parameters: Any) -> str:
-    """Why a call is not carried out, in band."""
+    """Return the ``errorMsg`` of a call that fails."""
     status, answer = await post(fake, operation, **parameters)
     assert (status, answer["error"]) == (200, True), answer
     reason: str = answer["errorMsg"]
@@ -51,7 +51,7 @@ async def fail(fake: FakeRhombus, operation: str, **parameters: Any) -> str:
 
 
 async def walk(fake: FakeRhombus, operation: str, **parameters: Any) -> list[Any]:
-    """The uuids of all pages."""
+    """Return the uuids of all pages."""
     uuids: list[Any] = []
     token: str | None = None
     while True:

@@ -1,7 +1,7 @@
-"""FakeRhombus: what it lets in, what it makes up, and what befalls requests by script."""
+"""FakeRhombus: credentials, generated clips, options and faults."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -9,20 +9,20 @@ import pytest
 from rhombus_clips import ClipSession, RateLimit, RateLimitedError, RetryPolicy, SavedClip
 from rhombus_clips.calls.retry import RateLimit as Bucket
 from rhombus_clips.testing import FakeRhombus, Listing, faults
-from rhombus_clips.testing.bucket import TokenBucket
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups, make_uuid
+from rhombus_clips.testing.rate_limiter import RateLimiter
 
 SAVED_CLIPS = "/api/event/getSavedClipsV2"
 
 
-def test_clips_of_a_seed_are_always_the_same() -> None:
+def test_same_seed_generates_the_same_clips() -> None:
     assert make_clips(50, seed=3) == make_clips(50, seed=3)
     assert make_clips(50, seed=3) != make_clips(50, seed=4)
     assert make_clips(50, seed=3) == make_clips(80, seed=3)[:50]
 
 
-def test_clips_are_as_odd_as_real_ones() -> None:
-    """Ties, nulls, missing fields, keys and members that no reference lists."""
+def test_generated_clips_are_as_irregular_as_real_ones() -> None:
+    """They have ties, nulls, missing fields, and unknown keys and enum members."""
     clips = make_clips(1000)
     assert len({clip["uuid"] for clip in clips}) == 1000
     assert len({clip["timestampMs"] for clip in clips}) < 900
@@ -36,7 +36,7 @@ def test_clips_are_as_odd_as_real_ones() -> None:
     assert any(group["isSecured"] for group in groups)
 
 
-def test_uuids_have_the_services_form() -> None:
+def test_uuids_have_the_form_of_the_service() -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{22}", make_uuid("clip", 1))
 
 
@@ -86,13 +86,13 @@ async def test_requests_are_checked(fake, request_, status) -> None:
     assert (await _post(fake, **request_))[0] == status
 
 
-async def test_gone_path_is_gone() -> None:
+async def test_removed_endpoint_responds_with_410() -> None:
     async with FakeRhombus(0, gone=[SAVED_CLIPS]) as fake:
         assert (await _post(fake))[0] == 410
 
 
-def test_bucket_is_refilled_in_time_and_refusals_cost_nothing() -> None:
-    bucket = TokenBucket(Bucket(per_second=0.25, burst=2))
+def test_rate_limiter_refills_and_refusals_take_no_token() -> None:
+    bucket = RateLimiter(Bucket(per_second=0.25, burst=2))
     assert [bucket.take(0.0) for _ in range(3)] == [None, None, 4]
     assert bucket.take(1.0) == 3
     assert bucket.take(4.0) is None
@@ -100,7 +100,7 @@ def test_bucket_is_refilled_in_time_and_refusals_cost_nothing() -> None:
     assert [bucket.take(1000.0) for _ in range(3)] == [None, None, 4]
 
 
-async def test_rate_limit_answers_429_with_retry_after() -> None:
+async def test_rate_limit_responds_with_429_and_retry_after() -> None:
     async with (
         FakeRhombus(1, rate=RateLimit(per_second=0.5, burst=1)) as fake,
         ClipSession(fake.api_key, base_url=fake.url, retry=RetryPolicy(attempts=1)) as session,
@@ -111,7 +111,31 @@ async def test_rate_limit_answers_429_with_retry_after() -> None:
     assert caught.value.retry_after == 2
 
 
-async def test_faults_befall_requests_in_turn_and_by_path(fake) -> None:
+async def test_options_can_be_changed_at_any_time() -> None:
+    async with FakeRhombus(1, gone=[SAVED_CLIPS]) as fake:
+        fake.gone = ()
+        assert (await _post(fake))[0] == 200
+        fake.rate = RateLimit(per_second=0.5, burst=1)
+        assert [(await _post(fake))[0] for _ in range(2)] == [200, 429]
+        fake.rate = None
+        assert (await _post(fake))[0] == 200
+
+
+async def test_restarted_service_keeps_its_ports() -> None:
+    fake = FakeRhombus(1)
+    async with fake:
+        urls = (fake.url, fake.media_url)
+    async with fake:
+        assert (fake.url, fake.media_url) == urls
+        assert (await _post(fake))[0] == 200
+
+
+def test_clock_must_be_a_function() -> None:
+    with pytest.raises(TypeError, match="now must be a function"):
+        FakeRhombus(1, now=cast("Any", 5.0))
+
+
+async def test_faults_apply_in_order_and_by_path(fake) -> None:
     fake.faults = [
         faults.Respond(503, path="/api/event/other"),
         faults.Respond(501, times=2),
@@ -124,7 +148,7 @@ async def test_faults_befall_requests_in_turn_and_by_path(fake) -> None:
     assert [type(fault).__name__ for fault in fake.faults] == ["Respond", "Respond"]
 
 
-async def test_clips_may_be_given_as_models_or_json() -> None:
+async def test_clips_can_be_models_or_json_objects() -> None:
     clips: list[Any] = [SavedClip(uuid="a", timestamp_ms=5), {"uuid": "b", "timestampMs": 4}]
     async with (
         FakeRhombus(clips) as fake,
@@ -139,7 +163,7 @@ async def test_clips_may_be_given_as_models_or_json() -> None:
         assert [clip.uuid for clip in page.saved_clips] == ["c", "b", "a"]
 
 
-async def test_render_goes_through_its_stages_in_time() -> None:
+async def test_render_goes_through_its_stages_over_time() -> None:
     clock = 1000.0
     async with (
         FakeRhombus(1, now=lambda: clock) as fake,
@@ -159,7 +183,7 @@ async def test_render_goes_through_its_stages_in_time() -> None:
         assert await session.get_spliced_clips_in_progress() == []
 
 
-async def test_requests_are_kept_without_showing_the_key(fake, session) -> None:
+async def test_requests_are_recorded_without_the_key_in_their_repr(fake, session) -> None:
     await session.get_saved_clips()
     (request,) = fake.requests
     assert request.path == SAVED_CLIPS

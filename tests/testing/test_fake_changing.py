@@ -1,4 +1,4 @@
-"""FakeRhombus: clips are changed, deleted and shared, and what is left out is blanked."""
+"""FakeRhombus: updating, deleting and sharing clips."""
 
 import json
 
@@ -8,12 +8,12 @@ from rhombus_clips.testing import Updates
 from rhombus_clips.testing.clips import make_uuid
 from tests.testing.fake_calls import DEVICE, MOMENT, UNKNOWN, call, fail, post, uuids_of, walk
 
-# --- changing ----------------------------------------------------------------------------------
+# --- updating ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("updates", Updates)
 @pytest.mark.parametrize("left_out", [{}, {"description": None, "accessSettings": None}])
-async def test_update_blanks_what_it_leaves_out_unless_told(fake, updates, left_out) -> None:
+async def test_update_clears_omitted_fields_by_default(fake, updates, left_out) -> None:
     fake.updates = updates
     uuid, access = fake.clips[0]["uuid"], {"visibility": "PRIVATE"}
     whole = {"title": "A", "description": "B", "accessSettings": access}
@@ -59,7 +59,9 @@ async def test_deleted_clip_is_gone_from_everywhere(fake) -> None:
         ("video/spliceV3", {"startTimeMillis": MOMENT, "durationSec": 5}),
     ],
 )
-async def test_what_cannot_be_done_is_said_in_band(fake, operation, parameters) -> None:
+async def test_impossible_request_responds_with_an_error_in_band(
+    fake, operation, parameters
+) -> None:
     before = json.dumps([fake.clips, fake.shared_clip_groups])
     assert await fail(fake, operation, **parameters)
     assert json.dumps([fake.clips, fake.shared_clip_groups]) == before
@@ -100,9 +102,9 @@ async def test_wrong_types_are_refused(fake, operation, parameters) -> None:
 # --- sharing -----------------------------------------------------------------------------------
 
 
-async def test_shared_group_lives_from_its_making_to_its_deletion(fake, clock) -> None:
+async def test_shared_group_exists_from_creation_to_deletion(fake, clock) -> None:
     clip, alert = fake.clips[0], make_uuid("alert", 1)
-    made = await call(
+    created = await call(
         fake,
         "event/createSharedClipGroupV3",
         uuids=[{"eventUuid": clip["uuid"]}, {"alertUuid": alert}],
@@ -110,8 +112,8 @@ async def test_shared_group_lives_from_its_making_to_its_deletion(fake, clock) -
         plaintextPassword="hunter2",
         expirationTimeSecs=86_400,
     )
-    uuid = made["uuid"]
-    assert made["shareUrl"].startswith("https://share.example/clips/")
+    uuid = created["uuid"]
+    assert created["shareUrl"].startswith("https://share.example/clips/")
     clock.now += 60
     listed = await call(
         fake, "event/getSharedClipGroupsV2", createdAfterMs=int(clock.now - 61) * 1000
@@ -126,7 +128,7 @@ async def test_shared_group_lives_from_its_making_to_its_deletion(fake, clock) -
     assert shared["description"] == clip["description"]
     seen = await call(fake, "event/getSavedClipDetails", clipUuid=clip["uuid"])
     assert shared["seekPoints"] == seen["savedClip"]["seekPoints"]
-    assert "hunter2" not in json.dumps([made, listed, details])
+    assert "hunter2" not in json.dumps([created, listed, details])
     await call(fake, "event/deleteSharedClipGroupV2", uuid=uuid)
     listed = await call(fake, "event/getSharedClipGroupsV2")
     assert uuid not in uuids_of(listed["sharedClipGroups"])
@@ -134,7 +136,7 @@ async def test_shared_group_lives_from_its_making_to_its_deletion(fake, clock) -
 
 
 @pytest.mark.parametrize("updates", Updates)
-async def test_update_of_a_group_blanks_what_it_leaves_out_unless_told(fake, updates) -> None:
+async def test_update_of_a_group_clears_omitted_fields_by_default(fake, updates) -> None:
     fake.updates = updates
     group = fake.shared_clip_groups[0]
     secured = {"title": "A", "plaintextPassword": "hunter2", "expirationTimeSecs": 60}
@@ -153,7 +155,7 @@ async def test_update_of_a_group_blanks_what_it_leaves_out_unless_told(fake, upd
 
 async def test_shared_page_expires(fake, clock) -> None:
     clip = fake.clips[0]["uuid"]
-    made = await call(
+    created = await call(
         fake,
         "event/createSharedClipGroupV3",
         uuids=[{"eventUuid": clip}],
@@ -161,11 +163,11 @@ async def test_shared_page_expires(fake, clock) -> None:
     )
     before = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
     clock.now += 59
-    assert (await call(fake, "event/getSharedClipGroupDetails", uuid=made["uuid"]))[
+    assert (await call(fake, "event/getSharedClipGroupDetails", uuid=created["uuid"]))[
         "sharedClipGroup"
     ]
     clock.now += 1
-    details = await call(fake, "event/getSharedClipGroupDetails", uuid=made["uuid"])
+    details = await call(fake, "event/getSharedClipGroupDetails", uuid=created["uuid"])
     assert details.get("sharedClipGroup") is None
     after = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
     assert after == before - 1

@@ -1,4 +1,4 @@
-"""FakeRhombus against the service's own document."""
+"""FakeRhombus against the OpenAPI document of the service."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.api import HANDLERS
 from tests.testing.fake_calls import DEVICE, MOMENT, UNKNOWN, call, interval_of, post
 
-# What `make_clips` adds on purpose: a field that no reference lists.
+# `make_clips` adds a field that is not in the reference, on purpose.
 ODD_FIELDS = {"retentionDays"}
 KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -16,16 +16,18 @@ KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-async def test_every_answer_has_the_names_and_types_of_the_document(fake, clock, document) -> None:
+async def test_every_response_has_the_names_and_types_of_the_document(
+    fake, clock, document
+) -> None:
     answers: dict[str, list[Any]] = {}
     for path, requests in _requests_of_every_endpoint(fake).items():
         answers[path] = [await call(fake, path, **request) for request in requests]
     clock.now += 60
-    made = answers["video/spliceV3"][0]["clipUuid"]
+    created = answers["video/spliceV3"][0]["clipUuid"]
     for path, request in [
-        ("event/getSavedClipDetails", {"clipUuid": made}),
+        ("event/getSavedClipDetails", {"clipUuid": created}),
         ("event/getSavedClipsV2", {}),
-        ("event/deleteSavedClip", {"savedClipUuid": made}),
+        ("event/deleteSavedClip", {"savedClipUuid": created}),
     ]:
         answers.setdefault(path, []).append(await call(fake, path, **request))
     _, failed = await post(fake, "event/deleteSavedClip", savedClipUuid=UNKNOWN)
@@ -70,7 +72,7 @@ def _requests_of_every_endpoint(fake: FakeRhombus) -> dict[str, list[dict[str, A
 
 
 def _check(value: Any, schema: Any, document: Any, place: str) -> None:
-    """Whether *value* is what *schema* says; everything may be null."""
+    """Check *value* against *schema*. Every value may be null."""
     while "$ref" in schema:
         schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     if value is None:

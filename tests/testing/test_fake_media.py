@@ -1,4 +1,4 @@
-"""FakeRhombus as the media host: the bytes of clips, who gets them, and ranges."""
+"""FakeRhombus as the media host: videos, credentials and ranges."""
 
 import hashlib
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from rhombus_clips.calls.auth import AuthScheme
 from rhombus_clips.testing import FakeRhombus, Length, Media
 from rhombus_clips.testing.clips import make_clips
-from rhombus_clips.testing.footage import make_mp4, usual_size
+from rhombus_clips.testing.media_content import default_size, make_mp4
 from tests.media.media_requests import DATA, REGION, UUID, fetch, get, headers_of, make_clip, url_of
 
 
@@ -19,10 +19,10 @@ async def fake():
         yield service
 
 
-# --- the bytes ---------------------------------------------------------------------------------
+# --- videos and thumbnails ---------------------------------------------------------------------
 
 
-async def test_bytes_are_what_the_record_says_of_them() -> None:
+async def test_videos_match_their_records() -> None:
     checked = 0
     async with FakeRhombus(40) as fake:
         for clip in fake.clips:
@@ -39,15 +39,15 @@ async def test_bytes_are_what_the_record_says_of_them() -> None:
     assert checked > 20
 
 
-def test_clips_without_a_size_have_a_hash_that_fits() -> None:
+def test_clips_without_a_size_have_the_hash_of_their_video() -> None:
     clips = [clip for clip in make_clips(400) if clip["byteCount"] is None and "sha256Hex" in clip]
     assert clips
     for clip in clips:
-        data = make_mp4(clip["uuid"], usual_size(clip))
+        data = make_mp4(clip["uuid"], default_size(clip))
         assert clip["sha256Hex"] == hashlib.sha256(data).hexdigest()
 
 
-async def test_thumbnail_is_a_picture_in_a_region_of_its_own(fake) -> None:
+async def test_thumbnail_is_a_jpeg_in_its_own_region(fake) -> None:
     name = f"{UUID}.jpeg"
     answer = await get(url_of(fake, name, "us-east-1"), headers=headers_of(fake))
     assert answer.status == 200
@@ -57,7 +57,7 @@ async def test_thumbnail_is_a_picture_in_a_region_of_its_own(fake) -> None:
     assert (await get(url_of(fake, name), headers=headers_of(fake))).status == 404
 
 
-async def test_put_media_is_served_and_recorded(fake) -> None:
+async def test_put_media_sets_the_file_and_its_record(fake) -> None:
     answer = await fetch(fake)
     assert answer.body == DATA
     assert answer.headers["Content-Type"] == "video/mp4"
@@ -68,7 +68,7 @@ async def test_put_media_is_served_and_recorded(fake) -> None:
         fake.put_media("unknown", b"")
 
 
-async def test_large_media_come_whole(fake) -> None:
+async def test_large_media_are_complete(fake) -> None:
     data = bytes(1000) * 3000
     fake.put_media(UUID, data)
     for length in Length:
@@ -76,13 +76,13 @@ async def test_large_media_come_whole(fake) -> None:
         assert (await fetch(fake)).body == data
 
 
-async def test_record_may_be_made_to_lie() -> None:
+async def test_record_can_be_changed_without_its_media() -> None:
     async with FakeRhombus([make_clip(byteCount=100)], shared_clip_groups=0) as fake:
         fake.clips[0]["byteCount"] = 150
         assert len((await fetch(fake)).body) == 100
 
 
-async def test_changed_media_have_the_same_size_and_another_hash(fake) -> None:
+async def test_changed_media_have_the_same_size_and_a_different_hash(fake) -> None:
     before, record = await fetch(fake), dict(fake.clips[0])
     fake.change_media(UUID)
     after = await fetch(fake)
@@ -103,10 +103,10 @@ async def test_render_has_media_once_it_is_complete() -> None:
         clock = 10.0
         answer = await get(url, headers=headers_of(fake))
         record = fake.saved()[0]
-        assert len(answer.body) == (record["byteCount"] or usual_size(record))
+        assert len(answer.body) == (record["byteCount"] or default_size(record))
 
 
-# --- who is let in, and to what ----------------------------------------------------------------
+# --- credentials and paths ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -120,12 +120,12 @@ async def test_render_has_media_once_it_is_complete() -> None:
         ({"x-auth-org": "someone"}, 403),
     ],
 )
-async def test_credentials_are_checked_as_by_the_api(fake, headers, status) -> None:
+async def test_media_host_checks_credentials_like_the_api(fake, headers, status) -> None:
     answer = await get(url_of(fake), headers=headers_of(fake, **headers))
     assert answer.status == status
 
 
-async def test_partner_may_leave_the_organization_out_for_media() -> None:
+async def test_partner_can_omit_the_organization_for_media() -> None:
     settings: Any = {"auth_scheme": AuthScheme.PARTNER_API_TOKEN, "org_uuid": "client"}
     async with FakeRhombus([make_clip()], shared_clip_groups=0, **settings) as fake:
         scheme = {"x-auth-scheme": "partner-api-token"}
@@ -146,13 +146,13 @@ async def test_partner_may_leave_the_organization_out_for_media() -> None:
         ({"clipLocation": None, "thumbnailLocation": None}, f"{UUID}.mp4", REGION, 404),
     ],
 )
-async def test_only_what_is_there_is_served(clip, name, region, status) -> None:
+async def test_only_existing_files_are_served(clip, name, region, status) -> None:
     async with FakeRhombus([make_clip(**clip)], shared_clip_groups=0) as fake:
         answer = await get(url_of(fake, name, region), headers=headers_of(fake))
         assert answer.status == status
 
 
-async def test_media_are_only_read(fake) -> None:
+async def test_media_host_is_read_only(fake) -> None:
     assert (await get(url_of(fake), "POST", headers=headers_of(fake))).status == 405
 
 
@@ -169,7 +169,7 @@ async def test_media_are_only_read(fake) -> None:
         ("bytes=100-99999", 100, 10_239),
     ],
 )
-async def test_range_is_answered_by_that_part(fake, range_, first, last) -> None:
+async def test_range_request_responds_with_that_part(fake, range_, first, last) -> None:
     answer = await fetch(fake, Range=range_)
     assert answer.status == 206
     assert answer.body == DATA[first : last + 1]
@@ -178,18 +178,18 @@ async def test_range_is_answered_by_that_part(fake, range_, first, last) -> None
 
 
 @pytest.mark.parametrize("range_", ["bytes=9-5", "bytes=x-", "items=5-", "bytes=1-2,5-6"])
-async def test_what_is_no_range_is_answered_by_everything(fake, range_) -> None:
+async def test_invalid_range_responds_with_the_whole_file(fake, range_) -> None:
     answer = await fetch(fake, Range=range_)
     assert (answer.status, answer.body) == (200, DATA)
 
 
-async def test_range_beyond_the_end_is_refused_with_the_size(fake) -> None:
+async def test_range_beyond_the_end_responds_with_the_size(fake) -> None:
     answer = await fetch(fake, Range="bytes=10240-")
     assert (answer.status, answer.body) == (416, b"")
     assert answer.headers["Content-Range"] == "bytes */10240"
 
 
-async def test_host_without_ranges_answers_with_everything(fake) -> None:
+async def test_host_without_ranges_sends_the_whole_file(fake) -> None:
     fake.media = Media(ranges=False)
     answer = await fetch(fake, Range="bytes=100-")
     assert (answer.status, answer.body) == (200, DATA)
@@ -225,7 +225,7 @@ async def test_etag_of_changed_media_does_not_resume(fake) -> None:
 
 
 @pytest.mark.parametrize(("shift", "first"), [(7, 107), (-50, 50), (-500, 0)])
-async def test_shifted_range_is_honest_about_it(fake, shift, first) -> None:
+async def test_shifted_range_names_its_actual_start(fake, shift, first) -> None:
     fake.media = Media(range_shift=shift)
     answer = await fetch(fake, Range="bytes=100-")
     assert answer.headers["Content-Range"] == f"bytes {first}-10239/10240"

@@ -1,4 +1,4 @@
-"""The media hosts that FakeRhombus can be: framing, redirects, and what befalls an answer."""
+"""The behaviours of the media host: framing, redirects and faults."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def fake():
         (Length.NONE, {"Connection"}),
     ],
 )
-async def test_end_of_the_body_is_told_as_asked(fake, length, framing, range_) -> None:
+async def test_framing_follows_the_length_option(fake, length, framing, range_) -> None:
     fake.media = Media(length=length)
     answer = await fetch(fake, **range_)
     assert answer.body == (DATA[100:] if range_ else DATA)
@@ -67,7 +67,7 @@ async def test_redirects_lead_to_signed_urls_elsewhere(fake, redirects) -> None:
     assert len(fake.media_requests) == redirects + 1
 
 
-async def test_signed_url_takes_no_key_and_no_other_signature(fake) -> None:
+async def test_signed_url_rejects_keys_and_changed_signatures(fake) -> None:
     fake.media = Media(redirects=1)
     url = (await fetch(fake)).headers["Location"]
     assert (await get(url)).status == 200
@@ -92,10 +92,10 @@ async def test_redirect_needs_the_key_and_the_clip(fake) -> None:
     assert (await get(url_of(fake, "unknown.mp4"), headers=headers_of(fake))).status == 404
 
 
-# --- what befalls ------------------------------------------------------------------------------
+# --- faults ------------------------------------------------------------------------------------
 
 
-async def test_requests_for_media_are_kept_apart(fake) -> None:
+async def test_media_requests_are_recorded_separately(fake) -> None:
     await get(url_of(fake) + "?a=b", headers=headers_of(fake))
     await fetch(fake, method="HEAD")
     first, second = fake.media_requests
@@ -108,7 +108,7 @@ async def test_requests_for_media_are_kept_apart(fake) -> None:
 
 
 async def _partly(fake: FakeRhombus) -> tuple[bytes, Exception | None]:
-    """What arrives of the video before its end, and what ended it."""
+    """Return the received part of the video, and the error that ended it."""
     body = b""
     async with (
         aiohttp.ClientSession() as http,
@@ -128,32 +128,32 @@ async def _partly(fake: FakeRhombus) -> tuple[bytes, Exception | None]:
 
 @pytest.mark.parametrize("length", Length)
 @pytest.mark.parametrize("cut", [1, 5000, 10_239])
-async def test_body_is_cut_to_the_byte(fake, length, cut) -> None:
+async def test_disconnect_sends_exactly_the_given_part_of_the_body(fake, length, cut) -> None:
     fake.media = Media(length=length)
     fake.media_faults = [faults.Disconnect(after_body_bytes=cut)]
     body, error = await _partly(fake)
-    # Where the length is not told, nothing tells a cut body from a whole one.
+    # Without a length, a truncated body looks complete.
     assert (error is None) == (length is Length.NONE)
     assert len(body) == cut
     assert body == DATA[:cut]
     assert (await fetch(fake)).body == DATA
 
 
-async def test_connection_is_reset_within_the_body(fake) -> None:
+async def test_reset_breaks_the_connection_within_the_body(fake) -> None:
     fake.media_faults = [faults.Reset(after_body_bytes=5000)]
     body, error = await _partly(fake)
     assert isinstance(error, (aiohttp.ClientError, ConnectionError))
     assert DATA.startswith(body)
 
 
-async def test_cut_may_lie_before_the_body(fake) -> None:
-    # aiohttp tries a GET once more on its own.
+async def test_disconnect_can_happen_before_the_body(fake) -> None:
+    # aiohttp retries a GET once.
     fake.media_faults = [faults.Disconnect(after_bytes=20, times=2)]
     with pytest.raises(aiohttp.ClientError):
         await fetch(fake)
 
 
-async def test_body_may_stall(fake) -> None:
+async def test_stall_stops_within_the_body(fake) -> None:
     fake.media_faults = [faults.Stall(after_body_bytes=5000)]
     body = b""
     async with (
@@ -167,14 +167,14 @@ async def test_body_may_stall(fake) -> None:
     assert body == DATA[:5000]
 
 
-async def test_body_may_drip(fake) -> None:
+async def test_drip_sends_the_whole_body(fake) -> None:
     fake.media_faults = [faults.Drip(1000, pause=0.001)]
     assert await _partly(fake) == (DATA, None)
 
 
 @pytest.mark.parametrize("length", Length)
 @pytest.mark.parametrize(("at", "index"), [(0, 0), (5000, 5000), (-1, 10_239), (99_999, None)])
-async def test_one_byte_may_be_another(fake, length, at, index) -> None:
+async def test_corrupt_changes_one_byte(fake, length, at, index) -> None:
     fake.media = Media(length=length)
     fake.media_faults = [faults.Corrupt(at)]
     body, _ = await _partly(fake)
@@ -182,7 +182,7 @@ async def test_one_byte_may_be_another(fake, length, at, index) -> None:
     assert (await fetch(fake)).body == DATA
 
 
-async def test_answers_of_the_api_may_be_corrupted_too(fake) -> None:
+async def test_corrupt_applies_to_api_responses(fake) -> None:
     fake.faults = [faults.Corrupt(0)]
     url = f"{fake.url}/api/event/getSavedClips"
     answers = [await get(url, "POST", headers=headers_of(fake)) for _ in range(2)]
@@ -190,7 +190,7 @@ async def test_answers_of_the_api_may_be_corrupted_too(fake) -> None:
     assert answers[0].body[0] != answers[1].body[0]
 
 
-async def test_faults_of_media_befall_redirected_requests_and_go_by_path(fake) -> None:
+async def test_media_faults_apply_to_redirected_requests_and_by_path(fake) -> None:
     fake.media = evolve(fake.media, redirects=1)
     path = f"/0/media/metadata/{REGION}/{UUID}.mp4"
     fake.media_faults = [faults.Respond(503, path=path)]
@@ -199,13 +199,13 @@ async def test_faults_of_media_befall_redirected_requests_and_go_by_path(fake) -
     assert (await get(location)).status == 200
 
 
-async def test_faults_of_the_api_leave_media_alone(fake) -> None:
+async def test_api_faults_do_not_apply_to_media(fake) -> None:
     fake.faults = [faults.Respond(503)]
     assert (await fetch(fake)).status == 200
     assert len(fake.faults) == 1
 
 
-async def test_media_port_may_be_chosen() -> None:
+async def test_media_port_can_be_chosen() -> None:
     async with FakeRhombus(0) as first:
         port = int(first.media_url.rpartition(":")[2])
     async with FakeRhombus(0, media_port=port) as second:

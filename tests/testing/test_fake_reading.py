@@ -1,4 +1,4 @@
-"""FakeRhombus: clips are searched by every filter, page by page."""
+"""FakeRhombus: listing, filtering, counting and details of clips."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from tests.testing.fake_calls import (
 )
 
 
-async def test_first_version_lists_everything_at_once(fake) -> None:
+async def test_first_version_lists_everything_in_one_response(fake) -> None:
     fake.hidden = {fake.clips[3]["uuid"]}
     answer = await call(fake, "event/getSavedClips")
     assert uuids_of(answer["savedClips"]) == uuids_of(fake.clips[:3] + fake.clips[4:])
@@ -26,14 +26,14 @@ async def test_first_version_lists_everything_at_once(fake) -> None:
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 100, 200])
-async def test_walk_by_tokens_lists_each_clip_once(fake, page_size) -> None:
+async def test_page_tokens_list_each_clip_once(fake, page_size) -> None:
     uuids = await walk(fake, "getClipsWithProgress", pageSize=page_size)
     assert sorted(uuids) == sorted(uuids_of(fake.clips))
     page = await call(fake, "event/getClipsWithProgress", pageSize=page_size)
     assert page["savedClips"][0]["percentComplete"] in {0, 100}
 
 
-async def test_walk_by_tokens_loses_nothing_when_clips_go_meanwhile(fake) -> None:
+async def test_page_tokens_lose_nothing_when_clips_are_deleted(fake) -> None:
     page = await call(fake, "event/getClipsWithProgress", pageSize=50)
     expected = set(uuids_of(fake.clips)) - set(uuids_of(page["savedClips"]))
     for clip in page["savedClips"][:20]:
@@ -42,7 +42,7 @@ async def test_walk_by_tokens_loses_nothing_when_clips_go_meanwhile(fake) -> Non
     assert set(uuids_of(rest["savedClips"])) == expected
 
 
-async def test_hidden_clips_are_evaluated_and_left_out(fake) -> None:
+async def test_hidden_clips_count_towards_a_page_and_are_omitted(fake) -> None:
     fake.hidden = set(uuids_of(fake.clips[:40]))
     page = await call(fake, "event/getClipsWithProgress", pageSize=10)
     assert page["savedClips"] == []
@@ -51,7 +51,7 @@ async def test_hidden_clips_are_evaluated_and_left_out(fake) -> None:
     assert sorted(walked) == sorted(uuids_of(fake.clips[40:]))
 
 
-async def test_last_page_may_leave_the_token_out(fake) -> None:
+async def test_last_page_can_omit_the_token(fake) -> None:
     assert (await call(fake, "event/getClipsWithProgress"))["pageToken"] is None
     fake.listing = Listing(last_page=LastPage.ABSENT)
     assert "pageToken" not in await call(fake, "event/getClipsWithProgress")
@@ -60,14 +60,14 @@ async def test_last_page_may_leave_the_token_out(fake) -> None:
 
 @pytest.mark.parametrize("field", ["timestampMs", "createdAtMs"])
 @pytest.mark.parametrize("order", ["asc", "desc", None])
-async def test_clips_are_sorted_as_asked(fake, field, order) -> None:
+async def test_clips_are_sorted_as_requested(fake, field, order) -> None:
     answer = await call(fake, "event/getClipsWithProgress", sortField=field, sortOrder=order)
     times = [clip[field] for clip in answer["savedClips"]]
     assert times == sorted(times, reverse=order != "asc")
     assert len(times) == 100
 
 
-async def test_filters_choose_what_they_name(fake) -> None:
+async def test_filters_select_matching_clips(fake) -> None:
     clip = fake.clips[5]
     device = clip["deviceUuid"].partition(".")[0]
     location = fake.location_of(clip["deviceUuid"])
@@ -95,7 +95,7 @@ async def test_filters_choose_what_they_name(fake) -> None:
 
 @pytest.mark.parametrize("field", ["timestampMs", "createdAtMs"])
 @pytest.mark.parametrize("inclusive", [True, False])
-async def test_times_bound_the_field_that_is_named(fake, field, inclusive) -> None:
+async def test_time_filter_applies_to_the_given_field(fake, field, inclusive) -> None:
     fake.bounds_are_inclusive = inclusive
     times = sorted(clip[field] for clip in fake.clips)
     after, before = times[20], times[60]
@@ -127,13 +127,13 @@ async def test_times_bound_the_field_that_is_named(fake, field, inclusive) -> No
     ],
 )
 @pytest.mark.parametrize("operation", ["getClipsWithProgress", "getExpiringClipsForOrg"])
-async def test_what_a_query_cannot_be_is_refused(fake, operation, parameters, message) -> None:
+async def test_invalid_query_is_refused(fake, operation, parameters, message) -> None:
     status, answer = await post(fake, f"event/{operation}", **parameters)
     assert status == 400
     assert message in answer["msg"]
 
 
-async def test_token_is_good_for_its_own_query_only(fake) -> None:
+async def test_token_is_valid_only_for_its_query(fake) -> None:
     page = await call(fake, "event/getClipsWithProgress", pageSize=5, sortOrder="asc")
     token = page["pageToken"]
     tampered = token[:-6] + ("A" if token[-6] != "A" else "B") + token[-5:]
@@ -153,7 +153,7 @@ async def test_expiring_clips_are_the_oldest_tenth(fake) -> None:
     assert await walk(fake, "getExpiringClipsForOrg") == []
 
 
-async def test_details_are_many_odd_and_always_the_same() -> None:
+async def test_details_are_irregular_and_deterministic() -> None:
     async with FakeRhombus(100) as fake:
         answers = [
             await call(fake, "event/getSavedClipDetails", clipUuid=clip["uuid"])
@@ -181,7 +181,7 @@ async def test_details_are_many_odd_and_always_the_same() -> None:
         ("getSharedClipGroupDetails", "sharedClipGroup", "uuid"),
     ],
 )
-async def test_what_is_not_there_is_answered_for_as_told(fake, operation, name, parameter) -> None:
+async def test_missing_object_responds_as_configured(fake, operation, name, parameter) -> None:
     asked = {parameter: UNKNOWN}
     assert (await call(fake, f"event/{operation}", **asked))[name] is None
     fake.unknown_clip = UnknownClip.REFUSED
@@ -190,7 +190,7 @@ async def test_what_is_not_there_is_answered_for_as_told(fake, operation, name, 
     assert (await post(fake, f"event/{operation}", **asked))[0] == 404
 
 
-async def test_count_goes_by_place_and_time_of_the_footage(fake) -> None:
+async def test_count_filters_by_device_location_and_recording_time(fake) -> None:
     device = fake.clips[5]["deviceUuid"].partition(".")[0]
     times = sorted(clip["timestampMs"] for clip in fake.clips)
     private = [c for c in fake.clips if (c["accessSettings"] or {}).get("visibility") == "PRIVATE"]

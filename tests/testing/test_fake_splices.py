@@ -1,4 +1,4 @@
-"""FakeRhombus: splices progress, finish, fail, and become clips."""
+"""FakeRhombus: splices progress, fail, and become clips."""
 
 import itertools
 import sys
@@ -30,17 +30,17 @@ async def progress_of(fake, uuid) -> Any:
     return (await call(fake, "event/getClipWithProgress", clipUuid=uuid))["clip"]
 
 
-async def test_splice_becomes_a_saved_clip_in_its_time(fake, clock) -> None:
+async def test_splice_becomes_a_saved_clip_over_time(fake, clock) -> None:
     fake.render_seconds = 10
-    made = await splice(
+    created = await splice(
         fake,
         title="Dock",
         description="Two cameras",
         clipVisibility="PRIVATE",
         integrationUploadMap={"SLACK": True, "GOOGLE": False},
     )
-    uuid = made["clipUuid"]
-    assert made["clipUuidList"] == [uuid]
+    uuid = created["clipUuid"]
+    assert created["clipUuidList"] == [uuid]
     clock.now += 2
     clip = await progress_of(fake, uuid)
     assert (clip["status"], clip["byteCount"], clip["sha256Hex"]) == ("UPLOADING", None, None)
@@ -69,28 +69,28 @@ async def test_splice_becomes_a_saved_clip_in_its_time(fake, clock) -> None:
     assert (await call(fake, "video/getSplicedClipsInProgress"))["splicedClips"] == []
 
 
-async def test_splice_may_make_a_clip_of_each_device(fake) -> None:
+async def test_splice_can_create_a_clip_per_device(fake) -> None:
     fake.clip_per_device = True
-    made = await splice(fake)
-    first, second = made["clipUuidList"]
-    assert made["clipUuid"] == first
+    created = await splice(fake)
+    first, second = created["clipUuidList"]
+    assert created["clipUuid"] == first
     assert (await progress_of(fake, first))["deviceUuids"] == [DEVICE]
     assert (await progress_of(fake, second))["deviceUuids"] == [OTHER_DEVICE]
 
 
-async def test_intervals_stand_above_start_and_duration(fake) -> None:
+async def test_intervals_override_start_and_duration(fake) -> None:
     intervals = {
         DEVICE: [interval_of(60, 70), interval_of(100, 120)],
         OTHER_DEVICE: [interval_of(50, 60)],
     }
-    made = await splice(fake, deviceIntervalMap=intervals, startTimeMillis=1, durationSec=-5)
-    clip = await progress_of(fake, made["clipUuid"])
+    created = await splice(fake, deviceIntervalMap=intervals, startTimeMillis=1, durationSec=-5)
+    clip = await progress_of(fake, created["clipUuid"])
     assert clip["deviceIntervalMap"] == intervals
     assert (clip["timestampMs"], clip["durationSec"]) == (MOMENT + 50_000, 30)
 
 
 @pytest.mark.parametrize(
-    ("intervals", "is_made"),
+    ("intervals", "is_created"),
     [
         ([interval_of(0, 1)], True),
         ([interval_of(0, 0.999)], False),
@@ -101,30 +101,30 @@ async def test_intervals_stand_above_start_and_duration(fake) -> None:
         ([interval_of(0, 1800), interval_of(2000, 3800), interval_of(4000, 4001)], False),
     ],
 )
-async def test_intervals_have_their_limits(fake, intervals, is_made) -> None:
+async def test_intervals_have_their_limits(fake, intervals, is_created) -> None:
     request = {"deviceIntervalMap": {DEVICE: intervals}}
-    if is_made:
+    if is_created:
         await call(fake, "video/spliceV3", **request)
     else:
         await fail(fake, "video/spliceV3", **request)
-    assert len(fake.renders) == is_made
+    assert len(fake.renders) == is_created
 
 
 @pytest.mark.parametrize(
-    ("longest", "seconds", "is_made"),
+    ("longest", "seconds", "is_created"),
     [(3600, 3600, True), (3600, 3601, False), (60, 61, False), (None, 90_000, True)],
 )
-async def test_longest_splice_is_told_and_kept(fake, longest, seconds, is_made) -> None:
+async def test_longest_splice_is_reported_and_enforced(fake, longest, seconds, is_created) -> None:
     fake.max_splice_duration = longest
     assert (await call(fake, "video/getMaxSpliceDuration"))["maxDuration"] == longest
-    if is_made:
+    if is_created:
         await splice(fake, durationSec=seconds)
     else:
         request = {"deviceUuids": [DEVICE], "startTimeMillis": MOMENT, "durationSec": seconds}
         assert str(longest) in await fail(fake, "video/spliceV3", **request)
 
 
-async def test_splice_may_be_unknown_for_a_while(fake, clock) -> None:
+async def test_splice_can_be_unknown_for_a_while(fake, clock) -> None:
     fake.appears_after = 3
     uuid = (await splice(fake))["clipUuid"]
     clock.now += 2.9
@@ -135,7 +135,7 @@ async def test_splice_may_be_unknown_for_a_while(fake, clock) -> None:
     assert (await progress_of(fake, uuid))["status"] == "COMPLETE"
 
 
-async def test_failed_render_can_be_tried_again(fake, clock) -> None:
+async def test_failed_render_can_be_retried(fake, clock) -> None:
     fake.renders_fail = True
     uuid = (await splice(fake))["clipUuid"]
     assert await fail(fake, "video/retrySplice", clipUuid=uuid)
@@ -150,7 +150,7 @@ async def test_failed_render_can_be_tried_again(fake, clock) -> None:
     assert await fail(fake, "video/retrySplice", clipUuid=uuid)
 
 
-async def test_cancelled_renders_are_deleted_all_or_none(fake, clock) -> None:
+async def test_cancelling_deletes_all_renders_or_none(fake, clock) -> None:
     uuids = [(await splice(fake))["clipUuid"] for _ in range(3)]
     assert await fail(fake, "video/cancelSpliceV2", clipUuidList=[uuids[0], UNKNOWN])
     assert (await progress_of(fake, uuids[0]))["status"] == "INITIATING"
@@ -163,7 +163,7 @@ async def test_cancelled_renders_are_deleted_all_or_none(fake, clock) -> None:
 
 
 @pytest.mark.parametrize("waited", [0, 1, 5])
-async def test_render_can_be_changed_and_deleted_at_every_stage(fake, clock, waited) -> None:
+async def test_render_can_be_updated_and_deleted_at_every_stage(fake, clock, waited) -> None:
     uuid = fake.start_render(seconds=2)
     clock.now += waited
     await call(fake, "event/updateSavedClip", savedClipUuid=uuid, title="Renamed")
@@ -173,8 +173,8 @@ async def test_render_can_be_changed_and_deleted_at_every_stage(fake, clock, wai
     assert uuid not in await chosen_by(fake)
 
 
-def test_making_many_clips_takes_time_in_proportion_to_their_number() -> None:
-    """Ten times as many clips take about ten times as many function calls, not a hundred times."""
+def test_generating_clips_takes_linear_time() -> None:
+    """Ten times as many clips take about ten times as many function calls."""
     assert _calls_to_make(1000) < 12 * _calls_to_make(100)
 
 
@@ -194,6 +194,6 @@ def _calls_to_make(clips: int) -> int:
     return next(calls)
 
 
-def test_made_clips_have_the_sizes_of_a_test() -> None:
+def test_generated_clips_are_small() -> None:
     sizes = [clip["byteCount"] for clip in make_clips(200) if clip["byteCount"] is not None]
     assert max(sizes) < 20_000

@@ -1,4 +1,4 @@
-"""What the media host serves: bytes that a clip's uuid settles, always the same."""
+"""The bytes of videos and thumbnails, generated from the uuid of their clip."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,18 +7,18 @@ from typing import Any
 
 from attrs import frozen
 
-# The box that every MP4 file begins with; what follows it is noise.
+# The box with which every MP4 file starts; noise follows it.
 _MP4_HEAD = bytes.fromhex("000000186674797069736f6d0000020069736f6d6d703432")
 _JPEG_HEAD = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")
 _JPEG_END = b"\xff\xd9"
-# Small enough that a thousand clips are made and hashed in no time.
+# Small enough to generate and hash a thousand clips in no time.
 BYTES_PER_SECOND = 20
-_USUAL_SECONDS = 60
+_DEFAULT_SECONDS = 60
 
 
 @frozen
-class Footage:
-    """The bytes of a file and what their ETag is made of."""
+class MediaContent:
+    """The bytes of a file, and their hash, which is the base of its ETag."""
 
     data: bytes
 
@@ -29,22 +29,22 @@ class Footage:
 
 
 def make_mp4(uuid: str, size: int, version: int = 0) -> bytes:
-    """The *size* bytes of a clip's video; another *version* has others."""
+    """Generate the *size* bytes of a clip's video. Each *version* has different bytes."""
     noise = hashlib.shake_128(f"mp4 {version} {uuid}".encode())
     return (_MP4_HEAD + noise.digest(max(0, size - len(_MP4_HEAD))))[:size]
 
 
 def make_jpeg(uuid: str) -> bytes:
-    """The bytes of a clip's thumbnail, a few thousand."""
+    """Generate the few thousand bytes of a clip's thumbnail."""
     noise = hashlib.shake_128(f"jpeg {uuid}".encode())
     size = 3000 + noise.digest(1)[0] * 8
     return _JPEG_HEAD + noise.digest(size) + _JPEG_END
 
 
-def usual_size(clip: Mapping[str, Any]) -> int:
-    """How many bytes a clip's video has: its ``byteCount``, or by its length where that is null."""
+def default_size(clip: Mapping[str, Any]) -> int:
+    """Return the size of a clip's video: its ``byteCount``, or one that fits its length."""
     size = clip.get("byteCount")
     if isinstance(size, int):
         return max(0, size)
     seconds = clip.get("durationSec")
-    return BYTES_PER_SECOND * (seconds if isinstance(seconds, int) else _USUAL_SECONDS)
+    return BYTES_PER_SECOND * (seconds if isinstance(seconds, int) else _DEFAULT_SECONDS)

@@ -1,0 +1,112 @@
+"""The options of `FakeRhombus`, each declared once: name, type, default and meaning."""
+
+import time
+from collections.abc import Callable, Collection
+from enum import Enum
+
+from attrs import define, field
+
+from rhombus_clips.calls.auth import AuthScheme
+from rhombus_clips.calls.retry import RateLimit
+from rhombus_clips.testing.delivery import Media
+from rhombus_clips.testing.listing import Listing
+
+
+class UnknownClip(Enum):
+    """The response for a clip that does not exist; the reference does not specify it."""
+
+    NULL = "null"
+    """200 with ``clip: null``."""
+    REFUSED = "refused"
+    """200 with ``error: true``."""
+    NOT_FOUND = "not found"
+    """404."""
+
+
+class Updates(Enum):
+    """How an update treats fields that the request omits or sets to null."""
+
+    WHOLE = "whole"
+    """Clear them, as the vendor's own client says of ``updateSavedClip``."""
+    SELECTIVE = "selective"
+    """Keep them, as the reference says."""
+
+
+@define(kw_only=True, eq=False, slots=False, repr=False)
+class FakeOptions:
+    """The keyword arguments of `FakeRhombus`.
+
+    Each is also an attribute, except *now*. Seed, creation times and ports are read once; all other
+    attributes can be changed at any time. Durations are in seconds.
+    """
+
+    # --- generated clips -------------------------------------------------------------------------
+
+    seed: int = 0
+    """The seed of the generated data. The same seed always generates the same clips."""
+    created_after: float | None = None
+    """How long after the start of its recording each generated clip was created.
+
+    5.0 keeps the two times parallel, 0.0 makes them equal. None draws a delay of up to two days."""
+    created_jitter: float = 0.0
+    """The largest random deviation from *created_after*, in either direction."""
+
+    # --- listings --------------------------------------------------------------------------------
+
+    listing: Listing = Listing()
+    """The order, cursor and page ends of ``getSavedClipsV2``."""
+    hidden: Collection[str] = ()
+    """Uuids of clips that count towards a page and are left out of it.
+
+    A service that filters a page by the caller's permissions behaves this way."""
+    unknown_clip: UnknownClip = UnknownClip.NULL
+    """The response for a clip that does not exist."""
+    bounds_are_inclusive: bool = False
+    """Whether the bounds of a time filter are part of its range."""
+    updates: Updates = Updates.WHOLE
+    """Whether an update clears the fields that it omits."""
+
+    # --- renders ---------------------------------------------------------------------------------
+
+    render_seconds: float = 2.0
+    """How long the render of a splice takes."""
+    appears_after: float = 0.0
+    """How long a new splice stays unknown to every other endpoint."""
+    renders_fail: bool = False
+    """Whether new renders fail halfway."""
+    clip_per_device: bool = False
+    """Whether a splice of several devices creates one clip per device instead of one clip."""
+    max_splice_duration: int | None = 3600
+    """The longest splice, or None for no limit."""
+
+    # --- HTTP ------------------------------------------------------------------------------------
+
+    media: Media = Media()
+    """How the media host serves files."""
+    api_key: str = "FAKEfakeFAKEfakeFAKE00"
+    """The API key that is accepted."""
+    auth_scheme: AuthScheme = AuthScheme.API_TOKEN
+    """The authentication scheme that is accepted."""
+    org_uuid: str | None = None
+    """The client organization that requests of a partner scheme must name."""
+    rate: RateLimit | None = None
+    """The rate limit of the organization, or None for no limit. Excess requests get a 429."""
+    gone: Collection[str] = ()
+    """Paths of endpoints that were removed; they respond with 410."""
+    warning_msg: str | None = None
+    """The ``warningMsg`` of every response."""
+    port: int = 0
+    """The port of the API. 0 takes a free port when the server starts."""
+    media_port: int = 0
+    """The port of the media host. 0 takes a free port when the server starts."""
+
+    # --- time ------------------------------------------------------------------------------------
+
+    _now: Callable[[], float] = field(default=time.time, alias="now")
+    """The clock of renders, creation times and ``Date`` headers, in epoch seconds.
+
+    Pass a clock that your test controls to move time without waiting."""
+    clock_skew: float = 0.0
+    """How far the clock of the service is ahead of *now*."""
+    sends_date: bool = True
+    """Whether responses have a ``Date`` header."""

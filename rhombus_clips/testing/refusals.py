@@ -1,0 +1,24 @@
+"""Requests that the service refuses or cannot carry out."""
+
+from rhombus_clips.testing.clips import JsonObject
+from rhombus_clips.testing.faults import BAD_STRUCTURE, Respond, json_answer
+
+INVALID_UUID = json_answer(400, {"msg": "Invalid UUID"})
+
+
+class RefusedError(Exception):
+    """The service refuses the request and responds with *answer*."""
+
+    def __init__(self, answer: Respond = BAD_STRUCTURE) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def failure(reason: str) -> JsonObject:
+    """Return the response to a valid request that cannot be carried out."""
+    return {"error": True, "errorMsg": reason}
+
+
+def refusal(message: str) -> RefusedError:
+    """Return an error that responds with a 400 and *message*."""
+    return RefusedError(json_answer(400, {"msg": message}))
