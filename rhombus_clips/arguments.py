@@ -1,4 +1,4 @@
-"""Arguments are checked before anything is sent, and made what a request can carry."""
+"""Argument validation, done before anything is sent."""
 
 import inspect
 import math
@@ -15,6 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from datetime import timedelta
 from enum import Enum
 from numbers import Real
 from pathlib import Path
@@ -23,7 +24,7 @@ from typing import Any, Final, TypeVar, cast
 from attrs import Attribute, evolve, fields
 
 from rhombus_clips.models.base import Model
-from rhombus_clips.models.moments import LARGEST_SENT, SMALLEST_SENT, plain_int
+from rhombus_clips.models.moments import LARGEST_SENT, MILLISECOND, SMALLEST_SENT, plain_int
 
 __all__ = ["UNSET", "Unset"]
 
@@ -41,61 +42,103 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
-"""The default of what an update leaves as it is; None clears it."""
+"""The default of an update's parameters: it keeps the field. None clears the field."""
+
+# Clocks and calendars do not count further, and an infinite wait is a mistake.
+_MAX_NUMBER = 1e15
+
+# An error message quotes at most one line of an argument.
+_MAX_QUOTED = 80
 
 
-# Clocks and calendars count no further, and infinite is no time to wait.
-_MOST_SECONDS = 1e15
-
-# A message quotes no more of an argument than one line holds.
-_QUOTED = 80
-
-
-# --- numbers ---------------------------------------------------------------------------------
+# --- numbers and durations -------------------------------------------------------------------
 
 
 def whole_number(value: object, name: str, *, least: int, most: int | None = None) -> int:
-    """*value* as a plain int, if it is a whole number from *least* to *most*.
+    """Return *value* as a plain int if it is a whole number between *least* and *most*.
 
-    Any type with an ``__index__`` will do, such as numpy's; a bool will not. None for *most* sets
-    no bound.
+    Any type with an ``__index__`` is accepted, such as numpy's integers, but not a bool. None for
+    *most* means no upper bound.
 
-    Raises `TypeError` for anything else, and `ValueError` out of range.
+    Raises `TypeError` for anything else, and `ValueError` for a number out of range.
     """
     number = plain_int(value)
     if number is None:
         raise TypeError(f"{name} must be a whole number, not {_quoted(value)}")
     if number < least or (most is not None and number > most):
-        bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        bounds = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ValueError(f"{name} must be {bounds}, not {_quoted(number)}")
     return number
 
 
-def seconds_of(value: object, name: str, *, may_be_zero: bool = False) -> float:
-    """*value* as a plain number, if it is a finite number of seconds above 0.
+_DURATION = "a number of seconds or a timedelta"
 
-    Any real number will do, such as numpy's; a bool will not. 0 will do where it *may_be_zero*.
 
-    Raises `TypeError` for anything else, and `ValueError` out of range.
+def seconds_of(
+    value: object, name: str, *, may_be_zero: bool = False, kinds: str = _DURATION
+) -> float:
+    """Return the duration *value* in seconds.
+
+    A number of seconds may be of any real type, such as numpy's, but not a bool. Zero is accepted
+    only if *may_be_zero*. *kinds* names the accepted types in the error message.
+
+    Raises `TypeError` for anything else, and `ValueError` for a duration out of range.
     """
-    number = _plain_number(value)
-    if number is None:
-        raise TypeError(f"{name} must be a number of seconds, not {_quoted(value)}")
-    if not 0 <= number < _MOST_SECONDS or (number == 0 and not may_be_zero):
-        least = "0 or more" if may_be_zero else "above 0"
-        raise ValueError(f"{name} must be {least} and below 1e15, not {_quoted(value)}")
-    return number
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    return _number(number, name, value, kind=kinds, unit=" seconds", may_be_zero=may_be_zero)
+
+
+def _number(
+    number: object, name: str, given: object, *, kind: str, unit: str = "", may_be_zero: bool
+) -> float:
+    plain = _plain_number(number)
+    if plain is None:
+        raise TypeError(f"{name} must be {kind}, not {_quoted(given)}")
+    if not 0 <= plain < _MAX_NUMBER or (plain == 0 and not may_be_zero):
+        least = "at least 0" if may_be_zero else "greater than 0"
+        raise ValueError(f"{name} must be {least} and less than 1e15{unit}, not {_quoted(given)}")
+    return float(plain)
+
+
+def milliseconds_of(value: object, name: str) -> int:
+    """Return the duration *value* in whole milliseconds, which may be 0.
+
+    Raises `TypeError` and `ValueError` as `seconds_of` does.
+    """
+    seconds = seconds_of(value, name, may_be_zero=True)
+    return value // MILLISECOND if isinstance(value, timedelta) else int(1000 * seconds)
+
+
+def to_seconds(value: float | timedelta) -> float:
+    """Return a timedelta in seconds, and anything else unchanged.
+
+    This is the attrs converter of a field that holds a duration. A converter does not know the
+    name of its field, so the validators `is_seconds` and `is_seconds_or_zero` check the value.
+    """
+    return value.total_seconds() if isinstance(value, timedelta) else value
 
 
 def is_seconds(owner: object, attribute: "Attribute[float]", value: object) -> None:
-    """The validator of a field of seconds, as `seconds_of`; the field gets the plain number."""
+    """Validate a field with `seconds_of`, and store its plain number."""
     object.__setattr__(owner, attribute.name, seconds_of(value, attribute.name))
 
 
 def is_seconds_or_zero(owner: object, attribute: "Attribute[float]", value: object) -> None:
-    """As `is_seconds`, for a field that may be 0."""
+    """Validate a field as `is_seconds` does, but accept 0."""
     seconds = seconds_of(value, attribute.name, may_be_zero=True)
     object.__setattr__(owner, attribute.name, seconds)
+
+
+def is_positive(owner: object, attribute: "Attribute[float]", value: object) -> None:
+    """Validate a field that holds a number greater than 0, and store it as a plain number."""
+    number = _number(value, attribute.name, value, kind="a number", may_be_zero=False)
+    object.__setattr__(owner, attribute.name, number)
+
+
+def is_positive_or_zero(owner: object, attribute: "Attribute[float]", value: object) -> None:
+    """Validate a field as `is_positive` does, but accept 0."""
+    number = _number(value, attribute.name, value, kind="a number", may_be_zero=True)
+    object.__setattr__(owner, attribute.name, number)
 
 
 def _plain_number(value: object) -> float | None:
@@ -112,23 +155,25 @@ def _plain_number(value: object) -> float | None:
 
 
 def identifier(value: object, name: str) -> str:
-    """*value*, if it is a string that may name something.
+    """Return *value* if it is a string that can identify something.
 
-    It must not be empty, nor begin or end with a blank, nor hold a control character. Blanks
-    within it are left to the service, whose tokens and transaction ids have no documented form.
+    It must not be empty, start or end with whitespace, or contain a control character. Spaces
+    within it are allowed: tokens and transaction ids have no documented format.
+
+    Raises `ValueError` for anything else.
     """
     if not isinstance(value, str) or not value or value != value.strip() or _has_control(value):
         raise ValueError(
-            f"{name} must be a non-empty string without control characters, and without a blank at"
-            f" its beginning or end, not {_quoted(value)}"
+            f"{name} must be a non-empty string without control characters or surrounding"
+            f" whitespace, not {_quoted(value)}"
         )
     return _encodable(value, name)
 
 
 def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:
-    """*values* as a list, if they are strings that may name something, and at least *least*.
+    """Return *values* as a list if they are at least *least* identifiers.
 
-    A single string is refused: it would be taken for a list of letters.
+    A single string is rejected, because iterating over it would yield its letters.
     """
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of strings, not a string")
@@ -136,14 +181,14 @@ def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str
         raise TypeError(f"{name} must be a list of strings, not {_quoted(values)}")
     checked = [identifier(value, f"each of {name}") for value in values]
     if len(checked) < least:
-        raise ValueError(f"{name} must name at least {least}")
+        raise ValueError(f"{name} must contain at least {least}")
     return checked
 
 
 def bare_device_uuids(values: Iterable[str] | None, name: str) -> list[str] | None:
-    """Device uuids without their facets (``.v0``, ``.a0``), each once; None for None.
+    """Return device uuids without their facets (``.v0``, ``.a0``) or duplicates; None for None.
 
-    The filters of the service take a device, not one of its facets, while its clips carry facets.
+    The service's filters take a device rather than one of its facets, while its clips have facets.
     """
     if values is None:
         return None
@@ -152,9 +197,9 @@ def bare_device_uuids(values: Iterable[str] | None, name: str) -> list[str] | No
 
 
 def text(value: T, name: str) -> T:
-    """*value*, if it is a string that can be sent, None or `UNSET`. Raises `TypeError` otherwise.
+    """Return *value* if it is a string that can be sent, None or `UNSET`.
 
-    Raises `ValueError` for a string that has no encoding.
+    Raises `TypeError` for anything else, and `ValueError` for a string that cannot be encoded.
     """
     if not isinstance(value, str | Unset | None):
         raise TypeError(f"{name} must be a string, not {_quoted(value)}")
@@ -164,7 +209,7 @@ def text(value: T, name: str) -> T:
 
 
 def text_or_none(value: T, name: str) -> T:
-    """As `text`, but `UNSET` is refused: nothing is left as it is."""
+    """Return *value* as `text` does, but reject `UNSET`: there is no earlier value to keep."""
     if isinstance(value, Unset):
         raise TypeError(f"{name} must be a string, not {value!r}")
     return text(value, name)
@@ -176,7 +221,7 @@ def _encodable(value: str, name: str) -> str:
     except UnicodeEncodeError as error:
         # The string is not quoted: it may be a password.
         raise ValueError(
-            f"{name} has half of a surrogate pair at index {error.start}, which UTF-8 cannot encode"
+            f"{name} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
         ) from None
     return value
 
@@ -185,28 +230,26 @@ def _has_control(value: str) -> bool:
     return not value.isprintable() and any(unicodedata.category(c) == "Cc" for c in value)
 
 
-# --- other kinds -----------------------------------------------------------------------------
+# --- other types -----------------------------------------------------------------------------
 
 
 def instance(value: T, kind: type, name: str) -> T:
-    """*value*, if it is a *kind*. Raises `TypeError` otherwise."""
+    """Return *value* if it is a *kind*. Raises `TypeError` otherwise."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be a {kind.__name__}, not {_quoted(value)}")
     return value
 
 
 def instance_or_none(value: T, kind: type, name: str) -> T:
-    """*value*, if it is a *kind*, None or `UNSET`. Raises `TypeError` otherwise."""
-    if not isinstance(value, kind | Unset | None):
-        raise TypeError(f"{name} must be a {kind.__name__}, not {_quoted(value)}")
-    return value
+    """Return *value* if it is a *kind* or None. Raises `TypeError` otherwise."""
+    return value if value is None else instance(value, kind, name)
 
 
 def as_sent(value: T, name: str) -> T:
-    """*value* as a request can carry it: numbers, lists and mappings become plain ones.
+    """Return *value* with its numbers, lists and mappings converted to plain ones for a request.
 
-    Raises `TypeError` for what JSON has no form for, and `ValueError` for a string that cannot be
-    encoded, for a float that is not finite, and for an int beyond 64 bits.
+    Raises `TypeError` for a value that JSON cannot represent, and `ValueError` for a string that
+    cannot be encoded, a float that is not finite or an int beyond 64 bits.
     """
     return cast("T", _as_sent(value, name))
 
@@ -250,7 +293,7 @@ def _number_as_sent(value: object, name: str) -> float:
     if number is None:
         raise TypeError(f"{name} cannot be sent as JSON: {_quoted(value)}")
     if isinstance(number, int) and not SMALLEST_SENT <= number <= LARGEST_SENT:
-        raise ValueError(f"{name} is beyond what the service's 64 bits hold: {_quoted(value)}")
+        raise ValueError(f"{name} must fit into 64 bits, but is {_quoted(value)}")
     if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, not {_quoted(value)}")
     return number
@@ -259,9 +302,9 @@ def _number_as_sent(value: object, name: str) -> float:
 def _quoted(value: object) -> str:
     try:
         shown = repr(value)
-    except ValueError:  # Python does not write out an int of thousands of digits.
+    except ValueError:  # Python refuses to format an int of thousands of digits.
         return f"a {type(value).__name__} that is too long to show"
-    return shown if len(shown) <= _QUOTED else f"{shown[:_QUOTED]}…"
+    return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}…"
 
 
 # --- paths ----------------------------------------------------------------------------------
@@ -305,42 +348,42 @@ def local_path(value: object, name: str) -> Path:
 
 
 def function(value: FunctionT, name: str) -> FunctionT:
-    """*value*, if it is a plain function.
+    """Return a wrapper around *value* if it is a plain function.
 
-    What is returned calls it, and raises `TypeError` when the call gives something to await: as
-    nobody does, it would never run.
+    The wrapper raises `TypeError` when a call returns an awaitable or a generator: nothing would
+    run it.
 
-    Raises `TypeError` for what cannot be called, and for a coroutine function.
+    Raises `TypeError` for a value that is not callable, and for a coroutine function.
     """
     if not callable(value):
         raise TypeError(f"{name} must be a function, not {_quoted(value)}")
-    if _only_begins(value) or _only_begins(type(value).__call__):
+    if _is_deferred(value) or _is_deferred(type(value).__call__):
         raise TypeError(
-            f"{name} must be a plain function: a call of {_quoted(value)} makes something to await"
-            " or to iterate, which nobody does"
+            f"{name} must be a plain function: calling {_quoted(value)} returns a coroutine or a"
+            " generator, which is never run"
         )
 
-    def called(*arguments: Any) -> Any:
+    def checked(*arguments: Any) -> Any:
         result = value(*arguments)
         if result is not None and isinstance(result, Awaitable | AsyncGenerator | Generator):
             if isinstance(result, Coroutine):
                 result.close()
             kind = type(cast("object", result)).__name__
             raise TypeError(
-                f"{name} must be a plain function, but it returned a {kind}, which nobody awaits"
+                f"{name} must be a plain function, but it returned a {kind}, which is never run"
             )
         return result
 
-    return cast("FunctionT", called)
+    return cast("FunctionT", checked)
 
 
 def function_or_none(value: FunctionT | None, name: str) -> FunctionT | None:
-    """As `function`; None for None."""
+    """Return None for None, and otherwise the result of `function`."""
     return None if value is None else function(value, name)
 
 
-def _only_begins(value: object) -> bool:
-    """Whether a call of *value* runs nothing of it."""
+def _is_deferred(value: object) -> bool:
+    """Return True if calling *value* runs none of its code."""
     return (
         inspect.iscoroutinefunction(value)
         or inspect.isasyncgenfunction(value)

@@ -1,26 +1,26 @@
-"""Where settings come from when the program does not give them: the environment."""
+"""Settings from the environment."""
 
 import os
 
 DEFAULT_BASE_URL = "https://api2.rhombussystems.com"
-"""The US region. Documented at https://api-docs.rhombus.community; EU has a host of its own."""
+"""The US region. https://api-docs.rhombus.community documents it; the EU has a separate host."""
 
 DEFAULT_MEDIA_URL = "https://media.rhombussystems.com"
-"""The files of the US region. Where those of others lie is not documented."""
+"""The media host of the US region. The hosts of other regions are not documented."""
+
+_VARIABLES = {
+    "api_key": "RHOMBUS_API_KEY",
+    "base_url": "RHOMBUS_ENDPOINT_URL",
+    "media_url": "RHOMBUS_MEDIA_URL",
+}
 
 
 def settings_of_environment() -> dict[str, str]:
-    """What the environment says of a session.
+    """Return the settings of a session that environment variables name.
 
-    The ``api_key`` of ``RHOMBUS_API_KEY``, the ``base_url`` of ``RHOMBUS_ENDPOINT_URL`` and the
-    ``media_url`` of ``RHOMBUS_MEDIA_URL``.
-
-    What is not set, or empty, is left out.
+    These are the ``api_key`` from ``RHOMBUS_API_KEY``, the ``base_url`` from
+    ``RHOMBUS_ENDPOINT_URL`` and the ``media_url`` from ``RHOMBUS_MEDIA_URL``. Variables that are
+    unset or empty are omitted.
     """
-    variables = {
-        "api_key": "RHOMBUS_API_KEY",
-        "base_url": "RHOMBUS_ENDPOINT_URL",
-        "media_url": "RHOMBUS_MEDIA_URL",
-    }
-    values = {setting: os.environ.get(variable) for setting, variable in variables.items()}
+    values = {setting: os.environ.get(variable) for setting, variable in _VARIABLES.items()}
     return {setting: value for setting, value in values.items() if value}

@@ -1,4 +1,4 @@
-"""Every exception of the library.
+"""The exception hierarchy.
 
 ::
 
@@ -26,12 +26,16 @@
     └─ DownloadError
        └─ IntegrityError
 
-All of them pickle, and none holds a header, a key or an object of the HTTP library.
+All errors can be pickled. None holds a header, a key or an object of the HTTP library.
+Invalid arguments raise a plain `ValueError` or `TypeError` before anything is sent.
 """
 
 from collections.abc import Callable
 from itertools import takewhile
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from rhombus_clips.models import ClipWithProgress
 
 __all__ = [
     "ApiError",
@@ -63,26 +67,25 @@ _SHORTEST_SECRET = 8
 
 
 class RhombusError(Exception):
-    """The base of everything that this library raises about the service and the network.
+    """The base class of all errors about the service and the network.
 
-    Mistakes in the arguments of a call are plain `ValueError` and `TypeError`, raised before
-    anything is sent.
+    Invalid arguments raise a plain `ValueError` or `TypeError` before anything is sent.
     """
 
     endpoint: str | None
-    """The path that was called, such as ``/api/event/getSavedClipsV2``; None outside a call."""
+    """The path of the call, such as ``/api/event/getSavedClipsV2``; None outside a call."""
 
     attempts: int
-    """How many requests the call had started when it gave up."""
+    """The number of requests that the call had sent when it gave up."""
 
     cursor: int | str | None
-    """The pager's own `cursor`, where to resume, when the error left a pager; else None."""
+    """The `cursor` from which to resume, for an error that a pager raised; otherwise None."""
 
     maybe_applied: bool
-    """True when a change was sent, no whole answer came, and so it may have been carried out."""
+    """True if a change was sent and may have been applied, since no complete response followed."""
 
     clip_uuids: tuple[str, ...] = ()
-    """Uuids of clips whose render had started when a later step failed; the renders go on."""
+    """The clips whose renders had started when a later step failed; the renders continue."""
 
     def __init__(
         self,
@@ -106,31 +109,34 @@ class RhombusError(Exception):
         if self.attempts > 1:
             text = f"{text} (after {self.attempts} attempts)"
         if self.maybe_applied:
-            text = f"{text}; the change may have been applied: look before you send it again"
+            text = f"{text}; the change may have been applied: check before you send it again"
         if self.clip_uuids:
-            text = f"{text}; the splice had begun to make {', '.join(self.clip_uuids)}"
+            text = f"{text}; the service is rendering {', '.join(self.clip_uuids)}"
         return text
 
     def redact(self, secret: str) -> None:
-        """Take *secret* out of all that the error says, and of what a traceback shows of it.
+        """Remove *secret* from the error's text, traceback and chained errors.
 
-        The frames in which it was raised, and other errors in its chain, hold bodies and headers
-        in which *secret* may be. A traceback that shows local variables would print them.
+        The frames of the traceback and the chained errors hold bodies and headers that may contain
+        *secret*. A traceback with local variables would print them.
         """
-        self.__cause__ = self.__context__ = self.__traceback__ = None
-        self.args = tuple(redacted(str(part), secret) for part in self.args)
+        kept: dict[str, Any] = dict.fromkeys(("__cause__", "__context__", "__traceback__"))
+        kept["args"] = tuple(redacted(str(part), secret) for part in self.args)
         for name, value in vars(self).items():
             if isinstance(value, str):
-                setattr(self, name, redacted(value, secret))
+                kept[name] = redacted(value, secret)
+        for name, value in kept.items():
+            setattr(self, name, value)
 
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
 def redacted(text: str, secret: str) -> str:
-    """*text* without *secret*, unless that is too short to be one (the service's have 22).
+    """Return *text* without *secret* or a truncated *secret*.
 
-    Nor with the beginning of it: a text is cut somewhere, and that may be within the secret.
+    A truncated one starts with the first eight characters of *secret*. A shorter *secret* is not
+    removed: it would match ordinary text, and the service's keys have 22 characters.
     """
     if len(secret) < _SHORTEST_SECRET:
         return text
@@ -154,23 +160,23 @@ def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, A
 
 
 class ConfigurationError(RhombusError, ValueError):
-    """A session was given settings that cannot work; nothing was sent."""
+    """The settings of a session are invalid; nothing was sent."""
 
 
 class SessionClosedError(RhombusError):
-    """The session was closed, before this call or during it."""
+    """The session was closed before or during the call."""
 
 
 class TransportError(RhombusError):
-    """No whole answer came back."""
+    """No complete response was received."""
 
 
 class ConnectError(TransportError):
-    """The request was not sent: name lookup, connection, TLS or proxy failed."""
+    """The request was not sent: name resolution, connection, TLS or proxy failed."""
 
     is_lasting: bool
-    """True when another attempt would fail in the same way: the host's certificate is invalid, or
-    the proxy refuses the credentials. Such a call is not sent again."""
+    """True if a retry would fail in the same way, because the host's certificate is invalid or the
+    proxy rejects the credentials. Such a call is not retried."""
 
     def __init__(self, message: str, *, is_lasting: bool = False, **context: Any) -> None:
         super().__init__(message, **context)
@@ -178,28 +184,28 @@ class ConnectError(TransportError):
 
 
 class DisconnectedError(TransportError):
-    """The request went out, and the answer did not come back whole.
+    """The request was sent, but the response was incomplete.
 
-    The connection closed, fell silent for longer than `Timeout.read`, or carried a garbled body.
+    The connection was closed, was silent for longer than `Timeout.read`, or carried a corrupt body.
     """
 
 
 class DeadlineExceededError(TransportError, TimeoutError):
-    """`Timeout.total` ran out over all attempts and pauses of one call."""
+    """A timeout expired: `Timeout.total` of a call, or the `timeout` of a wait for a clip."""
 
 
 class StatusError(RhombusError):
-    """The service answered with an HTTP status that is not a success.
+    """The service answered with an HTTP status other than success.
 
-    Raised as itself for a redirect (which is never followed, since it would carry the key away)
-    and for a status that has no class of its own below.
+    This class itself is raised for a redirect, which is never followed because it would expose the
+    key, and for a status without a subclass below.
     """
 
     status: int
     """The HTTP status."""
 
     message: str
-    """What the service said, from the first of the fields in which it says such things."""
+    """The service's own message, from the first message field of the body; empty if none."""
 
     body_excerpt: str
     """The first 400 characters of the body, as text."""
@@ -220,26 +226,26 @@ class StatusError(RhombusError):
 
 
 class BadRequestError(StatusError):
-    """400: the service could not read the request."""
+    """400: the service rejected the request as malformed."""
 
 
 class AuthenticationError(StatusError):
-    """401: no credential, or none that fits the scheme."""
+    """401: the credentials are missing or do not match the scheme."""
 
 
 class PermissionDeniedError(StatusError):
-    """403: the key is unknown here, or its role may not do this."""
+    """403: the key is unknown in this region, or its role lacks the permission."""
 
 
 class NotFoundError(StatusError):
-    """404: there is no such path, or no such thing."""
+    """404: the path or the item does not exist."""
 
 
 class RateLimitedError(StatusError):
-    """429: the organization's request budget is spent."""
+    """429: the organization has exceeded its request budget."""
 
     retry_after: float | None
-    """How long the service asks to wait, in seconds, bounded; None when it did not say."""
+    """The wait that the service asks for, in seconds (at most 300); None if it names none."""
 
     def __init__(self, text: str, *, retry_after: float | None = None, **context: Any) -> None:
         super().__init__(text, **context)
@@ -247,17 +253,17 @@ class RateLimitedError(StatusError):
 
 
 class ServerError(StatusError):
-    """5xx: the service or something before it failed."""
+    """5xx: the service or a proxy in front of it failed."""
 
 
 class ApiError(RhombusError):
-    """HTTP 200 with ``error: true``: the service refused within a well-formed answer."""
+    """The service refused the call in a response with HTTP 200 and ``error: true``."""
 
     error_msg: str | None
-    """The service's ``errorMsg``; None when it gave no reason."""
+    """The service's ``errorMsg``; None if it gave no reason."""
 
     warning_msg: str | None
-    """The service's ``warningMsg``, when there was one."""
+    """The service's ``warningMsg``; None if there was none."""
 
     def __init__(
         self,
@@ -273,20 +279,20 @@ class ApiError(RhombusError):
 
 
 class ClipNotFoundError(ApiError):
-    """The service answered that it has no such clip."""
+    """The service answered without the requested clip."""
 
 
 class DecodeError(RhombusError):
-    """The service answered with something that is not what its reference describes."""
+    """The response does not match the service's reference."""
 
     path: str
-    """Where, as a JSON path such as ``$.savedClips[17].durationSec``; ``$`` is the whole body."""
+    """The JSON path of the value, such as ``$.savedClips[17].durationSec``; ``$`` is the body."""
 
     expected: str
-    """What was expected there."""
+    """The expected value or type."""
 
     value_excerpt: str
-    """What came instead, shortened to 80 characters."""
+    """The received value, truncated to 80 characters."""
 
     def __init__(
         self,
@@ -304,42 +310,45 @@ class DecodeError(RhombusError):
 
 
 class PagingError(RhombusError):
-    """A listing cannot go on without losing or repeating something."""
+    """A listing cannot continue without losing or repeating items."""
 
 
 class CursorStalledError(PagingError):
-    """More clips share one millisecond than the service lists at once.
+    """More clips share one millisecond than the service lists in one page.
 
-    What lies behind them cannot be told from the answers. Reading on with ``overlap_ms=0`` may
-    get past the place, at the risk of losing clips of that millisecond.
+    The responses do not reveal the clips after them. Resuming with ``overlap_ms=0`` may get past
+    that millisecond, but may lose some of its clips.
     """
 
 
 class CursorCycleError(PagingError):
-    """The service's cursor went back to where it had been."""
+    """The service's cursor returned to an earlier value."""
 
 
 class ClipFailedError(RhombusError):
-    """A clip that was waited for will not be complete: it failed, or was deleted."""
+    """The render of a clip failed, or the clip was deleted."""
 
-    clip: Any
-    """The clip as it was last seen, a `ClipWithProgress`; the first one when several failed."""
+    clips: "tuple[ClipWithProgress, ...]"
+    """All failed clips among those watched together, each as last seen."""
 
-    clips: tuple[Any, ...]
-    """All clips that failed, of those that were waited for together."""
-
-    def __init__(self, text: str, *, clips: tuple[Any, ...] = (), **context: Any) -> None:
+    def __init__(
+        self, text: str, *, clips: "tuple[ClipWithProgress, ...]" = (), **context: Any
+    ) -> None:
         super().__init__(text, **context)
         self.clips = clips
-        self.clip = clips[0] if clips else None
+
+    @property
+    def clip(self) -> "ClipWithProgress":
+        """The clip as last seen; the first of `clips` if several failed."""
+        return self.clips[0]
 
 
 class DownloadError(RhombusError):
-    """A file cannot be fetched, for a reason other than the network or a refusal by the service."""
+    """A file cannot be downloaded, for a reason other than the network or a refusal."""
 
 
 class IntegrityError(DownloadError):
-    """What came is not the clip: its length or its SHA-256 is another than the clip's record says.
+    """The received file does not match the length or SHA-256 of the clip's record.
 
-    What was at the path before is untouched; of a stream, the chunks were handed out.
+    A file that existed at the path is unchanged. A stream has already yielded its chunks.
     """

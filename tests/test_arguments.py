@@ -1,4 +1,4 @@
-"""What an argument may be, and what of it is sent: the rules, without a session."""
+"""The rules of argument validation, without a session."""
 
 import functools
 import inspect
@@ -21,6 +21,7 @@ from rhombus_clips.arguments import (
     function_or_none,
     identifier,
     identifiers,
+    milliseconds_of,
     seconds_of,
     text,
     whole_number,
@@ -36,7 +37,7 @@ LONE_SURROGATE = "\ud800"
 
 
 class Index:
-    """A whole number of another library, as numpy's are."""
+    """A whole number of another library, such as numpy."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -46,7 +47,7 @@ class Index:
 
 
 class RealNumber:
-    """A real number of another library, as numpy's are."""
+    """A real number of another library, such as numpy."""
 
     def __init__(self, value: float) -> None:
         self.value = value
@@ -58,7 +59,7 @@ class RealNumber:
 Real.register(RealNumber)
 
 
-class bool_:  # noqa: N801  # as numpy called its own
+class bool_:  # noqa: N801  # the name of numpy's type
     def __index__(self) -> int:
         return 1
 
@@ -66,52 +67,111 @@ class bool_:  # noqa: N801  # as numpy called its own
 # --- numbers -----------------------------------------------------------------------------------
 
 
-def test_whole_number_of_another_library_becomes_a_plain_one() -> None:
+def test_whole_number_of_another_library_becomes_an_int() -> None:
     number = whole_number(Index(7), "limit", least=0)
     assert (number, type(number)) == (7, int)
     assert type(to_epoch_ms(cast("Any", Index(7)))) is int
 
 
 @pytest.mark.parametrize("value", [True, bool_(), 1.0, "1", Decimal(1), None, RealNumber(1)])
-def test_what_is_no_whole_number_is_refused(value: Any) -> None:
+def test_other_types_are_not_whole_numbers(value: Any) -> None:
     with pytest.raises(TypeError, match="limit must be a whole number"):
         whole_number(value, "limit", least=0)
     with pytest.raises(TypeError, match="since must be"):
         to_epoch_ms(value, "since")
 
 
-@pytest.mark.parametrize("value", [5, 5.0, Index(5), RealNumber(5), Fraction(5)])
-def test_seconds_may_be_any_real_number_and_become_a_plain_one(value: Any) -> None:
-    seconds = seconds_of(value, "deadline")
+@pytest.mark.parametrize(
+    "value", [5, 5.0, Index(5), RealNumber(5), Fraction(5), timedelta(seconds=5)]
+)
+def test_duration_may_be_any_real_number_or_a_timedelta_and_becomes_a_float(value: Any) -> None:
+    seconds = seconds_of(value, "timeout")
     assert seconds == 5
-    assert type(seconds) in {int, float}
+    assert type(seconds) is float
 
 
-@pytest.mark.parametrize("value", [True, bool_(), "5", Decimal(5), None, timedelta(seconds=5), 5j])
-def test_what_is_no_number_of_seconds_is_refused(value: Any) -> None:
-    with pytest.raises(TypeError, match="deadline must be a number of seconds"):
-        seconds_of(value, "deadline")
+@pytest.mark.parametrize("value", [True, bool_(), "5", Decimal(5), None, 5j])
+def test_other_types_are_not_durations(value: Any) -> None:
+    with pytest.raises(TypeError, match="timeout must be a number of seconds or a timedelta"):
+        seconds_of(value, "timeout")
 
 
 @pytest.mark.parametrize(
     "value",
-    [-1, 0, math.inf, math.nan, 10**400, 10**5000, Fraction(10**400), RealNumber(math.inf)],
-    ids=["negative", "zero", "inf", "nan", "10**400", "10**5000", "fraction", "real"],
+    [
+        -1,
+        0,
+        math.inf,
+        math.nan,
+        10**400,
+        10**5000,
+        Fraction(10**400),
+        RealNumber(math.inf),
+        timedelta(0),
+        timedelta(seconds=-1),
+        timedelta.min,
+    ],
+    ids=[
+        "negative",
+        "zero",
+        "inf",
+        "nan",
+        "10**400",
+        "10**5000",
+        "fraction",
+        "real",
+        "no time",
+        "negative timedelta",
+        "smallest timedelta",
+    ],
 )
-def test_seconds_out_of_range_are_a_value_error(value: Any) -> None:
-    with pytest.raises(ValueError, match="deadline must be above 0"):
-        seconds_of(value, "deadline")
+def test_duration_out_of_range_is_a_value_error(value: Any) -> None:
+    with pytest.raises(ValueError, match="timeout must be greater than 0"):
+        seconds_of(value, "timeout")
 
 
 @pytest.mark.parametrize("kind", [RetryPolicy, Timeout, MediaTimeout, RateLimit, Polling])
-def test_settings_take_numbers_of_another_library_and_keep_plain_ones(kind: Any) -> None:
+def test_settings_convert_numbers_of_other_libraries_to_plain_ones(kind: Any) -> None:
     names = [field.name for field in fields(kind)]
     settings = kind(**dict.fromkeys(names, Index(3)))
-    assert [type(getattr(settings, name)) for name in names] == [int] * len(names)
+    assert {name: type(getattr(settings, name)) for name in names} == {
+        name: int if name in {"attempts", "burst"} else float for name in names
+    }
     assert settings == kind(**dict.fromkeys(names, 3))
     for value in (True, "3", None):
         with pytest.raises(TypeError, match=names[0]):
             kind(**{names[0]: value})
+
+
+DURATIONS: dict[Any, set[str]] = {
+    RetryPolicy: {"base", "cap"},
+    RateLimit: set(),
+    Timeout: {"total", "connect", "read"},
+    MediaTimeout: {"connect", "stall"},
+    Polling: {"interval", "max_interval", "appears_within", "outage"},
+}
+
+
+@pytest.mark.parametrize(("kind", "names"), DURATIONS.items())
+def test_settings_accept_timedeltas_for_their_durations_only(kind: Any, names: set[str]) -> None:
+    for field in fields(kind):
+        if field.name in names:
+            seconds = getattr(kind(**{field.name: timedelta(minutes=1.5)}), field.name)
+            assert (seconds, type(seconds)) == (90, float)
+            for value in (-1, math.nan, timedelta(seconds=-1)):
+                with pytest.raises(ValueError, match=f"{field.name} must be"):
+                    kind(**{field.name: value})
+        else:
+            with pytest.raises(TypeError, match=field.name):
+                kind(**{field.name: timedelta(minutes=1)})
+
+
+@pytest.mark.parametrize("value", [0.25, timedelta(milliseconds=250), Fraction(1, 4)])
+def test_duration_in_milliseconds_is_a_whole_number(value: Any) -> None:
+    assert milliseconds_of(value, "window") == 250
+    assert milliseconds_of(timedelta.max, "window") == timedelta.max // timedelta(milliseconds=1)
+    with pytest.raises(ValueError, match="window must be at least 0"):
+        milliseconds_of(-0.1, "window")
 
 
 def test_numbers_within_models_lists_and_maps_become_plain_ones() -> None:
@@ -146,7 +206,9 @@ def test_numbers_within_models_lists_and_maps_become_plain_ones() -> None:
     ],
     ids=repr,
 )
-def test_what_no_request_can_carry_is_refused_by_name(value: Any, kind: type[Exception]) -> None:
+def test_value_that_json_cannot_represent_is_rejected_by_name(
+    value: Any, kind: type[Exception]
+) -> None:
     for place in (value, [value], {"key": value}, {"key": [{"key": value}]}):
         with pytest.raises(kind, match="altered_view_map"):
             option_parameters({"altered_view_map": {"device": place}})
@@ -154,7 +216,7 @@ def test_what_no_request_can_carry_is_refused_by_name(value: Any, kind: type[Exc
         as_sent(ClipAccessSettings(allowed_roles=[value]), "access_settings")
 
 
-def test_keys_of_a_map_are_strings_that_can_be_sent() -> None:
+def test_keys_of_a_mapping_are_encodable_strings() -> None:
     with pytest.raises(TypeError, match="each key of altered_view_map must be a string"):
         option_parameters({"altered_view_map": {5: []}})
     with pytest.raises(ValueError, match="a key of altered_view_map"):
@@ -165,22 +227,22 @@ def test_keys_of_a_map_are_strings_that_can_be_sent() -> None:
 
 
 @pytest.mark.parametrize("value", ["a", "a b", "Ünïcode", "a" * 22, "\N{VIDEO CAMERA}"])
-def test_identifier_may_hold_whatever_may_name_something(value: str) -> None:
+def test_identifier_may_contain_any_printable_text(value: str) -> None:
     assert identifier(value, "clip_uuid") == value
 
 
 @pytest.mark.parametrize(
     "value", ["", " ", " a", "a ", "a\n", "a\tb", "a\0b", "a\x7fb", "a\x85b", 5]
 )
-def test_message_says_what_an_identifier_must_not_be(value: Any) -> None:
-    with pytest.raises(ValueError, match="without control characters, and without a blank at its"):
+def test_message_explains_the_rules_for_identifiers(value: Any) -> None:
+    with pytest.raises(ValueError, match="without control characters or surrounding whitespace"):
         identifier(value, "clip_uuid")
     with pytest.raises(ValueError, match="each of clip_uuids"):
         identifiers([value], "clip_uuids")
 
 
-def test_string_without_an_encoding_is_refused_and_not_quoted() -> None:
-    with pytest.raises(ValueError, match="title has half of a surrogate pair at index 5") as caught:
+def test_string_that_cannot_be_encoded_is_rejected_and_not_quoted() -> None:
+    with pytest.raises(ValueError, match="title has a lone surrogate at index 5") as caught:
         text("title" + LONE_SURROGATE, "title")
     assert LONE_SURROGATE not in str(caught.value)
     with pytest.raises(ValueError, match="clip_uuid"):
@@ -188,23 +250,23 @@ def test_string_without_an_encoding_is_refused_and_not_quoted() -> None:
     assert text("line\nline", "title") == "line\nline"
 
 
-def test_device_without_anything_before_its_facet_is_refused() -> None:
+def test_device_uuid_must_not_be_empty_before_its_facet() -> None:
     assert bare_device_uuids(["a.v0", "a.a0", "b"], "device_filter") == ["a", "b"]
     with pytest.raises(ValueError, match="each of device_filter"):
         bare_device_uuids([".v0"], "device_filter")
 
 
 @pytest.mark.parametrize("value", ["abc", b"abc", 5, None])
-def test_one_string_or_nothing_is_no_list_of_identifiers(value: Any) -> None:
+def test_single_string_is_not_a_list_of_identifiers(value: Any) -> None:
     with pytest.raises(TypeError, match="clip_uuids must be a list of strings"):
         identifiers(value, "clip_uuids")
 
 
-# --- moments and durations ---------------------------------------------------------------------
+# --- times and durations ---------------------------------------------------------------------
 
 
 class Nowhere(tzinfo):
-    """A time zone that cannot count to where it is asked for."""
+    """A time zone that raises an OverflowError."""
 
     def utcoffset(self, moment: datetime | None) -> timedelta:
         raise OverflowError("date value out of range")
@@ -217,7 +279,7 @@ class Nowhere(tzinfo):
 
 
 @pytest.mark.parametrize("offset", [timedelta(hours=-23, minutes=-59), timedelta(hours=23)])
-def test_ends_of_the_calendar_are_moments_in_any_zone(offset: timedelta) -> None:
+def test_ends_of_the_calendar_are_valid_in_any_time_zone(offset: timedelta) -> None:
     for year in (1, 9999):
         moment = datetime(year, 1, 1, tzinfo=timezone(offset))
         assert abs(to_epoch_ms(moment) - to_epoch_ms(moment.replace(tzinfo=UTC))) <= 86_400_000
@@ -225,22 +287,22 @@ def test_ends_of_the_calendar_are_moments_in_any_zone(offset: timedelta) -> None
     assert to_epoch_ms(latest) > 253_402_200_000_000
 
 
-def test_moment_that_nobody_can_count_to_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="since is too far from the present"):
+def test_time_out_of_range_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="since is out of range for its time zone"):
         to_epoch_ms(datetime.max.replace(tzinfo=Nowhere()), "since")
     for number in (2**63, -(2**63) - 1):
-        with pytest.raises(ValueError, match="since is beyond what the service's 64 bits hold"):
+        with pytest.raises(ValueError, match="since must fit into 64 bits"):
             to_epoch_ms(number, "since")
 
 
 @pytest.mark.parametrize("duration", [timedelta.max, 2**31, 1e14])
-def test_duration_that_the_wire_cannot_hold_is_a_value_error(duration: Any) -> None:
+def test_duration_beyond_32_bits_is_a_value_error(duration: Any) -> None:
     with pytest.raises(ValueError, match="duration must be at most 2147483647 s"):
         whole_seconds(duration, "duration")
 
 
 @pytest.mark.parametrize("duration", [timedelta.min, timedelta(0), 0.999999])
-def test_duration_under_a_second_is_a_value_error(duration: Any) -> None:
+def test_duration_shorter_than_a_second_is_a_value_error(duration: Any) -> None:
     with pytest.raises(ValueError, match="duration must be at least a second"):
         whole_seconds(duration, "duration")
 
@@ -249,20 +311,20 @@ def test_duration_under_a_second_is_a_value_error(duration: Any) -> None:
     ("duration", "seconds"),
     [(1, 1), (1.5, 2), (0.1 + 0.2 + 2.7, 3), (timedelta(seconds=5, microseconds=1), 6)],
 )
-def test_part_of_a_second_is_rounded_up(duration: Any, seconds: int) -> None:
+def test_fraction_of_a_second_is_rounded_up(duration: Any, seconds: int) -> None:
     assert whole_seconds(duration, "duration") == seconds
 
 
-def test_interval_between_the_ends_of_time_is_a_value_error() -> None:
+def test_interval_of_centuries_is_a_value_error() -> None:
     for interval in ((-(2**63), 2**63 - 1), (0, datetime.max.replace(tzinfo=UTC))):
-        with pytest.raises(ValueError, match="more than 60 minutes"):
+        with pytest.raises(ValueError, match="at most 60 minutes"):
             interval_map({"a": [interval]})
     for odd in (5, (1, 2, 3), "ab c"):
-        with pytest.raises(TypeError, match="each interval must be a TimeInterval, or a pair"):
+        with pytest.raises(TypeError, match="each interval must be a TimeInterval or a pair"):
             interval_map({"a": [cast("Any", odd)]})
 
 
-def test_window_asks_for_nothing_beyond_64_bits() -> None:
+def test_window_requests_no_time_beyond_64_bits() -> None:
     assert Window(None, 2**63 - 1).asked_before == 2**63 - 1
 
 
@@ -301,27 +363,27 @@ NEVER_RUN: dict[str, Callable[..., Any]] = {
 
 
 @pytest.mark.parametrize("kind", NEVER_RUN)
-def test_function_that_a_call_does_not_run_is_refused_at_once(kind: str) -> None:
+def test_function_that_a_call_does_not_run_is_rejected_at_once(kind: str) -> None:
     with pytest.raises(TypeError, match="on_end must be a plain function"):
         function_or_none(NEVER_RUN[kind], "on_end")
 
 
 @pytest.mark.parametrize("kind", NEVER_RUN)
-def test_what_a_plain_function_leaves_to_others_to_run_is_an_error(kind: str) -> None:
-    """And a coroutine is closed: Python has nothing to warn of."""
-    begun: list[Any] = []
+def test_awaitable_or_generator_that_a_function_returns_is_an_error(kind: str) -> None:
+    """A coroutine is closed, so that Python does not warn about it."""
+    started: list[Any] = []
 
-    def begin(*arguments: object) -> Any:
-        begun.append(NEVER_RUN[kind](*arguments))
-        return begun[0]
+    def start(*arguments: object) -> Any:
+        started.append(NEVER_RUN[kind](*arguments))
+        return started[0]
 
     with pytest.raises(TypeError, match="on_end must be a plain function, but it returned"):
-        function(begin, "on_end")(1)
-    if inspect.iscoroutine(begun[0]):
-        assert inspect.getcoroutinestate(begun[0]) == inspect.CORO_CLOSED
+        function(start, "on_end")(1)
+    if inspect.iscoroutine(started[0]):
+        assert inspect.getcoroutinestate(started[0]) == inspect.CORO_CLOSED
 
 
-def test_plain_function_is_called_as_it_is() -> None:
+def test_plain_function_is_called_unchanged() -> None:
     class Once:
         def __init__(self, value: int) -> None:
             self.value = value

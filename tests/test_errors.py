@@ -1,12 +1,13 @@
-"""The errors: they pickle, they say what to do, and they keep what they know."""
+"""The errors: they can be pickled, and say what failed and what to do."""
 
 import pickle
 
 import pytest
 
-from rhombus_clips import errors
+from rhombus_clips import ClipWithProgress, errors
 from rhombus_clips.errors import (
     ApiError,
+    ClipFailedError,
     ClipNotFoundError,
     ConfigurationError,
     DeadlineExceededError,
@@ -24,7 +25,7 @@ EVERY = [
 
 
 @pytest.mark.parametrize("kind", EVERY)
-def test_every_error_pickles_whole(kind: type[RhombusError]) -> None:
+def test_every_error_can_be_pickled(kind: type[RhombusError]) -> None:
     error = kind("it broke", endpoint="/api/x", attempts=3, cursor=17, maybe_applied=True)
     error.add_note("a note")
     copy = pickle.loads(pickle.dumps(error))
@@ -42,21 +43,27 @@ def test_particular_fields_survive_pickling() -> None:
         assert vars(pickle.loads(pickle.dumps(error))) == vars(error)
 
 
-def test_message_says_where_how_often_and_what_may_have_happened() -> None:
+def test_message_has_the_endpoint_the_attempts_and_the_possible_effect() -> None:
     error = ServerError("HTTP 502", endpoint="/api/x", attempts=5, maybe_applied=True)
     assert str(error) == (
         "/api/x: HTTP 502 (after 5 attempts); the change may have been applied:"
-        " look before you send it again"
+        " check before you send it again"
     )
 
 
-def test_errors_fit_the_families_of_the_language() -> None:
+def test_errors_have_builtin_base_classes() -> None:
     assert issubclass(ConfigurationError, ValueError)
     assert issubclass(DeadlineExceededError, TimeoutError)
     assert issubclass(ClipNotFoundError, ApiError)
 
 
-def test_tree_at_the_top_names_every_error() -> None:
+def test_tree_in_the_docstring_has_every_error() -> None:
     assert errors.__doc__ is not None
     for kind in EVERY:
         assert kind.__name__ in errors.__doc__
+
+
+def test_failed_clips_are_kept_and_the_first_has_a_name() -> None:
+    clips = (ClipWithProgress(uuid="a"), ClipWithProgress(uuid="b"))
+    error = pickle.loads(pickle.dumps(ClipFailedError("failed", clips=clips)))
+    assert (error.clips, error.clip) == (clips, clips[0])

@@ -56,6 +56,10 @@ GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID = Endpoint(
 UPDATE_SAVED_CLIP = Endpoint("/api/event/updateSavedClip", Answer, safe=False)
 DELETE_SAVED_CLIP = Endpoint("/api/event/deleteSavedClip", Answer, safe=False)
 
+# --- alerts ----------------------------------------------------------------------------------
+
+SAVE_POLICY_ALERT = Endpoint("/api/event/savePolicyAlertV2", Answer, safe=False)
+
 # --- shared clip groups ----------------------------------------------------------------------
 
 GET_SHARED_CLIP_GROUPS = Endpoint(

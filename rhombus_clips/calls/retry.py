@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from attrs import Attribute, field, frozen
 
-from rhombus_clips.arguments import is_seconds, whole_number
+from rhombus_clips.arguments import is_positive, is_seconds, to_seconds, whole_number
 from rhombus_clips.calls.http_dates import parse_http_date
 from rhombus_clips.errors import (
     AuthenticationError,
@@ -53,9 +53,9 @@ class RetryPolicy:
 
     attempts: int = field(default=5, validator=_count)
     """The most requests that one call sends; 1 turns retries off."""
-    base: float = field(default=1.0, validator=is_seconds)
+    base: float = field(default=1.0, converter=to_seconds, validator=is_seconds)
     """The longest wait after the first failure, in seconds; it doubles with every further one."""
-    cap: float = field(default=60.0, validator=is_seconds)
+    cap: float = field(default=60.0, converter=to_seconds, validator=is_seconds)
     """The longest wait of all, in seconds."""
 
     def backoff(self, failures: int) -> float:
@@ -68,14 +68,14 @@ class RetryPolicy:
 class Timeout:
     """How long a call may take, in seconds."""
 
-    total: float = field(default=120.0, validator=is_seconds)
+    total: float = field(default=120.0, converter=to_seconds, validator=is_seconds)
     """All attempts and the waits between them, together."""
-    connect: float = field(default=10.0, validator=is_seconds)
+    connect: float = field(default=10.0, converter=to_seconds, validator=is_seconds)
     """Opening one connection: name resolution, proxy and TLS handshake included.
 
     Waiting for a free connection counts towards `total` only.
     """
-    read: float = field(default=30.0, validator=is_seconds)
+    read: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
     """The longest silence while an answer is awaited or read."""
 
 
@@ -87,7 +87,7 @@ class RateLimit:
     page of the reference speaks of 10 requests per second and a tenfold burst.
     """
 
-    per_second: float = field(default=10.0, validator=is_seconds)
+    per_second: float = field(default=10.0, validator=is_positive)
     """How many requests a second may start in the long run; 10 by default."""
     burst: int = field(default=100, validator=_count)
     """How many may start at once after a rest; 100 by default."""

@@ -15,7 +15,7 @@ from rhombus_clips.testing.clips import NEWEST_MS, make_uuid
 _CLIPS = 1000
 _GROUPS = 40
 _RENDER_SECONDS = 1.5
-_POLLING = Polling(interval=0.1, slowest=0.1)
+_POLLING = Polling(interval=0.1, max_interval=0.1)
 _WINDOW = timedelta(days=7)
 _CAMERA = make_uuid("device", 0, 0)
 _CLIP_LENGTH = timedelta(seconds=30)

@@ -63,7 +63,7 @@ def make(
                 bars.show_render(clip)
 
             clips = await session.make_clip(
-                device_uuids, start, duration, deadline=timeout, polling=_polling(interval),
+                device_uuids, start, duration, timeout=timeout, polling=_polling(interval),
                 on_change=on_change, **options.given(arguments),
             )  # fmt: skip
         await show(each(clips), PROGRESS, as_json=as_json)
@@ -122,5 +122,5 @@ def watch(
 
 def _polling(interval: float, appears_within: float = _DEFAULT.appears_within) -> Polling:
     """Return the default polling with a different interval, scaled in proportion."""
-    slowest = _DEFAULT.slowest * interval / _DEFAULT.interval
-    return Polling(interval=interval, slowest=slowest, appears_within=appears_within)
+    max_interval = _DEFAULT.max_interval * interval / _DEFAULT.interval
+    return Polling(interval=interval, max_interval=max_interval, appears_within=appears_within)

@@ -15,7 +15,7 @@ import anyio
 from attrs import field, frozen
 from yarl import URL
 
-from rhombus_clips.arguments import is_seconds, is_seconds_or_zero
+from rhombus_clips.arguments import is_positive_or_zero, is_seconds, to_seconds
 from rhombus_clips.calls.hosts import checked_base_url
 from rhombus_clips.calls.http_client import HttpClient, has_free_connection, proxy_arguments
 from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
@@ -52,11 +52,11 @@ _LONGEST_LINE = 16 * 1024
 class MediaTimeout:
     """When to give up on a response of the media host; the duration of a download has no limit."""
 
-    connect: float = field(default=10.0, validator=is_seconds)
+    connect: float = field(default=10.0, converter=to_seconds, validator=is_seconds)
     """The longest time to open a connection, in seconds."""
-    stall: float = field(default=30.0, validator=is_seconds)
+    stall: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
     """The longest time without data, in seconds, before and within a response."""
-    min_bytes_per_second: float = field(default=1024.0, validator=is_seconds_or_zero)
+    min_bytes_per_second: float = field(default=1024.0, validator=is_positive_or_zero)
     """The lowest average rate over each `stall` seconds of waiting; 0 accepts any."""
 
 

@@ -1,4 +1,4 @@
-"""What the API speaks of: immutable attrs classes and open enums, one file per resource."""
+"""The data of the API: immutable attrs classes and open enums, one file per resource."""
 
 from rhombus_clips.models.activity import *
 from rhombus_clips.models.clip_details import *

@@ -1,10 +1,10 @@
-"""Everything that cameras and sensors notice, as far as the reference has ever listed it."""
+"""The detections of cameras and sensors, with every member that the reference has ever listed."""
 
 from rhombus_clips.models.open_enum import OpenEnum
 
 
 class Activity(OpenEnum):
-    """What was noticed at a moment of a clip."""
+    """A detection in a clip."""
 
     SOUND_LOUD = "SOUND_LOUD"
     SOUND_GUN_SHOT = "SOUND_GUN_SHOT"

@@ -1,4 +1,4 @@
-"""What every model has: room for the keys that the reference does not list yet."""
+"""The base classes of all models, with room for keys that the reference does not list yet."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
@@ -7,9 +7,9 @@ from attrs import Attribute, field, frozen
 
 
 class Extra(Mapping[str, Any]):
-    """A read-only mapping of the wire keys that a model has no field for, values as they came."""
+    """A read-only mapping of the wire keys without a field in the model; values are unchanged."""
 
-    # Not a MappingProxyType: models pickle, and a mapping proxy does not.
+    # Not a MappingProxyType: models can be pickled, a mapping proxy cannot.
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[str, Any] | None = None) -> None:
@@ -32,9 +32,9 @@ NO_EXTRA = Extra()
 
 
 def hash_scalars(_: type, fields: "list[Attribute[Any]]") -> "list[Attribute[Any]]":
-    """Leave arrays and maps out of the hash of a model, which would not have one otherwise.
+    """Exclude arrays and maps from a model's hash, so that every model is hashable.
 
-    Equality still compares them. What else a model has tells it apart well enough.
+    Equality still compares them. The remaining fields are distinctive enough for a hash.
     """
     return [field.evolve(hash=False) if _is_mutable(field.type) else field for field in fields]
 
@@ -45,25 +45,25 @@ def _is_mutable(kind: Any) -> bool:
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class Model:
-    """The base of all models: immutable, keyword-only, every wire field None when not given.
+    """The base class of all models: immutable and keyword-only; every wire field may be None.
 
-    A field that the service left out and one that it sent as null are both None: the reference
-    declares every field nullable and none required.
+    A field is None if the service omitted it or sent null: the reference declares every field
+    nullable and none required.
     """
 
     extra: Mapping[str, Any] = field(default=NO_EXTRA, repr=False, eq=False)
-    """Keys that came and have no field here, with their values as they came."""
+    """Received keys without a field in this model; their values are unchanged."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class Answer(Model):
-    """The envelope that every answer of the clip API shares.
+    """The envelope of every response of the clip API.
 
-    From a session it has always been judged already: an answer with ``error: true`` raises
-    `ApiError`, so `error` is False or None there.
+    A session raises `ApiError` for a response with ``error: true``, so `error` is False or None in
+    what it returns.
     """
 
     error: bool | None = None
     error_msg: str | None = None
     warning_msg: str | None = None
-    """What the service did not do although the call succeeded; also logged as a warning."""
+    """The service's warning about a successful call; also logged at WARNING."""

@@ -1,4 +1,4 @@
-"""What cameras and sensors saw within a clip: boxes around things, points to jump to."""
+"""The detections of cameras and sensors within a clip: bounding boxes and seek points."""
 
 from attrs import frozen
 
@@ -10,7 +10,7 @@ from rhombus_clips.models.saved_clip import SavedClip
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class Point(Model):
-    """A place in the picture."""
+    """A point in the picture."""
 
     x: int | None = None
     y: int | None = None
@@ -18,7 +18,7 @@ class Point(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SensorValue(Model):
-    """What a sensor measured (``SensorValType`` of the reference): one of the three."""
+    """A sensor reading (``SensorValType`` of the reference); one of the three fields is set."""
 
     sensor_boolean: bool | None = None
     sensor_double: float | None = None
@@ -27,14 +27,14 @@ class SensorValue(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ToastCheckInfo(Model):
-    """The check of an order at a till of Toast."""
+    """The check of a Toast point-of-sale order."""
 
     total_amount: float | None = None
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ToastOrder(Model):
-    """An order at a till of Toast (``ToastOrderIdType`` of the reference)."""
+    """A Toast point-of-sale order (``ToastOrderIdType`` of the reference)."""
 
     employee_name: str | None = None
     guid: str | None = None
@@ -45,7 +45,7 @@ class ToastOrder(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class _Sighting(Model):
-    """What a box and a seek point have in common."""
+    """The common fields of a bounding box and a seek point."""
 
     activity: Activity | None = None
     alert: bool | None = None
@@ -59,7 +59,7 @@ class _Sighting(Model):
     loudness: int | None = None
     pose: str | None = None
     relative_second: float | None = None
-    """When, in seconds from the beginning of the clip; it may be negative."""
+    """The time of the detection, in seconds from the start of the clip; it may be negative."""
     sensor_val_type: SensorValue | None = None
     stable_track_id: int | None = None
     toast_order_id_info: ToastOrder | None = None
@@ -69,10 +69,10 @@ class _Sighting(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipBoundingBox(_Sighting):
-    """A box around something in the picture (``ClipBoundingBoxType`` of the reference).
+    """A box around an object in the picture (``ClipBoundingBoxType`` of the reference).
 
-    The four sides are in ten-thousandths of the picture's width and height: the reference does
-    not say so, those who use it do.
+    Clients of the service read the four sides as ten-thousandths of the picture's width and
+    height. The reference does not state the unit.
     """
 
     bottom: int | None = None
@@ -87,17 +87,17 @@ class ClipBoundingBox(_Sighting):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipSeekPoint(_Sighting):
-    """A moment of the clip to jump to (``ClipSeekPointV2Type`` of the reference)."""
+    """A time of interest in a clip (``ClipSeekPointV2Type`` of the reference)."""
 
     dcao: bool | None = None
     id: int | None = None
     tu: str | None = None
-    """The vendor's name and no description; others found the path of a thumbnail in it."""
+    """Undocumented; other clients found the path of a thumbnail in it."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipWithDetails(SavedClip):
-    """A saved clip with what was seen in it (``SavedClipWithDetailsType`` of the reference)."""
+    """A saved clip with its detections (``SavedClipWithDetailsType`` of the reference)."""
 
     bounding_boxes: list[ClipBoundingBox | None] | None = None
     seek_points: list[ClipSeekPoint | None] | None = None
@@ -105,7 +105,7 @@ class SavedClipWithDetails(SavedClip):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipDetailsAnswer(Answer):
-    """What ``getSavedClipDetails`` answers."""
+    """The response of ``getSavedClipDetails``."""
 
     saved_clip: SavedClipWithDetails | None = None
-    """The clip; None when the service has no such clip, and while it is being spliced."""
+    """The clip; None if there is no such clip, or it is still being spliced."""

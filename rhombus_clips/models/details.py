@@ -1,4 +1,4 @@
-"""Parts that several kinds of clip share: who may see it, where it lies, when it ran."""
+"""Models that several kinds of clips share: access, location, interval."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from rhombus_clips.models.moments import from_epoch_ms
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipAccessSettings(Model):
-    """Who may see a clip."""
+    """The access settings of a clip."""
 
     visibility: ClipVisibility | None = None
     allowed_roles: list[str | None] | None = None
@@ -20,24 +20,24 @@ class ClipAccessSettings(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class MetaDataLocation(Model):
-    """Where a clip's files lie: a region such as ``us-west-2``."""
+    """The location of a clip's files: a region such as ``us-west-2``."""
 
     region: str | None = None
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class TimeInterval(Model):
-    """A stretch of footage, in epoch milliseconds."""
+    """An interval of footage, in epoch milliseconds."""
 
     start_ms: int | None = None
     end_ms: int | None = None
 
     @property
     def starts_at(self) -> datetime | None:
-        """`start_ms` as an aware datetime; None outside the years 1 to 9999."""
+        """`start_ms` as an aware UTC datetime; None outside the years 1 to 9999."""
         return from_epoch_ms(self.start_ms)
 
     @property
     def ends_at(self) -> datetime | None:
-        """`end_ms` as an aware datetime; None outside the years 1 to 9999."""
+        """`end_ms` as an aware UTC datetime; None outside the years 1 to 9999."""
         return from_epoch_ms(self.end_ms)

@@ -1,10 +1,10 @@
-"""The enums of the clip API, every member that the reference lists; all of them open."""
+"""The enums of the clip API, with every member that the reference lists. All are open."""
 
 from rhombus_clips.models.open_enum import OpenEnum
 
 
 class ClipStatus(OpenEnum):
-    """How far a clip has come. ``UNKNOWN`` is a status that the service itself reports."""
+    """The status of a clip. ``UNKNOWN`` is a status that the service itself reports."""
 
     INITIATING = "INITIATING"
     UPLOADING = "UPLOADING"
@@ -17,7 +17,7 @@ class ClipStatus(OpenEnum):
 
 
 class ClipVisibility(OpenEnum):
-    """Who may see a clip."""
+    """The visibility of a clip."""
 
     PRIVATE = "PRIVATE"
     ROLE_RESTRICTED = "ROLE_RESTRICTED"
@@ -25,7 +25,7 @@ class ClipVisibility(OpenEnum):
 
 
 class CameraMountingDirection(OpenEnum):
-    """How a camera hangs."""
+    """The mounting direction of a camera."""
 
     DOWN = "DOWN"
     UP = "UP"
@@ -94,7 +94,7 @@ class HardwareVariation(OpenEnum):
 
 
 class Integration(OpenEnum):
-    """A service that an organization has connected."""
+    """A service that an organization can connect."""
 
     AVIGILON_ALTA = "AVIGILON_ALTA"
     BRIVO = "BRIVO"
@@ -135,14 +135,14 @@ class Integration(OpenEnum):
 
 
 class PolicyEventPipeline(OpenEnum):
-    """Which pipeline made a clip out of a policy event."""
+    """The pipeline that created a clip from a policy event."""
 
     DEFAULT = "DEFAULT"
     POLICY_ALERT_PUBLISHER = "POLICY_ALERT_PUBLISHER"
 
 
 class FootageSeekPointColor(OpenEnum):
-    """The color in which a moment is marked."""
+    """The color of a seek point."""
 
     BLUE = "BLUE"
     RED = "RED"

@@ -1,4 +1,4 @@
-"""Times on the wire are numbers; this turns them into aware datetimes and timedeltas, and back."""
+"""Conversion between numbers on the wire and aware datetimes and timedeltas."""
 
 import operator
 from datetime import UTC, datetime, timedelta
@@ -7,98 +7,96 @@ from typing import Any, cast
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
-# Times whose unit the reference does not state are milliseconds, unless they are too small for
-# that: 1e11 ms is March 1973, 1e11 s is the year 5138.
+# Times of undocumented unit are milliseconds unless they are too small: 1e11 ms is March 1973,
+# 1e11 s is the year 5138.
 _SMALLEST_MILLISECONDS = 100_000_000_000
 
 SMALLEST_SENT, LARGEST_SENT = -(2**63), 2**63 - 1
-"""The numbers that the service's 64 bits hold."""
+"""The range of the service's 64-bit integers."""
 
-# Those of numpy; old versions of it take them for numbers.
+# The names of numpy's types; its old versions define `__index__` for them.
 _BOOLS = frozenset({"bool", "bool_"})
 
 
 def from_epoch_ms(milliseconds: int | None) -> datetime | None:
-    """The UTC moment of epoch milliseconds; None for None and outside the years 1 to 9999."""
+    """Return the UTC datetime of epoch milliseconds; None for None or beyond the calendar."""
     return None if milliseconds is None else _later(EPOCH, milliseconds=milliseconds)
 
 
 def from_epoch_seconds(seconds: int | None) -> datetime | None:
-    """The UTC moment of epoch seconds; None for None and outside the years 1 to 9999."""
+    """Return the UTC datetime of epoch seconds; None for None or beyond the calendar."""
     return None if seconds is None else _later(EPOCH, seconds=seconds)
 
 
 def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:
-    """The UTC moment of a number that is milliseconds, or seconds if it is below 1e11.
+    """Return the UTC datetime of a number of seconds, if it is below 1e11, or milliseconds.
 
-    None for None and outside the years 1 to 9999.
+    None for None or beyond the calendar, which has the years 1 to 9999.
     """
     if value is not None and abs(value) < _SMALLEST_MILLISECONDS:
         return from_epoch_seconds(value)
     return from_epoch_ms(value)
 
 
-def seconds_after(moment: datetime | None, seconds: int) -> datetime | None:
-    """The moment *seconds* after *moment*; None for None and outside the years 1 to 9999."""
-    return None if moment is None else _later(moment, seconds=seconds)
+def seconds_after(time: datetime | None, seconds: int) -> datetime | None:
+    """Return the time *seconds* after *time*; None for None or beyond the calendar."""
+    return None if time is None else _later(time, seconds=seconds)
 
 
 def to_length(seconds: int | None) -> timedelta | None:
-    """A number of seconds as a timedelta; None for None and beyond 999,999,999 days."""
+    """Return a number of seconds as a timedelta; None for None or beyond 999,999,999 days."""
     try:
         return None if seconds is None else timedelta(seconds=seconds)
     except OverflowError:
         return None
 
 
-def _later(moment: datetime, **units: int) -> datetime | None:
-    # The wire has 64 bits for a number, which is more than a calendar or a timedelta holds.
+def _later(time: datetime, **units: int) -> datetime | None:
+    # A 64-bit number may exceed the range of a datetime or a timedelta.
     try:
-        return moment + timedelta(**units)
+        return time + timedelta(**units)
     except OverflowError:
         return None
 
 
-def to_epoch_ms(moment: datetime | int, name: str = "time") -> int:
-    """Epoch milliseconds of an aware datetime; an int is taken as milliseconds already.
+def to_epoch_ms(time: datetime | int, name: str = "time") -> int:
+    """Return an aware datetime in epoch milliseconds; an int is already in milliseconds.
 
-    A part of a millisecond is rounded up, which keeps half-open bounds exact: a whole
-    millisecond is at or after the bound exactly when it is at or after the rounded one.
+    Fractions of a millisecond are rounded up, which keeps half-open bounds exact: a whole
+    millisecond is at or after the bound if and only if it is at or after the rounded bound.
 
-    Raises `ValueError` for a naive datetime and for a time that 64 bits do not hold, and
-    `TypeError` for anything else, naming `name`.
+    Raises `ValueError` for a naive datetime and for a time beyond 64 bits, and `TypeError` for
+    anything else.
     """
-    milliseconds = (
-        _milliseconds_of(moment, name) if isinstance(moment, datetime) else plain_int(moment)
-    )
+    milliseconds = _milliseconds_of(time, name) if isinstance(time, datetime) else plain_int(time)
     if milliseconds is None:
         raise TypeError(
             f"{name} must be an aware datetime or epoch milliseconds as an int,"
-            f" not {type(moment).__name__}"
+            f" not {type(time).__name__}"
         )
     if not SMALLEST_SENT <= milliseconds <= LARGEST_SENT:
-        raise ValueError(f"{name} is beyond what the service's 64 bits hold")
+        raise ValueError(f"{name} must fit into 64 bits of epoch milliseconds")
     return milliseconds
 
 
-def _milliseconds_of(moment: datetime, name: str) -> int:
-    # A time zone is code of its own: some cannot count beyond the calendar's ends.
+def _milliseconds_of(time: datetime, name: str) -> int:
+    # Some time zones raise an OverflowError near the ends of the calendar.
     try:
-        is_naive = moment.utcoffset() is None
-        milliseconds = None if is_naive else int(-((EPOCH - moment) // MILLISECOND))
+        is_naive = time.utcoffset() is None
+        milliseconds = None if is_naive else int(-((EPOCH - time) // MILLISECOND))
     except OverflowError as error:
-        raise ValueError(f"{name} is too far from the present: {moment!r}") from error
+        raise ValueError(f"{name} is out of range for its time zone: {time!r}") from error
     if milliseconds is None:
         raise ValueError(
-            f"{name} is a datetime without a time zone; give it one, such as tzinfo=UTC"
+            f"{name} must not be a datetime without a time zone; add one, such as tzinfo=UTC"
         )
     return milliseconds
 
 
 def plain_int(value: object) -> int | None:
-    """The int that *value* stands for, also where it is of another type, such as one of numpy's.
+    """Return *value* as an int, whatever its integer type, such as one of numpy's.
 
-    None for anything that is no whole number; a bool is none.
+    None if it is not a whole number. A bool is not a whole number.
     """
     if type(value) is int:
         return value

@@ -1,15 +1,15 @@
-"""Enums that stay open: the service adds members between releases."""
+"""Open enums: the service adds members between releases of this library."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class OpenEnum(StrEnum):
-    """A string enum in which an unknown value becomes a member-like value, not an error.
+    """A string enum that turns an unknown value into a member-like value instead of an error.
 
-    ``ClipStatus("SOMETHING_NEW")`` keeps the raw string: it equals and hashes as that string,
-    pickles, and matches in a ``match`` statement; only `is_known` tells it from a listed member.
-    Unknown values do not join the iteration over the enum.
+    ``ClipStatus("SOMETHING_NEW")`` compares, hashes, pickles and pattern-matches like its string.
+    Only `is_known` distinguishes it from a listed member. Iterating over the enum yields listed
+    members only.
     """
 
     @classmethod
@@ -23,8 +23,8 @@ class OpenEnum(StrEnum):
 
     @property
     def is_known(self) -> bool:
-        """Whether this release of the library lists the member."""
+        """True if this release of the library lists the member."""
         return self._value_ in type(self)._value2member_map_
 
-    # By value, so that an unknown value that a later release lists still equals its old self.
+    # By value, so that a pickled unknown value equals the member that a later release adds for it.
     __hash__ = str.__hash__

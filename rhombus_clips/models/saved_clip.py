@@ -1,4 +1,4 @@
-"""Saved clips: the organization's list of them, and one with the progress of its render."""
+"""Saved clips, with and without the progress of their renders."""
 
 from datetime import datetime, timedelta
 
@@ -28,7 +28,7 @@ class SavedClip(Model):
     clip_location_v2: str | None = None
     console_delete: bool | None = None
     created_at_ms: int | None = None
-    """When the clip was made, in epoch milliseconds."""
+    """The creation time of the clip, in epoch milliseconds."""
     description: str | None = None
     device_interval_map: dict[str, list[TimeInterval | None] | None] | None = None
     device_presentation_order: list[str | None] | None = None
@@ -52,7 +52,7 @@ class SavedClip(Model):
     thumbnail_location: MetaDataLocation | None = None
     thumbnail_location_v2: str | None = None
     timestamp_ms: int | None = None
-    """When the footage begins, in epoch milliseconds."""
+    """The start of the footage, in epoch milliseconds."""
     title: str | None = None
     user_uuid: str | None = None
     uuid: str | None = None
@@ -60,7 +60,7 @@ class SavedClip(Model):
 
     @property
     def recorded_at(self) -> datetime | None:
-        """When the footage begins: `timestamp_ms` as an aware datetime.
+        """The start of the footage: `timestamp_ms` as an aware UTC datetime.
 
         None outside the years 1 to 9999.
         """
@@ -68,7 +68,7 @@ class SavedClip(Model):
 
     @property
     def created_at(self) -> datetime | None:
-        """When the clip was made: `created_at_ms` as an aware datetime.
+        """The creation time of the clip: `created_at_ms` as an aware UTC datetime.
 
         None outside the years 1 to 9999.
         """
@@ -76,38 +76,39 @@ class SavedClip(Model):
 
     @property
     def length(self) -> timedelta | None:
-        """How long the clip plays: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
+        """The length of the clip: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
         return to_length(self.duration_sec)
 
     @property
     def is_complete(self) -> bool:
-        """Whether the clip is rendered and can be fetched."""
+        """True if the clip is rendered and can be downloaded."""
         return self.status == ClipStatus.COMPLETE
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipWithProgress(SavedClip):
-    """A saved clip and how far its render has come (``Event_SavedClipWithProgressType``)."""
+    """A saved clip with the progress of its render (``Event_SavedClipWithProgressType``)."""
 
     current_operation: str | None = None
-    """What is being done to the clip, in the service's words."""
+    """The current operation on the clip, in the service's words."""
     last_updated_sec: int | None = None
-    """When the progress last changed, in epoch seconds: not milliseconds like the rest."""
+    """The time of the last progress, in epoch seconds, unlike the other times."""
     percent_complete: int | None = None
-    """How much of the current operation is done, 0 to 100."""
+    """The progress of the current operation, 0 to 100."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the render has come to its end: by the status, or as the vendor's clients see it.
+        """True if the render is complete.
 
-        These take an operation called ``Complete`` that is at 100 % for it.
+        The status says so, or, as the vendor's clients read it, the operation ``Complete`` is at
+        100 %.
         """
         is_at_end = self.percent_complete == 100 and self.current_operation == "Complete"
         return self.status == ClipStatus.COMPLETE or is_at_end
 
     @property
     def last_updated_at(self) -> datetime | None:
-        """When the progress last changed: `last_updated_sec` as an aware datetime.
+        """The time of the last progress: `last_updated_sec` as an aware UTC datetime.
 
         None outside the years 1 to 9999.
         """
@@ -116,45 +117,45 @@ class ClipWithProgress(SavedClip):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipPage(Answer):
-    """One page of the saved clips, as ``getSavedClipsV2`` answers it."""
+    """One page of the saved clips, from ``getSavedClipsV2``."""
 
     saved_clips: list[SavedClip] = Factory(list[SavedClip])
-    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+    """The clips; empty if the service sent null. Null items are omitted."""
     last_evaluated_timestamp_ms: int | None = None
-    """What to ask the next page from; None or 0 when there is none."""
+    """The cursor of the next page; None or 0 if this is the last page."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipWithProgressAnswer(Answer):
-    """What ``getClipWithProgress`` answers."""
+    """The response of ``getClipWithProgress``."""
 
     clip: ClipWithProgress | None = None
-    """The clip; None when the service has no such clip."""
+    """The clip; None if there is no such clip."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipWithProgressPage(Answer):
-    """One page of clips with their progress, as ``getClipsWithProgress`` answers it."""
+    """One page of clips with their progress, from ``getClipsWithProgress``."""
 
     saved_clips: list[ClipWithProgress] = Factory(list[ClipWithProgress])
-    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+    """The clips; empty if the service sent null. Null items are omitted."""
     page_token: str | None = None
-    """What to ask the next page with; None when there is none."""
+    """The token of the next page; None if this is the last page."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipsAnswer(Answer):
-    """Saved clips all at once, as the endpoints without pages answer them."""
+    """All saved clips, from the endpoints without pages."""
 
     saved_clips: list[SavedClip] = Factory(list[SavedClip])
-    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+    """The clips; empty if the service sent null. Null items are omitted."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SavedClipCount(Answer):
-    """How many clips there are, as ``getSavedClipCount`` answers it."""
+    """The number of saved clips, from ``getSavedClipCount``."""
 
     count: int | None = None
-    """Clips of the whole organization that match."""
+    """The number of matching clips in the organization."""
     private_count: int | None = None
-    """Private clips that match."""
+    """The number of matching private clips."""

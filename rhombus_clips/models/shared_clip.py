@@ -1,4 +1,4 @@
-"""Shared clip groups: the pages by which an organization shows clips to others."""
+"""Shared clip groups: web pages that show clips to people outside the organization."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from rhombus_clips.models.moments import (
     to_length,
 )
 
-# 1e9 s is September 2001: a smaller number cannot be the date on which a share expires, and no
+# 1e9 s is September 2001. A smaller number is a duration: no share expired that early, and no
 # share lasts 31 years.
 SMALLEST_EPOCH_SECONDS = 1_000_000_000
 
@@ -28,14 +28,14 @@ class SharedClip(Model):
     device_uuid_map: dict[str, MetaDataLocation | None] | None = None
     duration_sec: int | None = None
     start_time: int | None = None
-    """When the footage begins; the unit is not stated, see `starts_at`."""
+    """The start of the footage; its unit is not documented, see `starts_at`."""
     thumbnail_location: MetaDataLocation | None = None
     thumbnail_location_v2: str | None = None
     uuid: str | None = None
 
     @property
     def starts_at(self) -> datetime | None:
-        """When the footage begins: `start_time` read as milliseconds, or seconds below 1e11.
+        """The start of the footage; `start_time` is read as seconds below 1e11, else milliseconds.
 
         None outside the years 1 to 9999.
         """
@@ -43,26 +43,26 @@ class SharedClip(Model):
 
     @property
     def length(self) -> timedelta | None:
-        """How long the clip plays: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
+        """The length of the clip: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
         return to_length(self.duration_sec)
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipPage(Model):
-    """What both descriptions of a shared group say of the page itself."""
+    """The fields of a shared group in both the list and the details."""
 
     created_at_millis: int | None = None
-    """When the group was made, in epoch milliseconds."""
+    """The creation time of the group, in epoch milliseconds."""
     description: str | None = None
     expiration_time_secs: int | None = None
-    """When or after how long the group expires, in seconds; see `expires_at`."""
+    """The expiration date or the lifetime of the group, in seconds; see `expires_at`."""
     org_uuid: str | None = None
     title: str | None = None
     uuid: str | None = None
 
     @property
     def created_at(self) -> datetime | None:
-        """When the group was made: `created_at_millis` as an aware datetime.
+        """The creation time of the group: `created_at_millis` as an aware UTC datetime.
 
         None outside the years 1 to 9999.
         """
@@ -70,12 +70,12 @@ class SharedClipPage(Model):
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the group expires, as far as can be told; None when it does not.
+        """The time when the group expires; None if it does not expire or the time is unknown.
 
-        The reference does not say whether `expiration_time_secs` is a date or a length. Numbers
-        of 1e9 and above are taken as epoch seconds, smaller ones as seconds after the group was
-        made; None and 0 as no expiry. A length without a creation time gives None, as does
-        a moment outside the years 1 to 9999.
+        The reference does not say whether `expiration_time_secs` is a date or a duration. Numbers
+        of 1e9 and above are read as epoch seconds, smaller ones as seconds since the group was
+        created, and 0 as no expiration. None for a duration without a creation time, and outside
+        the years 1 to 9999.
         """
         seconds = self.expiration_time_secs
         if not seconds:
@@ -87,36 +87,36 @@ class SharedClipPage(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroup(SharedClipPage):
-    """A page that shares clips (``SharedClipGroupWrapperV2Type`` of the reference)."""
+    """A web page that shares clips (``SharedClipGroupWrapperV2Type`` of the reference)."""
 
     is_secured: bool | None = None
-    """Whether a password is asked for."""
+    """True if visitors need a password."""
     shared_clips: list[SharedClip | None] | None = None
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipReference(Model):
-    """A clip to share (``Event_RuuidWrapper`` of the reference): one of the two is given."""
+    """A clip to share (``Event_RuuidWrapper`` of the reference); one of the two uuids is set."""
 
     alert_uuid: str | None = None
-    """An alert that was not saved as a clip."""
+    """The uuid of an alert that is not saved as a clip."""
     event_uuid: str | None = None
-    """A saved clip: the vendor's own example puts its uuid here."""
+    """The uuid of a saved clip, as in the vendor's own example."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupLink(Answer):
-    """Where a group can be seen, as ``createSharedClipGroupV3`` and its update answer it."""
+    """The address of a group, from ``createSharedClipGroupV3`` and ``updateSharedClipGroupV2``."""
 
     share_url: str | None = None
-    """The page's address: whoever has it sees the clips, unless a password is asked for."""
+    """The address of the page. Unless it has a password, everyone with the address can see it."""
     uuid: str | None = None
     """The group's uuid."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupPage(Answer):
-    """The groups of one window of time, as ``getSharedClipGroupsV2`` answers them."""
+    """The groups within a time range, from ``getSharedClipGroupsV2``."""
 
     shared_clip_groups: list[SharedClipGroup] = Factory(list[SharedClipGroup])
-    """The groups; empty when the service sent null. A null among them is left out."""
+    """The groups; empty if the service sent null. Null items are omitted."""

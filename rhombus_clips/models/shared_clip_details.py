@@ -1,4 +1,4 @@
-"""A shared clip group with what was seen in its clips."""
+"""A shared clip group with the detections in its clips."""
 
 from attrs import frozen
 
@@ -18,9 +18,9 @@ class SharedClipWithDetails(SharedClip):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupWithDetails(SharedClipPage):
-    """A page that shares clips (``SharedClipGroupWithDetailsType`` of the reference).
+    """A web page that shares clips (``SharedClipGroupWithDetailsType`` of the reference).
 
-    Unlike the list of groups it does not say whether a password is asked for.
+    Unlike `SharedClipGroup`, it does not say whether visitors need a password.
     """
 
     shared_clips: list[SharedClipWithDetails | None] | None = None
@@ -28,7 +28,7 @@ class SharedClipGroupWithDetails(SharedClipPage):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipGroupDetailsAnswer(Answer):
-    """What ``getSharedClipGroupDetails`` answers."""
+    """The response of ``getSharedClipGroupDetails``."""
 
     shared_clip_group: SharedClipGroupWithDetails | None = None
-    """The group; None when the service has no such group."""
+    """The group; None if there is no such group."""

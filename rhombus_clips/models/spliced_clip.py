@@ -1,4 +1,4 @@
-"""Spliced clips: footage that is being cut together, device by device."""
+"""Spliced clips: clips that are being created from footage."""
 
 from datetime import datetime, timedelta
 
@@ -13,7 +13,7 @@ from rhombus_clips.models.views import AlteredView, DewarpedView
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SplicedClipProgress(Model):
-    """How much of one device's footage has arrived."""
+    """The upload progress of one device's footage."""
 
     region: str | None = None
     segments_uploaded: int | None = None
@@ -24,7 +24,7 @@ class SplicedClipProgress(Model):
 class SplicedClip(Model):
     """A clip that is being spliced (``SplicedClipType`` of the reference).
 
-    `device_uuid_map` has progress as its values here, where a saved clip has locations.
+    The values of `device_uuid_map` are progress, whereas a saved clip has locations there.
     """
 
     access_settings: ClipAccessSettings | None = None
@@ -45,7 +45,7 @@ class SplicedClip(Model):
         None
     )
     duration: int | None = None
-    """How long the clip will play, in seconds (the unit is not stated; inferred from its kin)."""
+    """The length of the clip in seconds; the unit is inferred from similar fields."""
     expected_sub_clip_count: int | None = None
     integration_upload_list: list[Integration | None] | None = None
     is_policy_event: bool | None = None
@@ -59,10 +59,10 @@ class SplicedClip(Model):
     segments_uploaded: int | None = None
     send_to_shared_storage: bool | None = None
     start_time: int | None = None
-    """When the footage begins; the unit is not stated, see `starts_at`."""
+    """The start of the footage; its unit is not documented, see `starts_at`."""
     status: ClipStatus | None = None
     status_updated_at_ms: int | None = None
-    """When the status last changed, in epoch milliseconds."""
+    """The time of the last status change, in epoch milliseconds."""
     thumbnail_relative_second: float | None = None
     timestamp_ms: int | None = None
     title: str | None = None
@@ -72,7 +72,7 @@ class SplicedClip(Model):
 
     @property
     def starts_at(self) -> datetime | None:
-        """When the footage begins: `start_time` read as milliseconds, or seconds below 1e11.
+        """The start of the footage; `start_time` is read as seconds below 1e11, else milliseconds.
 
         None outside the years 1 to 9999.
         """
@@ -80,7 +80,7 @@ class SplicedClip(Model):
 
     @property
     def status_updated_at(self) -> datetime | None:
-        """When the status last changed: `status_updated_at_ms` as an aware datetime.
+        """The time of the last status change: `status_updated_at_ms` as an aware UTC datetime.
 
         None outside the years 1 to 9999.
         """
@@ -88,35 +88,35 @@ class SplicedClip(Model):
 
     @property
     def length(self) -> timedelta | None:
-        """How long the clip will play: `duration` as a timedelta; None beyond 999,999,999 days."""
+        """The length of the clip: `duration` as a timedelta; None beyond 999,999,999 days."""
         return to_length(self.duration)
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SplicedClipsAnswer(Answer):
-    """What both ``getSplicedClipsInProgress`` endpoints answer."""
+    """The response of both ``getSplicedClipsInProgress`` endpoints."""
 
     spliced_clips: list[SplicedClip] = Factory(list[SplicedClip])
-    """The clips; empty when the service sent null. A null among them is no clip and is left out."""
+    """The clips; empty if the service sent null. Null items are omitted."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class Splice(Answer):
-    """The clips that a splice began to make, as ``spliceV3`` answers it."""
+    """The clips that a splice creates, from ``spliceV3``."""
 
     clip_uuid: str | None = None
     clip_uuid_list: list[str | None] | None = None
 
     @property
     def clip_uuids(self) -> list[str]:
-        """Every uuid that the answer names, each once, `clip_uuid` first."""
+        """Every distinct uuid in the response, `clip_uuid` first."""
         named = [self.clip_uuid, *(self.clip_uuid_list or ())]
         return list(dict.fromkeys(uuid for uuid in named if uuid))
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class MaxSpliceDurationAnswer(Answer):
-    """What ``getMaxSpliceDuration`` answers."""
+    """The response of ``getMaxSpliceDuration``."""
 
     max_duration: int | None = None
-    """The longest clip that the organization may make, in seconds."""
+    """The maximum length of a clip for the organization, in seconds."""

@@ -1,4 +1,4 @@
-"""How a clip's picture is cut: crops, dewarped views of fisheye lenses, sizes."""
+"""Views of a clip's picture: crops, dewarped fisheye views, sizes."""
 
 from attrs import frozen
 
@@ -15,7 +15,7 @@ class Resolution(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class AspectRatio(Model):
-    """Width to height of a view."""
+    """The aspect ratio of a view."""
 
     width: int | None = None
     height: int | None = None
@@ -33,7 +33,7 @@ class CroppedPermyriadRect(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class DewarpedView(Model):
-    """A flat view into a fisheye picture; angles in degrees."""
+    """A dewarped view of a fisheye picture; angles in degrees."""
 
     aspect_ratio: AspectRatio | None = None
     pitch_degrees: float | None = None

@@ -1,4 +1,4 @@
-"""A clip being created: splice footage, watch the render, wait until it is complete."""
+"""Creating a clip: splice footage, watch the render, wait until it is complete."""
 
 from rhombus_clips.renders.polling import Polling
 from rhombus_clips.renders.splice_arguments import SpliceOptions

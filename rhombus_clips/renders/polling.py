@@ -1,32 +1,20 @@
-"""Following a render: when a clip is done, what counts as a change, how long to be patient."""
+"""The rules of watching a render: intervals, changes, ends, and tolerance of errors."""
 
 import re
 
 from attrs import define, evolve, field, frozen
 
-from rhombus_clips.arguments import is_seconds_or_zero
+from rhombus_clips import errors
+from rhombus_clips.arguments import is_seconds_or_zero, to_seconds
 from rhombus_clips.calls.retry import PASSING_REFUSALS
-from rhombus_clips.errors import (
-    ApiError,
-    ClipFailedError,
-    ClipNotFoundError,
-    ConnectError,
-    DecodeError,
-    NotFoundError,
-    RateLimitedError,
-    RhombusError,
-    ServerError,
-    StatusError,
-    TransportError,
-)
-from rhombus_clips.models import ClipStatus, ClipWithProgress
+from rhombus_clips.models import ClipStatus, ClipWithProgress, SavedClip
 
 _GROWTH = 1.5
 
-# A service of many machines may not show for a moment what it has shown already.
-_ABSENT_LOOKS = 3
+# Machines of a service may be out of step, so that one of them does not know a new clip yet.
+_ABSENT_POLLS = 3
 
-# How services say that something is not there, and what they may call a clip.
+# How services report that something does not exist, and what they may call a clip.
 _ABSENCE = re.compile(
     r"\b(not found|no such|not exist|doesn['’]?t exist|no longer exists?"
     r"|(can|could)( ?not|n['’]t) (be found|find)"
@@ -34,137 +22,132 @@ _ABSENCE = re.compile(
 )
 _THING = re.compile(r"\b(clip|event|video|media|record|item|object|entity|resource)s?\b")
 _CALLER = re.compile(r"\b(permissions?|access|roles?|users?|keys?|tokens?|org|organizations?)\b")
-_WORDS = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+_WORD_BOUNDARY = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
+
+# Errors that may pass, besides a StatusError with one of PASSING_REFUSALS.
+_TRANSIENT = (
+    errors.TransportError
+    | errors.ServerError
+    | errors.RateLimitedError
+    | errors.DecodeError
+    | errors.ApiError
+)
 
 
 @frozen
 class Polling:
-    """How often and how patiently a clip is looked at while it is rendered; in seconds."""
+    """How to poll a clip while it is rendered. All durations are in seconds or a timedelta."""
 
-    interval: float = field(default=2.0, validator=is_seconds_or_zero)
-    """Between two looks at a clip that moves; the vendor's web component takes as long."""
-    slowest: float = field(default=15.0, validator=is_seconds_or_zero)
-    """The longest between two looks: half as long again each time that nothing moved.
+    interval: float = field(default=2.0, converter=to_seconds, validator=is_seconds_or_zero)
+    """The interval between two polls of a clip that makes progress. 2 s by default, as in the
+    vendor's web component."""
+    max_interval: float = field(default=15.0, converter=to_seconds, validator=is_seconds_or_zero)
+    """The longest interval; 15 s by default.
 
-    Never less than `interval`."""
-    appears_within: float = field(default=60.0, validator=is_seconds_or_zero)
-    """For how long a clip may not be there: a new splice is not visible at once.
+    The interval grows by half with every poll that finds no progress. It is never shorter than
+    `interval`."""
+    appears_within: float = field(default=60.0, converter=to_seconds, validator=is_seconds_or_zero)
+    """How long a clip may be absent; 60 s by default. A new splice is not visible at once.
 
-    A clip counts as absent if the service answers 404, or without a clip, or with an ``errorMsg``
-    that says so ("clip not found"). Until it has been seen, every ``errorMsg`` counts: how the
-    service speaks of a clip that it does not know is not documented."""
-    outage: float = field(default=300.0, validator=is_seconds_or_zero)
-    """For how long the service may be out of reach, beyond the retries of each call.
+    A clip is absent if the service answers 404, without a clip, or with an ``errorMsg`` that says
+    so ("clip not found"). Before the clip is first seen, every ``errorMsg`` counts as an absence:
+    the reference does not document the answer for an unknown clip."""
+    outage: float = field(default=300.0, converter=to_seconds, validator=is_seconds_or_zero)
+    """How long the service may be unreachable, beyond the retries of each call; 300 s by default.
 
-    Likewise for how long it may answer with another clip, or refuse one that it has shown for a
-    reason that does not say that it is absent ("internal failure")."""
+    The same limit applies while the service answers with another clip, or refuses a clip that it
+    has returned before with an ``errorMsg`` about something else ("internal failure")."""
 
     def next_interval(self, last: float, *, moved: bool) -> float:
-        """How long to wait after a look that saw a move, or none; *last* is 0 after the first."""
+        """Return the wait after a poll. *last* is the wait before it, 0 for the first poll."""
         if moved or last == 0:
             return self.interval
-        slowest = max(self.interval, self.slowest)
-        return min(max(last, self.interval) * _GROWTH, slowest)
+        return min(max(last, self.interval) * _GROWTH, max(self.interval, self.max_interval))
 
 
-def has_failed(clip: ClipWithProgress) -> bool:
-    """Whether nothing more will come of the clip.
+def has_failed(clip: SavedClip) -> bool:
+    """Return True if the clip will not be completed.
 
-    A camera that is offline may come back, and ``UNKNOWN`` says nothing: both still go on.
+    An offline camera may come back, and ``UNKNOWN`` says nothing, so neither is a failure.
     """
     return clip.status in {ClipStatus.FAILED, ClipStatus.DELETED}
 
 
 @define
-class Watched:
-    """A clip that is watched, by a clock in seconds that the caller reads."""
+class WatchedClip:
+    """The state of a watched clip. The caller passes in the time, in seconds of any clock."""
 
     uuid: str
     polling: Polling
     clip: ClipWithProgress | None = None
-    """The clip as it was last seen."""
+    """The clip as last seen."""
     _absent_since: float | None = field(default=None, init=False)
-    _out_of_reach_since: float | None = field(default=None, init=False)
-    _absent_looks: int = field(default=0, init=False)
+    _unreachable_since: float | None = field(default=None, init=False)
+    _absent_polls: int = field(default=0, init=False)
 
-    def saw(self, clip: ClipWithProgress) -> bool:
-        """Note that the clip was seen; whether anything but the time of the look has changed."""
-        self._absent_since = self._out_of_reach_since = None
-        self._absent_looks = 0
-        # A service may set that time each time that it is asked.
+    def update(self, clip: ClipWithProgress) -> bool:
+        """Store the polled clip. Return True if it changed, except for `last_updated_sec`."""
+        self._absent_since = self._unreachable_since = None
+        self._absent_polls = 0
+        # Some services set that time with every response.
         before = self.clip and evolve(self.clip, last_updated_sec=clip.last_updated_sec)
         self.clip = clip
         return clip != before
 
-    def tolerate(self, error: RhombusError, now: float) -> None:
-        """Tolerate *error* for as long as the polling says, then raise it.
+    def tolerate(self, error: errors.RhombusError, now: float) -> errors.RhombusError | None:
+        """Return the error that ends the watch; None if *error* may still pass.
 
-        Raises `ClipFailedError` for a clip that was there, and is absent by `says_absent` several
-        looks in a row.
+        It is *error*, or a `ClipFailedError` if a clip that was seen is absent several polls in a
+        row.
         """
-        match error:
-            case _ if says_absent(error, self.uuid):
-                self._out_of_reach_since = None
-                self._refuse_deleted()
-                since = self._absent_since = _earlier(self._absent_since, now)
-                patience = self.polling.appears_within
-            case ApiError() if self.clip is None:
-                # Until the clip has been seen, any refusal may be how the service says so.
-                since = self._absent_since = _earlier(self._absent_since, now)
-                patience = self.polling.appears_within
-            case _ if _is_of_the_moment(error):
-                since = self._out_of_reach_since = _earlier(self._out_of_reach_since, now)
-                patience = self.polling.outage
-            case _:
-                raise error
-        if now - since >= patience:
-            raise error
-
-    def _refuse_deleted(self) -> None:
-        """Raise `ClipFailedError` for a clip that was there, and is not any more, look by look."""
-        self._absent_looks += 1
-        if self.clip is not None and self._absent_looks >= _ABSENT_LOOKS:
-            raise ClipFailedError(
-                f"the clip will not be complete: {self.uuid} was there, and is deleted",
-                clips=(self.clip,),
-            )
+        is_absent = is_absence(error, self.uuid)
+        if is_absent or (self.clip is None and isinstance(error, errors.ApiError)):
+            self._absent_polls += is_absent
+            if is_absent:
+                self._unreachable_since = None
+            if self.clip is not None and self._absent_polls >= _ABSENT_POLLS:
+                return errors.ClipFailedError(f"clip {self.uuid} was deleted", clips=(self.clip,))
+            since = self._absent_since = now if self._absent_since is None else self._absent_since
+            limit = self.polling.appears_within
+        elif _is_transient(error):
+            if self._unreachable_since is None:
+                self._unreachable_since = now
+            since, limit = self._unreachable_since, self.polling.outage
+        else:
+            return error
+        return error if now - since >= limit else None
 
 
-def says_absent(error: RhombusError, uuid: str) -> bool:
-    """Whether *error* says that there is no such clip.
+def is_absence(error: errors.RhombusError, uuid: str) -> bool:
+    """Return True if *error* reports that the clip does not exist.
 
-    How the service says so is not documented. A 404 does, and an answer without a clip. An
-    ``errorMsg`` does when it speaks of an absence, and of a clip or of nothing else: "clip not
-    found", "CLIP_NOT_FOUND", "Not found.", "video does not exist", or of that uuid. "role not
-    found", "internal failure" and a refusal without a reason say nothing of the clip: they are
-    trouble that may pass.
+    The reference does not document how the service reports it. A 404 does, and a response without
+    a clip. An ``errorMsg`` does if it speaks of an absence, and either names a clip or that uuid or
+    names nothing at all: "clip not found", "CLIP_NOT_FOUND", "Not found.", "video does not exist".
+    "role not found", "internal failure" and a refusal without a reason are not about the clip, and
+    may pass.
     """
     match error:
-        case NotFoundError() | ClipNotFoundError():
+        case errors.NotFoundError() | errors.ClipNotFoundError():
             return True
-        case ApiError():
-            return _speaks_of_absence(error.error_msg or "", uuid)
+        case errors.ApiError():
+            return _reports_absence(error.error_msg or "", uuid)
         case _:
             return False
 
 
-def _speaks_of_absence(message: str, uuid: str) -> bool:
-    said = _WORDS.sub(" ", message.replace(uuid, " clip ")).casefold()
-    absence = _ABSENCE.search(said)
-    if absence is None or _CALLER.search(said):
+def _reports_absence(message: str, uuid: str) -> bool:
+    words = _WORD_BOUNDARY.sub(" ", message.replace(uuid, " clip ")).casefold()
+    absence = _ABSENCE.search(words)
+    if absence is None or _CALLER.search(words):
         return False
-    has_more = re.search(r"\w", said.replace(absence.group(), "", 1))
-    return not has_more or _THING.search(said) is not None
+    names_something = re.search(r"\w", words.replace(absence.group(), "", 1))
+    return not names_something or _THING.search(words) is not None
 
 
-def _is_of_the_moment(error: RhombusError) -> bool:
-    if isinstance(error, ConnectError) and error.is_lasting:
+def _is_transient(error: errors.RhombusError) -> bool:
+    if isinstance(error, errors.ConnectError) and error.is_lasting:
         return False
-    kinds = TransportError | ServerError | RateLimitedError | DecodeError | ApiError
-    return isinstance(error, kinds) or (
-        isinstance(error, StatusError) and error.status in PASSING_REFUSALS
+    return isinstance(error, _TRANSIENT) or (
+        isinstance(error, errors.StatusError) and error.status in PASSING_REFUSALS
     )
-
-
-def _earlier(moment: float | None, now: float) -> float:
-    return now if moment is None else moment

@@ -1,71 +1,65 @@
-"""What can be spliced: checked before anything is sent."""
+"""The arguments of a splice, checked before anything is sent."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
-from rhombus_clips.arguments import as_sent, identifier, instance, seconds_of
+from attrs import frozen
+
+from rhombus_clips.arguments import as_sent, identifier, identifiers, instance, seconds_of
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
-from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
+from rhombus_clips.models.moments import to_epoch_ms
 
 # "The sum of all interval durations across all devices is capped at 60 minutes, and each interval
-# must be at least 1 second long": the reference of spliceV3. The vendor's own web component names
-# the same cap for a single interval.
-LONGEST_SPLICE = timedelta(minutes=60)
-SHORTEST_SPLICE = timedelta(seconds=1)
+# must be at least 1 second long": the reference of spliceV3. The vendor's web component has the
+# same cap for a single interval.
+_MAX_SECONDS = 3600
 
-_MOST_SECONDS = 2**31 - 1  # What the 32 bits of the reference hold.
+_MAX_INT32 = 2**31 - 1  # `durationSec` is an int32 in the reference.
 _MICROSECOND = timedelta(microseconds=1)
 
 Interval = TimeInterval | tuple[datetime | int, datetime | int]
-"""A stretch of footage: begin and end, aware datetimes or epoch milliseconds."""
+"""An interval of footage: its start and end, as aware datetimes or epoch milliseconds."""
 
 
 class SpliceOptions(TypedDict, total=False):
-    """What may be said of a clip that is to be made; what the service does without is not known."""
+    """Optional settings of a new clip. The service's defaults are not documented."""
 
     title: str | None
     description: str | None
     audio_included: bool | None
-    """Whether the clip has sound."""
+    """True for a clip with sound."""
     save_to_console: bool | None
-    """Whether the clip joins the saved clips of the organization; True unless given."""
+    """True, the default, to add the clip to the organization's saved clips."""
     send_to_shared_storage: bool | None
     send_to_user_storage: bool | None
     access_settings: ClipAccessSettings | None
-    """Who may see the clip."""
-    clip_visibility: ClipVisibility | None
-    """Who may see the clip, in one word; the reference says to use `access_settings` instead."""
+    """The access settings of the clip."""
+    clip_visibility: str | ClipVisibility | None
+    """The visibility of the clip. The reference recommends `access_settings` instead."""
     altered_view_map: Mapping[str, Sequence[AlteredView]] | None
-    """How each device's picture is cut."""
+    """The views (crops and dewarps) of each device."""
     integration_upload_map: Mapping[str, bool] | None
-    """To which connected services the clip goes."""
+    """The integrations to upload the clip to."""
 
 
+# The first type of each union: str of `str | None`, Mapping of `Mapping[str, bool] | None`.
 _OPTIONS: dict[str, type] = {
-    "title": str,
-    "description": str,
-    "audio_included": bool,
-    "save_to_console": bool,
-    "send_to_shared_storage": bool,
-    "send_to_user_storage": bool,
-    "access_settings": ClipAccessSettings,
-    "clip_visibility": str,
-    "altered_view_map": Mapping,
-    "integration_upload_map": Mapping,
+    name: get_origin(get_args(hint)[0]) or get_args(hint)[0]
+    for name, hint in get_type_hints(SpliceOptions).items()
 }
 
 
 def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
-    """*options* as the parameters of a request.
+    """Return *options* as the parameters of a request.
 
-    Raises `TypeError` for a name that is none, and for a value of another kind, and `ValueError`
-    for one that no request can carry.
+    Raises `TypeError` for an unknown option or a value of the wrong type, and `ValueError` for a
+    value that cannot be sent.
     """
     unknown = ", ".join(sorted(options.keys() - _OPTIONS.keys()))
     if unknown:
-        raise TypeError(f"there is no option {unknown}")
+        raise TypeError(f"unknown option {unknown}; the options are {', '.join(_OPTIONS)}")
     sent: dict[str, Any] = {"save_to_console": True}
     for name, value in options.items():
         if value is not None:
@@ -74,93 +68,104 @@ def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     return sent
 
 
-def interval_map(
-    intervals: Mapping[str, Iterable[Interval]] | None,
-) -> dict[str, list[TimeInterval]] | None:
-    """*intervals* by device, as the service takes them; None for None.
+@frozen
+class SpliceArguments:
+    """The checked arguments of a splice."""
 
-    Raises `ValueError` for naive datetimes, for an interval under a second, and for more than an
-    hour altogether.
+    parameters: dict[str, Any]
+    """The parameters of the request."""
+    end_ms: int
+    """The end of the footage, in epoch milliseconds."""
+    seconds: int | None = None
+    """The length of the footage; None if it is given by intervals."""
+
+    def refuse_longer_than(self, longest: int | None) -> None:
+        """Raise `ValueError` if the footage is longer than *longest* seconds; None is an hour."""
+        most = _MAX_SECONDS if longest is None else longest
+        if self.seconds is not None and self.seconds > most:
+            raise ValueError(f"duration must be at most {most} s, not {self.seconds} s")
+
+
+def splice_arguments(
+    device_uuids: Iterable[str],
+    start: datetime | int | None,
+    duration: timedelta | float | None,
+    intervals: Mapping[str, Iterable[Interval]] | None,
+    options: SpliceOptions,
+) -> SpliceArguments:
+    """Check the arguments of `ClipSession.splice`.
+
+    Raises `ValueError` and `TypeError` for invalid arguments.
     """
+    devices = identifiers(device_uuids, "device_uuids", least=intervals is None)
+    sent = option_parameters(options)
     if intervals is None:
-        return None
+        if start is None or duration is None:
+            raise ValueError("start and duration are required without device_interval_map")
+        start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
+        sent |= {"device_uuids": devices, "start_time_millis": start_ms, "duration_sec": seconds}
+        return SpliceArguments(sent, start_ms + 1000 * seconds, seconds)
+    if start is not None or duration is not None:
+        raise ValueError("start and duration must be omitted with device_interval_map")
+    checked = interval_map(intervals)
+    sent |= {"device_uuids": devices or list(checked), "device_interval_map": checked}
+    return SpliceArguments(
+        sent, max(part.end_ms or 0 for each in checked.values() for part in each)
+    )
+
+
+def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[TimeInterval]]:
+    """Return the *intervals* of each device as the service takes them.
+
+    Raises `ValueError` for naive datetimes, for an interval shorter than a second, and for more
+    than an hour in total.
+    """
     checked = {
-        identifier(device, "each device of device_interval_map"): [
-            _checked_interval(interval) for interval in of_device
-        ]
+        identifier(device, "each device of device_interval_map"): list(map(_interval, of_device))
         for device, of_device in intervals.items()
     }
-    # Plain numbers: a timedelta does not hold what lies between two numbers of 64 bits.
-    lengths = [
-        (interval.end_ms or 0) - (interval.start_ms or 0)
-        for of_device in checked.values()
-        for interval in of_device
-    ]
-    if not lengths:
-        raise ValueError("device_interval_map names no interval")
-    if sum(lengths) > LONGEST_SPLICE // MILLISECOND:
-        raise ValueError("device_interval_map has more than 60 minutes of footage altogether")
+    # Plain numbers, because a timedelta cannot hold the difference of two 64-bit numbers.
+    total = sum(
+        (part.end_ms or 0) - (part.start_ms or 0) for parts in checked.values() for part in parts
+    )
+    if not total:
+        raise ValueError("device_interval_map must contain at least one interval")
+    if total > 1000 * _MAX_SECONDS:
+        raise ValueError("device_interval_map must contain at most 60 minutes of footage in total")
     return checked
 
 
-def _checked_interval(interval: Interval) -> TimeInterval:
+def _interval(interval: Interval) -> TimeInterval:
     try:
         start, end = (
             (interval.start_ms, interval.end_ms) if isinstance(interval, TimeInterval) else interval
         )
     except (TypeError, ValueError):
         raise TypeError(
-            f"each interval must be a TimeInterval, or a pair of begin and end, not {interval!r}"
+            f"each interval must be a TimeInterval or a pair of start and end, not {interval!r}"
         ) from None
     if start is None or end is None:
-        raise ValueError("each interval needs a begin and an end")
-    start_ms, end_ms = to_epoch_ms(start, "an interval's begin"), to_epoch_ms(end, "its end")
-    if end_ms - start_ms < SHORTEST_SPLICE // MILLISECOND:
+        raise ValueError(f"each interval must have a start and an end, not {interval!r}")
+    start_ms = to_epoch_ms(start, "the start of an interval")
+    end_ms = to_epoch_ms(end, "the end of an interval")
+    if end_ms - start_ms < 1000:
         raise ValueError(f"each interval must be at least a second long, not {interval!r}")
     return TimeInterval(start_ms=start_ms, end_ms=end_ms)
 
 
-def latest_end_ms(intervals: Mapping[str, Iterable[TimeInterval]]) -> int:
-    """When the last of the *intervals* ends, in epoch milliseconds."""
-    return max(interval.end_ms or 0 for of_device in intervals.values() for interval in of_device)
-
-
 def whole_seconds(duration: object, name: str) -> int:
-    """*duration* in seconds, rounded up so that no footage is left out.
+    """Return *duration* in seconds, rounded up so that no footage is lost.
 
-    Raises `TypeError` for what is no duration, and `ValueError` for one under a second, or beyond
-    what the service's 32 bits hold.
+    Raises `TypeError` for anything but a duration, and `ValueError` for less than a second or more
+    than the service's 32 bits hold.
     """
     if isinstance(duration, timedelta):
-        seconds, is_more = divmod(duration // _MICROSECOND, 1_000_000)
-        whole, shown = seconds + bool(is_more), duration.total_seconds()
+        whole, shown = -(-(duration // _MICROSECOND) // 1_000_000), duration.total_seconds()
     else:
         shown = seconds_of(duration, name)
-        whole = math.ceil(round(shown, 6))  # 0.1 + 0.2 is no more than 0.3.
-    if shown < SHORTEST_SPLICE.total_seconds():
+        whole = math.ceil(round(shown, 6))  # Otherwise 0.1 + 0.2 + 2.7 would be 4 seconds.
+    if shown < 1:
         raise ValueError(f"{name} must be at least a second, not {shown} s")
-    if whole > _MOST_SECONDS:
-        raise ValueError(f"{name} must be at most {_MOST_SECONDS} s, not {whole} s")
+    if whole > _MAX_INT32:
+        raise ValueError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
     return whole
-
-
-def refuse_longer(seconds: int, longest: int | None) -> None:
-    """Raise `ValueError` for more footage than the service splices.
-
-    *longest* is what the service names, in seconds; None when it names nothing.
-    """
-    most = LONGEST_SPLICE // timedelta(seconds=1) if longest is None else longest
-    if seconds > most:
-        raise ValueError(f"duration must be at most {most} s, not {seconds} s")
-
-
-def refuse_future(end_ms: int, *, now_ms: int, tolerance_ms: int = 0) -> None:
-    """Raise `ValueError` for footage up to *end_ms* that is yet to come.
-
-    *tolerance_ms* is by how much the clock of *now_ms* may be behind.
-    """
-    ahead = end_ms - now_ms
-    if ahead > tolerance_ms:
-        raise ValueError(
-            f"the range ends {ahead / 1000:.1f} s from now: that footage does not exist yet"
-        )

@@ -1,132 +1,116 @@
-"""Waiting for clips that come one by one: all of them are watched together."""
+"""Waiting for clips that are added one by one and polled together."""
 
 import asyncio
-from collections import deque
 
 import anyio
 
+from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.retry import concerns_every_call
 from rhombus_clips.errors import RhombusError
-from rhombus_clips.models import ClipWithProgress
-from rhombus_clips.renders.polling import Polling, Watched, has_failed
-from rhombus_clips.renders.watching import GetClip, ListClips, Looks, failure_of, out_of_time
+from rhombus_clips.renders.polling import Polling, WatchedClip
+from rhombus_clips.renders.watching import ClipPoller, Outcome, timed_out
 
-Ended = tuple[str, ClipWithProgress | RhombusError]
-"""A clip's uuid, and the clip, complete, or why it is waited for no longer."""
+Ended = tuple[str, Outcome]
+"""A clip's uuid, and the outcome of its wait."""
 
 
 class WaitingRoom:
-    """Waits for clips until they are complete, each for *deadline* seconds from when it came.
+    """Waits for clips until they are complete, each for at most *timeout* seconds.
 
-    `run` looks at those that are there, round by round, while others `add` clips and iterate over
-    what became of them. Both end once `close` was called and nobody waits any more.
+    `run` polls the waiting clips, round by round, while other tasks `add` clips and iterate over
+    the ended ones. Both end once `close` was called and no clip is waiting.
     """
 
-    def __init__(
-        self, get_clip: GetClip, list_clips: ListClips, polling: Polling, *, deadline: float
-    ) -> None:
-        self._looks = Looks(get_clip, list_clips, self._note)
+    def __init__(self, call: Caller, polling: Polling, *, timeout: float) -> None:
+        self._poller = ClipPoller(call, self._record)
         self._polling = polling
-        self._deadline = deadline
-        self._waiting: dict[str, Watched] = {}
-        self._alarms: dict[str, asyncio.TimerHandle] = {}
-        self._ended: deque[Ended] = deque()
+        self._timeout = timeout
+        self._waiting: dict[str, WatchedClip] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._ended: asyncio.Queue[Ended | None] = asyncio.Queue()
+        """The ended clips, and None at the end."""
         self._is_closed = False
         self._has_moved = False
-        self._somebody = asyncio.Event()
-        """Set when somebody has come since the last round of looks."""
-        self._ended_or_over = asyncio.Event()
+        self._added = asyncio.Event()
+        """Set when a clip was added since the last round."""
         self._scope = anyio.CancelScope()
 
     def add(self, clip_uuid: str) -> None:
-        """Wait for that clip, too; it is looked at within the interval of the polling."""
-        self._waiting[clip_uuid] = Watched(clip_uuid, self._polling)
+        """Add a clip. It is first polled within the interval of the polling."""
+        self._waiting[clip_uuid] = WatchedClip(clip_uuid, self._polling)
+        # A timer, because a round may take longer than the rest of the timeout.
         loop = asyncio.get_running_loop()
-        # A timer: a round of looks may take longer than what is left of the deadline.
-        self._alarms[clip_uuid] = loop.call_later(self._deadline, self._give_up, clip_uuid)
-        self._somebody.set()
+        self._timers[clip_uuid] = loop.call_later(self._timeout, self._time_out, clip_uuid)
+        self._added.set()
 
     def close(self) -> None:
-        """Say that no more clips come."""
+        """Declare that no more clips will be added."""
         self._is_closed = True
-        self._wake()
+        self._end_if_over()
 
     async def run(self) -> None:
-        """Look at those that wait, round by round.
-
-        Raises what any other clip would meet, too.
-        """
+        """Poll the waiting clips, round by round. Raises errors that concern every clip."""
         try:
-            # A look that nobody waits for any more is given up with the scope.
+            # The scope also cancels a poll that no clip needs anymore.
             with self._scope:
-                if not self._is_over:
-                    await self._look_on()
+                await self._poll_rounds()
         finally:
-            for alarm in self._alarms.values():
-                alarm.cancel()
+            for timer in self._timers.values():
+                timer.cancel()
 
-    async def _look_on(self) -> None:
+    async def _poll_rounds(self) -> None:
         wait = 0.0
         while True:
             if not self._waiting:
-                await self._somebody.wait()
-            if self._somebody.is_set():
+                await self._added.wait()
+            if self._added.is_set():
                 wait = 0.0
-            self._somebody.clear()
+            self._added.clear()
             self._has_moved = False
-            begun = anyio.current_time()
-            await self._looks.all_of(self._waiting)
+            started = anyio.current_time()
+            await self._poller.poll(self._waiting)
             wait = self._polling.next_interval(wait, moved=self._has_moved)
-            # Many clips that no list has take many requests: they get half of the time at most.
-            await self._pause(max(wait, min(anyio.current_time() - begun, self._polling.slowest)))
+            # Many clips that are not listed take many requests: leave half of the time to others.
+            took = anyio.current_time() - started
+            await self._pause(max(wait, min(took, self._polling.max_interval)))
 
     def __aiter__(self) -> "WaitingRoom":
         return self
 
     async def __anext__(self) -> Ended:
-        """The next clip whose wait is over."""
-        while not self._ended:
-            if self._is_over:
-                raise StopAsyncIteration
-            self._ended_or_over.clear()
-            await self._ended_or_over.wait()
-        return self._ended.popleft()
-
-    @property
-    def _is_over(self) -> bool:
-        return self._is_closed and not self._waiting
+        """Return the next clip whose wait has ended."""
+        ended = await self._ended.get()
+        if ended is None:
+            self._ended.put_nowait(None)  # For another call.
+            raise StopAsyncIteration
+        return ended
 
     async def _pause(self, seconds: float) -> None:
-        """Wait *seconds*, but only the interval of the polling when somebody comes meanwhile."""
-        begun = anyio.current_time()
+        """Wait *seconds*, or only the interval of the polling if a clip is added meanwhile."""
+        started = anyio.current_time()
         with anyio.move_on_after(seconds):
-            await self._somebody.wait()
-            await anyio.sleep(max(0.0, begun + self._polling.interval - anyio.current_time()))
+            await self._added.wait()
+            await anyio.sleep(max(0.0, started + self._polling.interval - anyio.current_time()))
 
-    def _note(self, watch: Watched, changed: bool, error: RhombusError | None) -> None:  # noqa: FBT001  # as a Callable is typed
+    def _record(self, watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # as a Callable is typed
         if watch.uuid not in self._waiting:
-            return  # Its time ran out during the look.
+            return  # It timed out during the poll.
+        if isinstance(outcome, RhombusError) and concerns_every_call(outcome):
+            raise outcome
         self._has_moved |= changed
-        clip = watch.clip
-        if error is not None:
-            if concerns_every_call(error):
-                raise error
-            self._end(watch.uuid, error)
-        elif clip is not None and has_failed(clip):
-            self._end(watch.uuid, failure_of(clip))
-        elif clip is not None and clip.is_complete:
-            self._end(watch.uuid, clip)
+        if outcome is not None:
+            self._end(watch.uuid, outcome)
 
-    def _give_up(self, clip_uuid: str) -> None:
-        self._end(clip_uuid, out_of_time(self._deadline, self._waiting[clip_uuid]))
+    def _time_out(self, clip_uuid: str) -> None:
+        self._end(clip_uuid, timed_out(self._timeout, self._waiting[clip_uuid]))
 
-    def _end(self, clip_uuid: str, outcome: ClipWithProgress | RhombusError) -> None:
+    def _end(self, clip_uuid: str, outcome: Outcome) -> None:
         del self._waiting[clip_uuid]
-        self._alarms.pop(clip_uuid).cancel()
-        self._ended.append((clip_uuid, outcome))
-        self._wake()
+        self._timers.pop(clip_uuid).cancel()
+        self._ended.put_nowait((clip_uuid, outcome))
+        self._end_if_over()
 
-    def _wake(self) -> None:
-        self._ended_or_over.set()
-        if self._is_over:
+    def _end_if_over(self) -> None:
+        if self._is_closed and not self._waiting:
+            self._ended.put_nowait(None)
             self._scope.cancel()

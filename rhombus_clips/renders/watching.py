@@ -1,259 +1,203 @@
 """Watching clips while they are rendered, and waiting for them."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import anyio
 
+from rhombus_clips import errors
+from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS
 from rhombus_clips.calls.identity import refuse_unnamed
 from rhombus_clips.concurrency import closable, each, side_by_side
-from rhombus_clips.errors import (
-    ApiError,
-    ClipFailedError,
-    DeadlineExceededError,
-    NotFoundError,
-    RhombusError,
-)
 from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
-from rhombus_clips.renders.polling import Polling, Watched, has_failed, says_absent
+from rhombus_clips.renders.polling import Polling, WatchedClip, has_failed, is_absence
+from rhombus_clips.renders.requests import CLIP_PATH, get_clip, list_clips
 
-GetClip = Callable[[str], Awaitable[ClipWithProgress]]
-"""Takes a clip's uuid, and makes one request."""
+Outcome = ClipWithProgress | errors.RhombusError
+"""The end of a watch: the complete clip, or the error that ended it."""
 
-ListClips = Callable[[int, str | None], Awaitable[ClipWithProgressPage]]
-"""Takes how many clips to list, and the token of the page; makes one request."""
+OnPoll = Callable[[WatchedClip, bool, Outcome | None], None]
+"""Receives a polled clip, whether it changed, and the outcome if its watch has ended."""
 
-Note = Callable[[Watched, bool, RhombusError | None], None]
-"""Takes a clip that was looked at, whether it has changed, and why it is watched no longer."""
-
-_LOOKS_AT_ONCE = 8
-_FEWEST_LISTED = 3
-_SMALLEST_PAGE, _LARGEST_PAGE = 50, 200
-_MOST_ROUNDS_APART = 8
+_CONCURRENT_POLLS = 8
+_MIN_CLIPS_TO_LIST = 3
+_MIN_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
+_MAX_ROUNDS_BETWEEN_LISTINGS = 8
 
 
-def watch_clip(watched: Watched, get_clip: GetClip) -> AsyncGenerator[ClipWithProgress, None]:
+def watch_clip(call: Caller, watched: WatchedClip) -> AsyncGenerator[ClipWithProgress, None]:
     """See `ClipSession.watch_clip`."""
-    return closable(_changes_of(watched, get_clip))
-
-
-async def _changes_of(
-    watched: Watched, get_clip: GetClip
-) -> AsyncGenerator[ClipWithProgress, None]:
-    wait = 0.0
-    while True:
-        changed = await _look(watched, get_clip)
-        clip = watched.clip
-        if clip is not None and changed:
-            if has_failed(clip):
-                raise failure_of(clip)
-            yield clip
-        if clip is not None and clip.is_complete:
-            return
-        wait = watched.polling.next_interval(wait, moved=changed)
-        await anyio.sleep(wait)
+    return closable(_changes(call, [watched], watched.polling, yields_failed=False))
 
 
 def watch_clips(
-    watched: Iterable[Watched], get_clip: GetClip, list_clips: ListClips, polling: Polling
+    call: Caller, watched: Iterable[WatchedClip], polling: Polling
 ) -> AsyncGenerator[ClipWithProgress, None]:
     """See `ClipSession.watch_clips`."""
-    return closable(_changes_of_all(watched, get_clip, list_clips, polling))
+    return closable(_changes(call, watched, polling, yields_failed=True))
 
 
-async def _changes_of_all(
-    watched: Iterable[Watched], get_clip: GetClip, list_clips: ListClips, polling: Polling
+async def _changes(
+    call: Caller, watched: Iterable[WatchedClip], polling: Polling, *, yields_failed: bool
 ) -> AsyncGenerator[ClipWithProgress, None]:
-    outcomes = _Outcomes()
-    looks = Looks(get_clip, list_clips, outcomes.note)
-    going_on = {watch.uuid: watch for watch in watched}
-    wait = 0.0
-    while going_on:
-        outcomes.changed.clear()
-        await looks.all_of(going_on)
-        for clip in outcomes.changed:
+    """Yield each changed clip, and raise one error for all failures at the end."""
+    unfinished = {watch.uuid: watch for watch in watched}
+    changes: list[ClipWithProgress] = []
+    failures: dict[str, errors.RhombusError] = {}
+
+    def record(watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # as a Callable is typed
+        if watch.clip is not None and changed and (yields_failed or not has_failed(watch.clip)):
+            changes.append(watch.clip)
+        if isinstance(outcome, errors.RhombusError):
+            if not isinstance(
+                outcome, errors.ClipFailedError | errors.ApiError | errors.NotFoundError
+            ):
+                raise outcome  # It does not concern this clip alone.
+            failures[watch.uuid] = outcome
+        if outcome is not None:
+            del unfinished[watch.uuid]
+
+    poller, wait = ClipPoller(call, record), 0.0
+    while unfinished:
+        changes.clear()
+        await poller.poll(unfinished)
+        for clip in changes:
             yield clip
-        going_on = {uuid: watch for uuid, watch in going_on.items() if uuid not in outcomes.ended}
-        if going_on:
-            wait = polling.next_interval(wait, moved=bool(outcomes.changed))
+        if unfinished:
+            wait = polling.next_interval(wait, moved=bool(changes))
             await anyio.sleep(wait)
-    outcomes.raise_failures()
+    if failures:
+        raise _combined(failures)
 
 
 async def wait_for_all(
-    watched: Sequence[Watched],
+    watched: Sequence[WatchedClip],
     changes: AsyncGenerator[ClipWithProgress, None],
     *,
-    deadline: float,
+    timeout: float,
     on_change: Callable[[ClipWithProgress], None] | None = None,
 ) -> list[ClipWithProgress]:
-    """Run *changes* of those *watched* to its end, within *deadline* seconds; return the clips.
+    """Run *changes* of the *watched* clips to the end, and return the clips.
 
-    Raises `DeadlineExceededError`, which names the clips and how far they have come.
+    Raises `DeadlineExceededError` after *timeout* seconds, with the state of each clip.
     """
-    with anyio.move_on_after(deadline) as scope:
+    with anyio.move_on_after(timeout) as scope:
         async with aclosing(changes):
             async for clip in changes:
                 if on_change is not None:
                     on_change(clip)
     if scope.cancelled_caught:
-        raise out_of_time(deadline, *watched)
+        raise timed_out(timeout, *watched)
     return [watch.clip for watch in watched if watch.clip is not None]
 
 
-class _Outcomes:
-    """What became of clips that are watched together."""
+class ClipPoller:
+    """Polls many clips, through pages of a listing where that takes fewer requests.
 
-    def __init__(self) -> None:
-        self.changed: list[ClipWithProgress] = []
-        """The clips that have changed, of one round."""
-        self.ended: set[str] = set()
-        """The uuids of those that are watched no longer."""
-        self._failed: list[ClipWithProgress] = []
-        self._deleted: dict[str, ClipWithProgress] = {}
-        self._lost: dict[str, ApiError | NotFoundError] = {}
-
-    def note(self, watch: Watched, changed: bool, error: RhombusError | None) -> None:  # noqa: FBT001  # as a Callable is typed
-        """Note what became of a clip. Raises *error* when it is not about that clip alone."""
-        clip = watch.clip
-        match error:
-            case None:
-                if clip is not None and changed:
-                    self.changed.append(clip)
-                if clip is None or not (has_failed(clip) or clip.is_complete):
-                    return
-                self._failed += [clip] if has_failed(clip) else []
-            case ClipFailedError():
-                self._deleted[watch.uuid] = error.clip
-            case ApiError() | NotFoundError():
-                self._lost[watch.uuid] = error
-            case _:
-                raise error
-        self.ended.add(watch.uuid)
-
-    def raise_failures(self) -> None:
-        """Raise one error that tells of all that failed or could not be watched to the end."""
-        notes = [f"{uuid} was there, and is deleted" for uuid in self._deleted]
-        lost = [(_why_lost(uuid, error), error) for uuid, error in self._lost.items()]
-        failed = [*self._failed, *self._deleted.values()]
-        error: RhombusError
-        if failed:
-            error = failure_of(*failed)
-            notes += [why for why, _ in lost]
-        elif lost:
-            error = lost[0][1]
-            notes += [why for why, _ in lost[1:]]
-        else:
-            return
-        for note in notes:
-            error.add_note(note)
-        raise error
-
-
-class Looks:
-    """Looks at many clips, by pages of a list where that takes fewer requests than single looks.
-
-    :param note: Called for each clip as soon as it was looked at; what it raises ends the round.
+    :param on_poll: Called for each clip as soon as it was polled. Its errors end the round.
     """
 
-    def __init__(self, get_clip: GetClip, list_clips: ListClips, note: Note) -> None:
-        self._get_clip = get_clip
-        self._list_clips = list_clips
-        self._note = note
-        self._rounds = 0
-        self._next_listing = 0
-        self._listings_apart = 1
+    def __init__(self, call: Caller, on_poll: OnPoll) -> None:
+        self._call = call
+        self._on_poll = on_poll
+        self._round = 0
+        self._next_listing = 1
+        self._rounds_between = 1
 
-    async def all_of(self, watched: Mapping[str, Watched]) -> None:
-        """Look at each once."""
-        unseen = dict(watched)
-        await self._find_listed(unseen)
+    async def poll(self, watched: Mapping[str, WatchedClip]) -> None:
+        """Poll each clip once."""
+        rest = dict(watched)
+        self._round += 1
+        if self._round >= self._next_listing and len(rest) >= _MIN_CLIPS_TO_LIST:
+            await self._poll_by_listing(rest)
 
-        async def look(watch: Watched) -> None:
-            try:
-                changed = await _look(watch, self._get_clip)
-            except RhombusError as error:
-                self._note(watch, False, error)
-            else:
-                self._note(watch, changed, None)
+        at_once = min(_CONCURRENT_POLLS, len(rest))
+        await side_by_side(self._poll_single, each(rest.values()), at_once=at_once)
 
-        await side_by_side(look, each(unseen.values()), at_once=min(_LOOKS_AT_ONCE, len(unseen)))
-
-    async def _find_listed(self, unseen: dict[str, Watched]) -> None:
-        """Take those out of *unseen* that pages of the service's list have."""
-        self._rounds += 1
-        if self._rounds <= self._next_listing or len(unseen) < _FEWEST_LISTED:
-            return
-        size = min(max(_SMALLEST_PAGE, 4 * len(unseen)), _LARGEST_PAGE)
+    async def _poll_by_listing(self, rest: dict[str, WatchedClip]) -> None:
+        """Remove the clips from *rest* that are on pages of the service's listing."""
+        size = min(max(_MIN_PAGE_SIZE, 4 * len(rest)), _MAX_PAGE_SIZE)
         token: str | None = None
-        pays = False
-        while len(unseen) >= _FEWEST_LISTED:
+        # A listing that did not pay is repeated after more and more rounds.
+        self._rounds_between = min(2 * self._rounds_between, _MAX_ROUNDS_BETWEEN_LISTINGS)
+        while len(rest) >= _MIN_CLIPS_TO_LIST:
             try:
-                page = await self._list_clips(size, token)
-            except RhombusError:
-                # The key's role may not list; and what keeps single looks away, they will raise.
+                page = await list_clips(self._call, size, token)
+            except errors.RhombusError:
+                # The key's role may not list clips. Single polls raise any other problem.
                 break
-            # In which order they are listed is not documented: new ones may be on the last page.
-            if self._take_listed(page, unseen) < 2:  # One could be looked at with one request, too.
+            # The order of the listing is not documented, so new clips may be on the last page.
+            if self._take_listed(page, rest) < 2:  # A single poll takes no more requests.
                 break
-            pays = True
+            self._rounds_between = 1
             token = page.page_token
-            if token is None:
+            if not token:
                 break
-        self._plan_listing(pays=pays)
+        self._next_listing = self._round + self._rounds_between
 
-    def _take_listed(self, page: ClipWithProgressPage, unseen: dict[str, Watched]) -> int:
-        """Take those on the *page* out of *unseen*; how many they are."""
-        count = 0
+    def _take_listed(self, page: ClipWithProgressPage, rest: dict[str, WatchedClip]) -> int:
+        """Remove the clips on *page* from *rest*, and return their number."""
+        count = len(rest)
         for clip in page.saved_clips:
-            watch = unseen.pop(clip.uuid or "", None)
+            watch = rest.pop(clip.uuid or "", None)
             if watch is not None:
-                count += 1
-                self._note(watch, watch.saw(clip), None)
-        return count
+                self._update(watch, clip)
+        return count - len(rest)
 
-    def _plan_listing(self, *, pays: bool) -> None:
-        """List in the next round again, or, when it did not pay, after ever more rounds."""
-        self._listings_apart = 1 if pays else min(2 * self._listings_apart, _MOST_ROUNDS_APART)
-        self._next_listing = self._rounds + self._listings_apart - 1
+    async def _poll_single(self, watch: WatchedClip) -> None:
+        """Poll a clip, and tolerate errors for a while."""
+        try:
+            clip = await get_clip(self._call, watch.uuid)
+            # A clip without a uuid may be another one, and is never yielded.
+            refuse_unnamed(clip.uuid, watch.uuid, CLIP_PATH, endpoint=GET_CLIP_WITH_PROGRESS.path)
+        except errors.RhombusError as error:
+            self._on_poll(watch, False, watch.tolerate(error, anyio.current_time()))
+        else:
+            self._update(watch, clip)
 
-
-async def _look(watched: Watched, get_clip: GetClip) -> bool:
-    """Look at a clip once; whether it has changed. Trouble is tolerated for a while."""
-    try:
-        clip = await get_clip(watched.uuid)
-        # A clip without a uuid may be another one: it is never yielded.
-        refuse_unnamed(clip.uuid, watched.uuid, "$.clip.uuid", endpoint=GET_CLIP_WITH_PROGRESS.path)
-    except RhombusError as error:
-        watched.tolerate(error, anyio.current_time())
-        return False
-    return watched.saw(clip)
+    def _update(self, watch: WatchedClip, clip: ClipWithProgress) -> None:
+        failure = clip_failed(clip) if has_failed(clip) else None
+        self._on_poll(watch, watch.update(clip), failure or (clip if clip.is_complete else None))
 
 
-# --- what is said of clips that did not become complete ----------------------------------------
+# --- errors ------------------------------------------------------------------------------------
 
 
-def failure_of(*clips: ClipWithProgress) -> ClipFailedError:
-    """The error for clips that failed or were deleted."""
-    told = "; ".join(f"{clip.uuid} {_state(clip)}" for clip in clips)
-    return ClipFailedError(f"the clip will not be complete: {told}", clips=clips)
+def clip_failed(clip: ClipWithProgress) -> errors.ClipFailedError:
+    """Return the error for a clip whose render failed."""
+    return errors.ClipFailedError(f"the render failed: {clip.uuid} {_state(clip)}", clips=(clip,))
 
 
-def out_of_time(deadline: float, *watched: Watched) -> DeadlineExceededError:
-    """The error for clips that are not complete after *deadline* seconds."""
-    return DeadlineExceededError(
-        f"the render did not end within {deadline:g} s, and goes on at the service: "
-        + "; ".join(f"{watch.uuid} {_state(watch.clip)}" for watch in watched)
+def _combined(failures: Mapping[str, errors.RhombusError]) -> errors.RhombusError:
+    """Return one error for the failures of several clips, by uuid.
+
+    It is a `ClipFailedError` with all failed clips, or the first failure if no render failed. Its
+    notes describe the clips that could not be watched.
+    """
+    failed = [error for error in failures.values() if isinstance(error, errors.ClipFailedError)]
+    lost = {uuid: error for uuid, error in failures.items() if error not in failed}
+    combined: errors.RhombusError
+    if failed:
+        clips = tuple(error.clip for error in failed)
+        combined = errors.ClipFailedError("; ".join(map(str, failed)), clips=clips)
+    else:
+        combined = lost.pop(next(iter(lost)))
+    for uuid, error in lost.items():
+        what = "did not appear" if is_absence(error, uuid) else "could not be watched"
+        combined.add_note(f"{uuid} {what}: {error}")
+    return combined
+
+
+def timed_out(timeout: float, *watched: WatchedClip) -> errors.DeadlineExceededError:
+    """Return the error for clips that are not complete after *timeout* seconds."""
+    states = "; ".join(f"{watch.uuid} {_state(watch.clip)}" for watch in watched)
+    return errors.DeadlineExceededError(
+        f"the render did not complete within {timeout:g} s; the service continues it: {states}"
     )
-
-
-def _why_lost(uuid: str, error: RhombusError) -> str:
-    what = "did not appear" if says_absent(error, uuid) else "could not be watched"
-    return f"{uuid} {what}: {error}"
 
 
 def _state(clip: ClipWithProgress | None) -> str:
     if clip is None:
-        return "was not seen yet"
+        return "has not appeared"
     return f"is {clip.status}" + (f" ({clip.current_operation})" if clip.current_operation else "")

@@ -1,5 +1,5 @@
-"""The session: one coroutine per endpoint, and the entry points to listings, renders and files."""
+"""`ClipSession`: one method per endpoint, and the entry points to listings, renders and files."""
 
-from rhombus_clips.session.clip_session import ClipSession
+from rhombus_clips.session.clip_session import ClipSession, SessionSettings
 
-__all__ = ["ClipSession"]
+__all__ = ["ClipSession", "SessionSettings"]

@@ -1,18 +1,19 @@
-"""The session: its lifetime, and by inheritance a coroutine for each endpoint and each job.
+"""`ClipSession`: its settings and its lifetime. Its methods are in the other files of the package.
 
-What it does with clips stands in one file for each kind of thing: `saved_clips`, `listings`,
-`splices`, `shared_clip_groups`, `downloads`.
+There is one file per kind of resource: `saved_clips`, `listings`, `splices`, `alerts`,
+`shared_clip_groups` and `downloads`.
 """
 
 import ssl
+from datetime import timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack, cast
 
 import aiohttp
 
 from rhombus_clips._version import __version__
-from rhombus_clips.arguments import whole_number
+from rhombus_clips.arguments import instance, instance_or_none, seconds_of, whole_number
 from rhombus_clips.calls.auth import AuthScheme, Secret, auth_headers, header_value
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.hosts import checked_base_url
@@ -23,45 +24,64 @@ from rhombus_clips.calls.transport import Transport
 from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_of_environment
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media.host import MediaHost, MediaTimeout
+from rhombus_clips.session.alerts import Alerts
 from rhombus_clips.session.downloads import ClipFiles
 from rhombus_clips.session.listings import ClipListings
+from rhombus_clips.session.saved_clips import SavedClips
 from rhombus_clips.session.shared_clip_groups import SharedClipGroups
 from rhombus_clips.session.splices import Splices
 
-_KEY_CHARACTERS_SHOWN = 4
+
+class SessionSettings(TypedDict, total=False):
+    """The settings of a `ClipSession`, as `ClipSession.from_env` takes them."""
+
+    api_key: str
+    auth_scheme: AuthScheme | str
+    org_uuid: str | None
+    base_url: str
+    media_url: str | None
+    media_ssl: ssl.SSLContext | None
+    http: aiohttp.ClientSession | None
+    retry: RetryPolicy
+    timeout: Timeout | float | timedelta
+    media_timeout: MediaTimeout
+    rate: RateLimit | None
+    user_agent: str | None
+    max_response_bytes: int
 
 
-class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
+class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, ClipFiles):
     """A session with the clip API of one organization.
 
-    Use it as ``async with ClipSession(api_key) as session: ...``; or make it anywhere, await its
-    methods, and `aclose` it at the end. It opens its connections with the first call.
+    Use it as ``async with ClipSession(api_key) as session: ...``. It can also be created anywhere
+    and closed with `aclose`. The constructor does no I/O; the first call opens connections.
 
-    All methods may be awaited from many tasks at once; they share the connections, the pause
-    after a 429 and the client-side rate. It belongs to the event loop of its first call.
+    Any number of tasks may await its methods concurrently. They share the connections, the pause
+    after a 429 and the client-side rate. A session belongs to the event loop of its first call.
 
     :param api_key: The API key, sent as ``x-auth-apikey``.
-    :param auth_scheme: What kind of key it is; an organization's token by default.
+    :param auth_scheme: The kind of key; an organization's token by default.
     :param org_uuid: The client organization that a partner acts for (``x-auth-org``).
-    :param base_url: The service, ``https`` and without ``/api``; the US region by default. A key
-        works in its own region only (EU: ``https://api2.eu.rhombussystems.com``).
-    :param media_url: The host of the clips' files, ``https``. By default that of the US region,
-        and unknown for any other `base_url`: where the files of the EU region lie is not
-        documented.
-    :param media_ssl: How to verify the media host, and no other: an `ssl.SSLContext` with the
-        authority that vouches for it. By default the system's authorities do.
-    :param http: An `aiohttp.ClientSession` to borrow: it is neither closed nor changed, and its
-        connector settles connections, proxies and TLS. Redirects to other hosts than the media
-        host do not use it. By default the session makes its own.
-    :param retry: How often and how patiently a failed call is sent again.
-    :param timeout: How long a call may take.
-    :param media_timeout: When to give up on a download that stalls; there is no limit to how long
-        one takes.
-    :param rate: A client-side rate, so as to stay below the organization's budget; none by
-        default, as the budget's size is not published.
-    :param user_agent: Put before the library's own name in ``User-Agent``.
-    :param max_response_bytes: The largest body that is read, 64 MiB by default.
-    :raises ConfigurationError: for settings that cannot work, before anything is sent.
+    :param base_url: The URL of the service, ``https`` and without ``/api``; the US region by
+        default. A key works only in its own region (EU: ``https://api2.eu.rhombussystems.com``).
+    :param media_url: The URL of the media host, ``https``. The default is the US media host for the
+        default *base_url*. The media hosts of other regions are not documented, so that downloads
+        from them require this setting.
+    :param media_ssl: An `ssl.SSLContext` to verify the media host, and only that host. By default,
+        the system's certificate authorities are used.
+    :param http: An `aiohttp.ClientSession` to borrow. It is never closed or changed, and its
+        connector determines connections, proxies and TLS. Redirects from the media host to other
+        hosts do not use it. By default, the session creates its own.
+    :param retry: How often and how long to retry a failed call.
+    :param timeout: How long a call may take: a `Timeout`, or the total in seconds or as a
+        timedelta; 120 s by default.
+    :param media_timeout: When to abort a stalled download. The duration of a download is not
+        limited.
+    :param rate: A client-side rate limit, to stay within the organization's budget. The budget is
+        not published; None, the default, is no limit.
+    :param user_agent: A prefix for the library's own ``User-Agent``.
+    :param max_response_bytes: The maximum size of a response body, 64 MiB by default.
+    :raises ConfigurationError: for invalid settings.
     """
 
     def __init__(
@@ -75,7 +95,7 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
         media_ssl: ssl.SSLContext | None = None,
         http: aiohttp.ClientSession | None = None,
         retry: RetryPolicy = RetryPolicy(),
-        timeout: Timeout = Timeout(),
+        timeout: Timeout | float | timedelta = Timeout(),
         media_timeout: MediaTimeout = MediaTimeout(),
         rate: RateLimit | None = None,
         user_agent: str | None = None,
@@ -83,7 +103,7 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
     ) -> None:
         if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
             given = type(api_key).__name__
-            del api_key  # So that no traceback that shows local variables has it.
+            del api_key  # A traceback with local variables must not show it.
             raise ConfigurationError(f"api_key must be a string, not {given}")
         api_key = Secret(api_key)
         try:
@@ -93,31 +113,27 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
             raise ConfigurationError(
                 f"auth_scheme must be one of {known}, not {auth_scheme!r}"
             ) from None
-        for name, value, kind in (
-            ("retry", retry, RetryPolicy),
-            ("timeout", timeout, Timeout),
-            ("media_timeout", media_timeout, MediaTimeout),
-            ("rate", rate, RateLimit | None),
-            ("media_ssl", media_ssl, ssl.SSLContext | None),
-        ):
-            if not isinstance(value, kind):
-                raise ConfigurationError(f"{name} cannot be {value!r}: it has a type of its own")
         try:
+            instance(retry, RetryPolicy, "retry")
+            instance(media_timeout, MediaTimeout, "media_timeout")
+            instance_or_none(rate, RateLimit, "rate")
+            instance_or_none(media_ssl, ssl.SSLContext, "media_ssl")
+            if not isinstance(timeout, Timeout):
+                kinds = "a number of seconds or a Timeout"
+                timeout = Timeout(total=seconds_of(timeout, "timeout", kinds=kinds))
             max_response_bytes = whole_number(max_response_bytes, "max_response_bytes", least=1)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(str(error)) from None
         self._base_url = checked_base_url(base_url)
         base_url = self._base_url.geturl()
-        agent = f"rhombus_clips/{__version__}"
         credentials = auth_headers(api_key, self._scheme, org_uuid)
-        user_agents = [user_agent and header_value(user_agent, "user_agent"), agent]
-        user_agent = " ".join(filter(None, user_agents))
-        headers = {**credentials, "User-Agent": user_agent}
-        self._key_ending = api_key[-_KEY_CHARACTERS_SHOWN:] if len(api_key) >= 16 else ""
+        prefix = user_agent and header_value(user_agent, "user_agent") + " "
+        user_agent = f"{prefix or ''}rhombus_clips/{__version__}"
+        self._key_ending = api_key[-4:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=most_connections(http))
         transport = Transport(
             base_url,
-            headers,
+            {**credentials, "User-Agent": user_agent},
             client=HttpClient(http, partial(client_session, base_url, pacing.pause)),
             timeout=timeout,
             max_response_bytes=max_response_bytes,
@@ -138,20 +154,20 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
         self._secret = api_key
 
     @classmethod
-    def from_env(cls, **settings: Any) -> Self:
-        """A session with the key and the endpoint that the environment names.
+    def from_env(cls, **settings: Unpack[SessionSettings]) -> Self:
+        """Create a session with the settings in the environment.
 
-        ``RHOMBUS_API_KEY`` is the key; ``RHOMBUS_ENDPOINT_URL`` the base URL, the US region when
-        unset. The official command line reads the same two. ``RHOMBUS_MEDIA_URL`` is the
-        ``media_url``, which the official one does not have.
+        ``RHOMBUS_API_KEY`` is the API key. ``RHOMBUS_ENDPOINT_URL`` is the *base_url*; the US
+        region is the default. The official command-line client reads the same two variables.
+        ``RHOMBUS_MEDIA_URL`` is the *media_url*.
 
-        :param settings: Any setting of a session; it stands above the environment's.
-        :raises ConfigurationError: when there is no key, or a setting cannot work.
+        :param settings: Any settings of `ClipSession`. They override the environment.
+        :raises ConfigurationError: if there is no key, or a setting is invalid.
         """
-        chosen: dict[str, Any] = {**settings_of_environment(), **settings}
+        chosen = cast("dict[str, Any]", {**settings_of_environment(), **settings})
         del settings
         if "api_key" not in chosen:
-            raise ConfigurationError("set RHOMBUS_API_KEY to an API key of your organization")
+            raise ConfigurationError("set RHOMBUS_API_KEY, or give api_key to from_env()")
         return cls(chosen.pop("api_key"), **chosen)
 
     # --- lifetime ----------------------------------------------------------------------------
@@ -169,9 +185,9 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the session; later calls, and those that wait, raise `SessionClosedError`.
+        """Close the session. Waiting and later calls raise `SessionClosedError`.
 
-        So do calls under way, except that a borrowed client session may still answer them.
+        Calls that are in progress raise it too, unless a borrowed client session completes them.
         """
         try:
             await self._call.aclose()
@@ -180,13 +196,13 @@ class ClipSession(ClipFiles, Splices, ClipListings, SharedClipGroups):
 
     @property
     def is_closed(self) -> bool:
-        """Whether `aclose` was called."""
+        """True once `aclose` was called."""
         return self._transport.client.is_closed
 
     def __repr__(self) -> str:
         if not hasattr(self, "_transport"):
-            # A traceback of `__init__` that shows local variables asks before there is one.
-            return "<ClipSession that was not made>"
+            # A traceback with local variables may show a session whose `__init__` failed.
+            return "<ClipSession with invalid settings>"
         state = " closed" if self.is_closed else ""
         return (
             f"<ClipSession {self._base_url.hostname} {self._scheme} key …{self._key_ending}{state}>"

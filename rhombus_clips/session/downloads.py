@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
-from typing import Protocol, cast
 
 from rhombus_clips.arguments import (
     function,
@@ -24,24 +23,15 @@ from rhombus_clips.media.many import BulkDownload, ClipProgress, OnEnd
 from rhombus_clips.media.media_file import MediaFile, clip_file, thumbnail_file
 from rhombus_clips.media.ranges import FetchState
 from rhombus_clips.media.reader import MediaReader
-from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, SavedClip
+from rhombus_clips.models import SavedClip
 from rhombus_clips.renders.polling import Polling
 from rhombus_clips.renders.waiting import WaitingRoom
+from rhombus_clips.session.resource import Resource
 
 _MOST_AT_ONCE = 64
 
 
-class _ReadsClips(Protocol):
-    """The methods of another part of the session by which downloads wait for clips."""
-
-    async def get_clip_with_progress(self, clip_uuid: str) -> ClipWithProgress: ...
-
-    async def get_clips_with_progress(
-        self, *, page_size: int, page_token: str | None
-    ) -> ClipWithProgressPage: ...
-
-
-class ClipFiles:
+class ClipFiles(Resource):
     """The part of a session that downloads the files of clips."""
 
     _media: MediaHost
@@ -186,7 +176,10 @@ class ClipFiles:
         on_end = function_or_none(on_end, "on_end")
         target = local_path(folder, "folder").absolute()
         instance(polling, Polling, "polling")
-        waits = None if timeout is None else self._waiting_room(polling, timeout)
+        waits = None
+        if timeout is not None:
+            seconds = seconds_of(timeout, "timeout")
+            waits = WaitingRoom(self._call, polling, timeout=seconds)
 
         async def download(
             clip: SavedClip,
@@ -199,15 +192,6 @@ class ClipFiles:
 
         bulk = BulkDownload(download, target, name, progress, on_end, waits)
         return await bulk.run(clips, at_once=concurrency)
-
-    def _waiting_room(self, polling: Polling, timeout: float | timedelta) -> WaitingRoom:
-        session = cast("_ReadsClips", self)
-
-        async def list_clips(count: int, token: str | None) -> ClipWithProgressPage:
-            return await session.get_clips_with_progress(page_size=count, page_token=token)
-
-        seconds = seconds_of(timeout, "timeout")
-        return WaitingRoom(session.get_clip_with_progress, list_clips, polling, deadline=seconds)
 
     async def _download(
         self,

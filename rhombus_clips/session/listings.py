@@ -1,17 +1,15 @@
-"""Listings: pagers, which take as many requests as it takes, and none before they are iterated."""
+"""Listings: pagers that make as many requests as needed, and a follower for new clips."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 
-from rhombus_clips.arguments import function_or_none, instance, seconds_of
+from rhombus_clips.arguments import function_or_none, milliseconds_of, seconds_of
+from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
-from rhombus_clips.calls.endpoints import (
-    GET_CLIPS_WITH_PROGRESS,
-    GET_EXPIRING_CLIPS_FOR_ORG,
-    Endpoint,
-)
+from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.models import ClipWithProgressPage
-from rhombus_clips.models.moments import MILLISECOND, to_epoch_ms
+from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
 from rhombus_clips.paging.rules.appearing import Appearing
 from rhombus_clips.paging.rules.clock import ClipTime, TimeRange
@@ -21,7 +19,7 @@ from rhombus_clips.session.resource import Resource, epoch_ms
 
 
 class ClipListings(Resource):
-    """How a session lists clips, and follows them."""
+    """The part of a session that lists and follows clips."""
 
     def saved_clips(
         self,
@@ -35,29 +33,30 @@ class ClipListings(Resource):
         overlap_ms: int = 1,
         on_decode_error: OnDecodeError | None = None,
     ) -> SavedClipPager:
-        """Every saved clip of the organization, each once, in the service's order.
+        """List the organization's saved clips, each exactly once, in the service's order.
 
         Follows the cursor of ``/api/event/getSavedClipsV2``.
 
-        :param since: Only clips at or after this: aware datetime or epoch milliseconds.
-        :param until: Only clips before this.
-        :param by: Which time of a clip the bounds are about: ``timestamp_ms``, the default, when
-            the footage begins, or ``created_at_ms``, when the clip was made. A clip that lacks it
-            lies in no range. The listing stops early only once it is known to go by that time.
-        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
-        :param page_size: How many clips to ask for at once, 1 to 10,000; 100 by default, which is
-            as many as the reference documents.
-        :param limit: The most clips to yield; None for all.
-        :param overlap_ms: 1, the default, asks for each page from a millisecond back towards what
-            was listed already (the last cursor + 1 where the newest come first), so that clips that
-            share the cursor's millisecond are not skipped; 0 sends the cursor as it came.
-        :param on_decode_error: Called with an item that does not decode and the `DecodeError`;
-            the listing then goes on. Without it the error is raised. A plain function, as nothing
-            awaits it.
-        :return: The pager; nothing is sent before it is iterated.
+        :param since: List clips at or after this time: an aware datetime or epoch milliseconds.
+            None, the default, is no bound.
+        :param until: List clips before this time. None, the default, is no bound.
+        :param by: The time of a clip that the bounds apply to: ``timestamp_ms``, the default, is
+            the start of the footage, ``created_at_ms`` the creation of the clip. Bounds exclude a
+            clip without that time. The listing stops early only if it is known to be ordered by
+            that time.
+        :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
+            the first page.
+        :param page_size: The number of clips per request, 1 to 10,000; 100 by default, the largest
+            number that the reference documents.
+        :param limit: The maximum number of clips to list; None, the default, for all.
+        :param overlap_ms: 1, the default, lets each page overlap the previous one by a millisecond,
+            so that no clip with the same time as the cursor is skipped; duplicates are dropped. 0
+            sends the service's cursor unchanged.
+        :param on_decode_error: A plain function, called with an item that cannot be decoded and its
+            `DecodeError`; the listing then continues. By default, the error is raised.
+        :return: The pager. Nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
         """
-        on_decode_error = function_or_none(on_decode_error, "on_decode_error")
         return SavedClipPager(
             self._call,
             times=TimeRange(by=by, since=epoch_ms(since, "since"), until=epoch_ms(until, "until")),
@@ -65,7 +64,7 @@ class ClipListings(Resource):
             page_size=page_size,
             limit=limit,
             overlap_ms=overlap_ms,
-            on_decode_error=on_decode_error,
+            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
         )
 
     def clips_with_progress(
@@ -77,28 +76,29 @@ class ClipListings(Resource):
         on_decode_error: OnDecodeError | None = None,
         **filters: Unpack[ClipFilters],
     ) -> ClipWithProgressPager:
-        """Every clip that the filters let through, each once, in the order asked for.
+        """List the clips that match the filters, each at most once, in the requested order.
 
-        Pages follow the service's own tokens (``/api/event/getClipsWithProgress``). A clip that
-        moves from one page to the next because newer ones came is dropped the second time; a
-        clip that moves back because others were deleted may be missed, as no client can tell.
+        Follows the page tokens of ``/api/event/getClipsWithProgress``. A clip that moves to a later
+        page because new clips were created is yielded once. A clip that moves to an earlier page
+        because others were deleted may be missed: no client can detect that.
 
-        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
-        :param page_size: How many clips to ask for at once, 1 to 200; 100 by default.
-        :param limit: The most clips to yield; None for all.
+        :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
+            the first page.
+        :param page_size: The number of clips per request, 1 to 200; 100 by default.
+        :param limit: The maximum number of clips to list; None, the default, for all.
         :param on_decode_error: As for `saved_clips`.
-        :param filters: Which clips, in which order, see `ClipFilters`.
-        :return: The pager; nothing is sent before it is iterated.
+        :param filters: Filters and order, see `ClipFilters`.
+        :return: The pager. Nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
-        :raises CursorCycleError: from the iteration, when the service gives a token twice.
+        :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
         return self._by_token(
-            GET_CLIPS_WITH_PROGRESS,
+            endpoints.GET_CLIPS_WITH_PROGRESS,
             filters,
-            cursor=cursor,
-            page_size=page_size,
-            limit=limit,
-            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
+            cursor,
+            page_size,
+            limit,
+            on_decode_error=on_decode_error,
         )
 
     def expiring_clips(
@@ -110,32 +110,49 @@ class ClipListings(Resource):
         on_decode_error: OnDecodeError | None = None,
         **filters: Unpack[ClipFilters],
     ) -> ClipWithProgressPager:
-        """Every clip that expires soon (``/api/event/getExpiringClipsForOrg``).
+        """List the clips that expire soon, as `clips_with_progress` lists all clips.
 
-        How soon is not documented. The parameters are those of `clips_with_progress`.
+        Follows the page tokens of ``/api/event/getExpiringClipsForOrg``. The reference does not say
+        how soon these clips expire.
 
-        :param cursor: Where another pager stopped, its `cursor`; None begins at the beginning.
-        :param page_size: How many clips to ask for at once, 1 to 200; 100 by default.
-        :param limit: The most clips to yield; None for all.
+        :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
+            the first page.
+        :param page_size: The number of clips per request, 1 to 200; 100 by default.
+        :param limit: The maximum number of clips to list; None, the default, for all.
         :param on_decode_error: As for `saved_clips`.
-        :param filters: Which clips, in which order, see `ClipFilters`.
-        :return: The pager; nothing is sent before it is iterated.
+        :param filters: Filters and order, see `ClipFilters`.
+        :return: The pager. Nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes and numbers out of range.
-        :raises CursorCycleError: from the iteration, when the service gives a token twice.
+        :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
         return self._by_token(
-            GET_EXPIRING_CLIPS_FOR_ORG,
+            endpoints.GET_EXPIRING_CLIPS_FOR_ORG,
             filters,
+            cursor,
+            page_size,
+            limit,
+            on_decode_error=on_decode_error,
+        )
+
+    def _by_token(
+        self,
+        endpoint: Endpoint[ClipWithProgressPage],
+        filters: ClipFilters,
+        cursor: str | None,
+        page_size: int,
+        limit: int | None,
+        *,
+        on_decode_error: OnDecodeError | None,
+    ) -> ClipWithProgressPager:
+        return ClipWithProgressPager(
+            self._call,
+            endpoint,
+            filter_parameters(filters),
             cursor=cursor,
             page_size=page_size,
             limit=limit,
             on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
         )
-
-    def _by_token(
-        self, endpoint: Endpoint[ClipWithProgressPage], filters: ClipFilters, **settings: Any
-    ) -> ClipWithProgressPager:
-        return ClipWithProgressPager(self._call, endpoint, filter_parameters(filters), **settings)
 
     def follow_saved_clips(
         self,
@@ -143,43 +160,46 @@ class ClipListings(Resource):
         since: datetime | int | None = None,
         cursor: str | None = None,
         by: ClipTime = "created_at_ms",
-        grace: timedelta = timedelta(minutes=5),
-        interval: float = 30.0,
+        grace: float | timedelta = timedelta(minutes=5),
+        interval: float | timedelta = 30.0,
         page_size: int = 100,
         on_decode_error: OnDecodeError | None = None,
     ) -> SavedClipFollower:
-        """New saved clips as they appear, each once, without an end.
+        """Follow the saved clips: yield each new clip once, without an end.
 
-        Lists the saved clips (``/api/event/getSavedClipsV2``) again and again, from `grace` before
-        the newest on. Where the service is found to list by the time *by*, newest first, that takes
-        one request or a few; elsewhere it lists everything each time, as nothing else is sure to
-        meet every new clip.
+        Lists the saved clips (``/api/event/getSavedClipsV2``) at each *interval*, from *grace*
+        before the newest known clip on. This takes one request or a few if the service is found to
+        list by the time *by*, newest first. Otherwise it lists all clips each time, which is the
+        only way to find every new clip.
 
-        :param since: Begin with the clips at or after this: aware datetime or epoch milliseconds;
-            when neither this nor *cursor* is given, those at or after the moment of this call, by
-            the service's clock, and earlier ones that appear late within the grace. That clock is
-            the ``Date`` of its responses, to the second; where none has come yet, a small request
-            asks for one. Where the service sends no ``Date``, the first look lists every clip:
-            new is what follows these, and those made since this call by this machine's clock.
-        :param cursor: Where another follower stopped, its `cursor`, instead of *since*. The clips
-            that it handed out do not come again, those that it missed by less than the grace do.
-        :param by: Which time of a clip tells whether it is new: ``created_at_ms`` unless given. A
-            clip that lacks it goes by ``timestamp_ms``; one that lacks both is not followed.
-        :param grace: How much later than others of its time a clip may appear; 5 minutes.
-        :param interval: How long to wait between two listings, in seconds; 30 by default.
-        :param page_size: How many clips to ask for at once, 1 to 10,000; 100 by default.
-        :param on_decode_error: As for `saved_clips`; such a clip comes again with each listing.
-        :return: The follower; nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes, numbers out of range, and what is no cursor.
-        :raises RhombusError: from the iteration, with `cursor`, when a listing fails for longer
-            than the retries of its calls; iterating again goes on.
+        :param since: Yield clips at or after this time: an aware datetime or epoch milliseconds.
+            By default, without *cursor*, this is the time of this call by the service's clock, and
+            earlier clips are yielded if they appear within the grace. The service's clock is the
+            ``Date`` of its responses, with a resolution of a second; if there was no response yet,
+            a small request obtains one. If the service sends no ``Date``, the first listing reads
+            every clip, and new clips are those that appear later or were created since this call
+            by the local clock.
+        :param cursor: The `cursor` of another follower, to resume from, instead of *since*. Clips
+            that it has yielded are not yielded again. Clips that it missed are, if they appeared
+            less than the grace too late.
+        :param by: The time that makes a clip new: ``created_at_ms``, the default, or
+            ``timestamp_ms``. A clip without it is judged by ``timestamp_ms``; a clip with neither
+            is not yielded.
+        :param grace: How much later than other clips of its time a clip may appear, in seconds or
+            as a timedelta; 5 minutes by default.
+        :param interval: The wait between two listings, in seconds or as a timedelta; 30 s by
+            default.
+        :param page_size: The number of clips per request, 1 to 10,000; 100 by default.
+        :param on_decode_error: As for `saved_clips`. Each listing reports the same clip again.
+        :return: The follower. Nothing is sent before it is iterated.
+        :raises ValueError: for naive datetimes, numbers out of range and invalid cursors.
+        :raises RhombusError: while iterating, with `cursor`, if a listing fails despite the
+            retries of its calls. Iterating again resumes.
         """
         if since is not None and cursor is not None:
-            raise ValueError("since and cursor both say where to begin: give one of them")
-        grace_ms = instance(grace, timedelta, "grace") // MILLISECOND
-        if grace_ms < 0:
-            raise ValueError(f"grace must not be negative, but is {grace!r}")
-        interval = seconds_of(interval, "interval", may_be_zero=True)
+            raise ValueError("since and cursor are alternatives: give at most one of them")
+        grace_ms = milliseconds_of(grace, "grace")
+        seconds = seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:
             appearing = Appearing.at(cursor, grace_ms)
         elif since is not None:
@@ -189,18 +209,16 @@ class ClipListings(Resource):
             appearing = Appearing(now, grace_ms, made=now)
 
         times = TimeRange(by=by, or_by="timestamp_ms")
-        on_decode_error = function_or_none(on_decode_error, "on_decode_error")
+        settings: Mapping[str, Any] = {
+            "cursor": None,
+            "page_size": page_size,
+            "limit": None,
+            "overlap_ms": 1,
+            "on_decode_error": function_or_none(on_decode_error, "on_decode_error"),
+        }
 
         def list_(times: TimeRange) -> SavedClipPager:
-            return SavedClipPager(
-                self._call,
-                times=times,
-                cursor=None,
-                page_size=page_size,
-                limit=None,
-                overlap_ms=1,
-                on_decode_error=on_decode_error,
-            )
+            return SavedClipPager(self._call, times=times, **settings)
 
-        list_(times)
-        return SavedClipFollower(self._call, list_, appearing, times=times, interval=interval)
+        list_(times)  # Checks the settings before anything is sent.
+        return SavedClipFollower(self._call, list_, appearing, times=times, interval=seconds)

@@ -1,75 +1,46 @@
-"""What the parts of a session share."""
+"""The base class of the session's parts, and what they share."""
 
-from collections.abc import Callable, Mapping
+import inspect
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from rhombus_clips.arguments import UNSET, Unset
 from rhombus_clips.calls.caller import Caller
-from rhombus_clips.calls.endpoints import Endpoint
-from rhombus_clips.calls.identity import mismatch
-from rhombus_clips.errors import ApiError
-from rhombus_clips.models.base import Answer
 from rhombus_clips.models.moments import to_epoch_ms
 
-
-class Identified(Protocol):
-    """What a read of one item gives."""
-
-    @property
-    def uuid(self) -> str | None:
-        """The item's uuid; None where the service left it out."""
-        ...
-
-
 T = TypeVar("T")
-ItemT = TypeVar("ItemT", bound=Identified)
-AnswerT = TypeVar("AnswerT", bound=Answer)
 ClearedT = TypeVar("ClearedT")
 
 
 class Resource:
-    """A part of a session: the coroutines about one kind of thing, over the session's caller."""
+    """A part of `ClipSession`: the methods for one kind of resource.
+
+    The parts are independent mixins. Python's own errors for wrong calls name `ClipSession` rather
+    than the mixin: "ClipSession.watch_clip() missing 1 required positional argument".
+    """
 
     _call: Caller
 
-    async def _found(
-        self,
-        endpoint: Endpoint[AnswerT],
-        parameters: Mapping[str, object],
-        pick: Callable[[AnswerT], ItemT | None],
-        missing: Callable[[str | None], ApiError],
-        *,
-        uuid: str,
-        path: str,
-    ) -> ItemT:
-        """The item with that *uuid*, which *pick* finds in the answer of a call.
-
-        Raises what *missing* makes of the answer's warning when there is none, and `DecodeError`
-        when the answer has another uuid at *path*.
-        """
-        response = await self._call.respond(endpoint, parameters)
-        item = pick(response.answer)
-        if item is None:
-            raise response.error(missing(response.answer.warning_msg))
-        if (error := mismatch(item.uuid, uuid, path)) is not None:
-            raise response.error(error)
-        return item
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, member in vars(cls).items():
+            if inspect.isfunction(member) and not name.startswith("_"):
+                # A decorated function reports errors under the name of the function within.
+                for function in (member, inspect.unwrap(member)):
+                    function.__qualname__ = f"ClipSession.{name}"
 
 
-def epoch_ms(moment: datetime | int | None, name: str) -> int | None:
-    """Epoch milliseconds of *moment*, as `to_epoch_ms`; None for None."""
-    return None if moment is None else to_epoch_ms(moment, name)
+def epoch_ms(time: datetime | int | None, name: str) -> int | None:
+    """Return None for None, and otherwise the result of `to_epoch_ms`."""
+    return None if time is None else to_epoch_ms(time, name)
 
 
-def written(
-    named: T | Unset | None, present: T | None, *, cleared: ClearedT
-) -> T | ClearedT | None:
-    """What an update writes: what the caller *named*, else what is *present*; *cleared* for None.
+def updated(new: T | Unset | None, current: T | None, *, cleared: ClearedT) -> T | ClearedT | None:
+    """Return the value that an update sends for a field.
 
-    A text is cleared by an empty one, which does so whether or not the service keeps what a write
-    leaves out.
+    That is *current* if *new* is `UNSET`, *cleared* if it is None, and otherwise *new*. A text is
+    cleared with an empty string, which works even if the service keeps fields that are omitted.
     """
-    if named is UNSET:
-        return present
-    return cleared if named is None else named
+    if new is UNSET:
+        return current
+    return cleared if new is None else new

@@ -2,112 +2,73 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
 from typing import Unpack
 
-from rhombus_clips.arguments import (
-    UNSET,
-    Unset,
-    as_sent,
-    bare_device_uuids,
-    identifier,
-    identifiers,
-    instance_or_none,
-    text,
-    whole_number,
-)
-from rhombus_clips.calls.endpoints import (
-    DELETE_SAVED_CLIP,
-    GET_CLIP_WITH_PROGRESS,
-    GET_CLIPS_WITH_PROGRESS,
-    GET_EXPIRING_CLIPS_FOR_ORG,
-    GET_SAVED_CLIP_COUNT,
-    GET_SAVED_CLIP_DETAILS,
-    GET_SAVED_CLIPS,
-    GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID,
-    GET_SAVED_CLIPS_V1,
-    UPDATE_SAVED_CLIP,
-    Endpoint,
-)
+from rhombus_clips import arguments as check
+from rhombus_clips import models
+from rhombus_clips.arguments import UNSET, Unset
+from rhombus_clips.calls import endpoints
+from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
-from rhombus_clips.codec.bodies import NULL
-from rhombus_clips.errors import ApiError, ClipNotFoundError, NotFoundError
-from rhombus_clips.models import (
-    ClipAccessSettings,
-    ClipWithProgress,
-    ClipWithProgressPage,
-    SavedClip,
-    SavedClipCount,
-    SavedClipPage,
-    SavedClipWithDetails,
-)
+from rhombus_clips.calls.single_item import single_item
+from rhombus_clips.errors import ApiError, NotFoundError
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
-from rhombus_clips.session.resource import Resource, epoch_ms, written
+from rhombus_clips.renders.requests import CLIP_PATH, get_clip
+from rhombus_clips.session.resource import Resource, epoch_ms, updated
 
-CLIP_PATH = "$.clip.uuid"
 _DETAILS_PATH = "$.savedClip.uuid"
-_LARGEST_PAGE_SIZE = 2**31 - 1  # What the 32 bits of the reference hold.
+_MAX_INT32 = 2**31 - 1  # `maxPageSize` is an int32 in the reference.
 
 
 class SavedClips(Resource):
-    """What a session does with saved clips."""
+    """The part of a session that reads, changes and deletes saved clips."""
 
-    # --- one request each --------------------------------------------------------------------
+    # --- reading -----------------------------------------------------------------------------
 
     async def get_saved_clips(
         self, *, max_page_size: int = 100, page_timestamp_ms: datetime | int | None = None
-    ) -> SavedClipPage:
-        """One page of the organization's saved clips (``/api/event/getSavedClipsV2``).
+    ) -> models.SavedClipPage:
+        """Return one page of the organization's saved clips (``/api/event/getSavedClipsV2``).
 
-        To read them all, see `saved_clips`.
+        `saved_clips` lists all pages.
 
-        :param max_page_size: The most clips to list, 100 by default. The reference documents
-            "up to 100" and neither promises nor rules out more.
-        :param page_timestamp_ms: Where the page begins: the `last_evaluated_timestamp_ms` of the
-            page before; None for the first page.
-        :return: The page, with the cursor of the next.
-        :raises RhombusError: as every call, see the README's table.
+        :param max_page_size: The maximum number of clips; 100 by default. The reference documents
+            "up to 100", and neither promises nor excludes more.
+        :param page_timestamp_ms: The start of the page: `last_evaluated_timestamp_ms` of the
+            previous page. None, the default, is the first page.
+        :return: The page, with the cursor of the next page.
+        :raises ValueError: for numbers out of range; nothing was sent.
+        :raises RhombusError: if the call fails.
         """
-        size = whole_number(max_page_size, "max_page_size", least=1, most=_LARGEST_PAGE_SIZE)
-        return await self._call(
-            GET_SAVED_CLIPS,
-            {
-                "max_page_size": size,
-                "page_timestamp_ms": epoch_ms(page_timestamp_ms, "page_timestamp_ms"),
-            },
-        )
+        size = check.whole_number(max_page_size, "max_page_size", least=1, most=_MAX_INT32)
+        start = epoch_ms(page_timestamp_ms, "page_timestamp_ms")
+        sent = {"max_page_size": size, "page_timestamp_ms": start}
+        return await self._call(endpoints.GET_SAVED_CLIPS, sent)
 
-    async def get_saved_clips_v1(self) -> list[SavedClip]:
-        """All saved clips in one answer (``/api/event/getSavedClips``), which is deprecated.
+    async def get_saved_clips_v1(self) -> list[models.SavedClip]:
+        """Return all saved clips in one response (``/api/event/getSavedClips``, deprecated).
 
-        The reference says to use ``getSavedClipsV2`` instead: see `saved_clips`. An organization
-        with many clips may exceed ``max_response_bytes``.
+        The reference recommends ``getSavedClipsV2`` instead, see `saved_clips`. The response for an
+        organization with many clips may exceed ``max_response_bytes``.
 
-        :return: All of them, in the service's order.
-        :raises RhombusError: as every call, see the README's table.
+        :return: The clips, in the service's order.
+        :raises RhombusError: if the call fails.
         """
-        return (await self._call(GET_SAVED_CLIPS_V1, {})).saved_clips
+        return (await self._call(endpoints.GET_SAVED_CLIPS_V1, {})).saved_clips
 
-    async def get_clip_with_progress(self, clip_uuid: str) -> ClipWithProgress:
-        """A saved clip with how far its render has come (``/api/event/getClipWithProgress``).
+    async def get_clip_with_progress(self, clip_uuid: str) -> models.ClipWithProgress:
+        """Return a clip with the progress of its render (``/api/event/getClipWithProgress``).
 
-        :param clip_uuid: The clip's uuid, 22 characters of url-safe base64.
-        :return: The clip, complete or on its way. Its uuid is the one asked for, or None where the
-            service leaves it out.
-        :raises ClipNotFoundError: when the service answers without a clip. What it answers for a
-            uuid that it does not know is not documented; a 404 raises `NotFoundError`.
-        :raises DecodeError: when it answers with another clip.
-        :raises RhombusError: as every call, see the README's table.
+        :param clip_uuid: The clip's uuid, 22 characters of URL-safe base64.
+        :return: The clip, complete or being rendered. Its uuid is *clip_uuid*, or None if the
+            service omitted it.
+        :raises ClipNotFoundError: if the response contains no clip. The reference does not document
+            the response for an unknown uuid; a 404 raises `NotFoundError`.
+        :raises DecodeError: if the response contains another clip.
+        :raises RhombusError: if the call fails.
         """
-        return await self._found(
-            GET_CLIP_WITH_PROGRESS,
-            {"clip_uuid": identifier(clip_uuid, "clip_uuid")},
-            lambda answer: answer.clip,
-            partial(_not_found, clip_uuid),
-            uuid=clip_uuid,
-            path=CLIP_PATH,
-        )
+        return await get_clip(self._call, check.identifier(clip_uuid, "clip_uuid"))
 
     async def get_clips_with_progress(
         self,
@@ -115,19 +76,19 @@ class SavedClips(Resource):
         page_size: int = 100,
         page_token: str | None = None,
         **filters: Unpack[ClipFilters],
-    ) -> ClipWithProgressPage:
-        """One page of clips with their progress (``/api/event/getClipsWithProgress``).
+    ) -> models.ClipWithProgressPage:
+        """Return one page of clips with their progress (``/api/event/getClipsWithProgress``).
 
-        To read them all, see `clips_with_progress`.
+        `clips_with_progress` lists all pages.
 
-        :param page_size: The most clips to list, 1 to 200; 100 by default.
-        :param page_token: The `page_token` of the page before; None for the first page.
-        :param filters: Which clips, see `ClipFilters`.
-        :return: The page, with the token of the next.
-        :raises ValueError: for numbers out of range and for filters that cannot be meant.
-        :raises RhombusError: as every call, see the README's table.
+        :param page_size: The maximum number of clips, 1 to 200; 100 by default.
+        :param page_token: The `page_token` of the previous page. None, the default, is the first.
+        :param filters: Filters and order, see `ClipFilters`.
+        :return: The page, with the token of the next page.
+        :raises ValueError: for numbers out of range and contradictory filters; nothing was sent.
+        :raises RhombusError: if the call fails.
         """
-        return await self._page(GET_CLIPS_WITH_PROGRESS, page_size, page_token, filters)
+        return await self._page(endpoints.GET_CLIPS_WITH_PROGRESS, page_size, page_token, filters)
 
     async def get_expiring_clips_for_org(
         self,
@@ -135,53 +96,51 @@ class SavedClips(Resource):
         page_size: int = 100,
         page_token: str | None = None,
         **filters: Unpack[ClipFilters],
-    ) -> ClipWithProgressPage:
-        """One page of the clips that expire soon (``/api/event/getExpiringClipsForOrg``).
+    ) -> models.ClipWithProgressPage:
+        """Return one page of clips that expire soon (``/api/event/getExpiringClipsForOrg``).
 
-        How soon is not documented. To read them all, see `expiring_clips`. The parameters are
-        those of `get_clips_with_progress`.
+        The reference does not say how soon. `expiring_clips` lists all pages.
 
-        :param page_size: The most clips to list, 1 to 200; 100 by default.
-        :param page_token: The `page_token` of the page before; None for the first page.
-        :param filters: Which clips, see `ClipFilters`.
-        :return: The page, with the token of the next.
-        :raises ValueError: for numbers out of range and for filters that cannot be meant.
-        :raises RhombusError: as every call, see the README's table.
+        :param page_size: The maximum number of clips, 1 to 200; 100 by default.
+        :param page_token: The `page_token` of the previous page. None, the default, is the first.
+        :param filters: Filters and order, see `ClipFilters`.
+        :return: The page, with the token of the next page.
+        :raises ValueError: for numbers out of range and contradictory filters; nothing was sent.
+        :raises RhombusError: if the call fails.
         """
-        return await self._page(GET_EXPIRING_CLIPS_FOR_ORG, page_size, page_token, filters)
+        return await self._page(
+            endpoints.GET_EXPIRING_CLIPS_FOR_ORG, page_size, page_token, filters
+        )
 
     async def _page(
         self,
-        endpoint: Endpoint[ClipWithProgressPage],
+        endpoint: Endpoint[models.ClipWithProgressPage],
         page_size: int,
         page_token: str | None,
         filters: ClipFilters,
-    ) -> ClipWithProgressPage:
-        page_size = whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
-        if page_token is not None:
-            identifier(page_token, "page_token")
-        paging = {"page_size": page_size, "page_token": page_token}
+    ) -> models.ClipWithProgressPage:
+        size = check.whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE)
+        token = None if page_token is None else check.identifier(page_token, "page_token")
+        paging = {"page_size": size, "page_token": token}
         return await self._call(endpoint, {**filter_parameters(filters), **paging})
 
-    async def get_saved_clip_details(self, clip_uuid: str) -> SavedClipWithDetails:
-        """A saved clip with what was seen in it (``/api/event/getSavedClipDetails``).
+    async def get_saved_clip_details(self, clip_uuid: str) -> models.SavedClipWithDetails:
+        """Return a saved clip with its detections (``/api/event/getSavedClipDetails``).
 
         :param clip_uuid: The clip's uuid.
-        :return: The clip with its bounding boxes and seek points. Its uuid is the one asked for, or
-            None where the service leaves it out.
-        :raises ClipNotFoundError: when the service answers without a clip, as it does for one that
-            is still being spliced.
-        :raises DecodeError: when it answers with another clip.
-        :raises RhombusError: as every call, see the README's table.
+        :return: The clip with its bounding boxes and seek points. Its uuid is *clip_uuid*, or None
+            if the service omitted it.
+        :raises ClipNotFoundError: if the response contains no clip, for example because it is still
+            being spliced.
+        :raises DecodeError: if the response contains another clip.
+        :raises RhombusError: if the call fails.
         """
-        return await self._found(
-            GET_SAVED_CLIP_DETAILS,
-            {"clip_uuid": identifier(clip_uuid, "clip_uuid")},
-            lambda answer: answer.saved_clip,
-            partial(_not_found, clip_uuid),
-            uuid=clip_uuid,
-            path=_DETAILS_PATH,
+        clip_uuid = check.identifier(clip_uuid, "clip_uuid")
+        response = await self._call.respond(
+            endpoints.GET_SAVED_CLIP_DETAILS, {"clip_uuid": clip_uuid}
         )
+        clip = response.answer.saved_clip
+        return single_item(response, clip, uuid=clip_uuid, path=_DETAILS_PATH)
 
     async def get_saved_clip_count(
         self,
@@ -190,24 +149,25 @@ class SavedClips(Resource):
         location_filter: Iterable[str] | None = None,
         start_time_ms: datetime | int | None = None,
         end_time_ms: datetime | int | None = None,
-    ) -> SavedClipCount:
-        """How many saved clips there are (``/api/event/getSavedClipCount``).
+    ) -> models.SavedClipCount:
+        """Return the number of saved clips (``/api/event/getSavedClipCount``).
 
-        :param device_filter: Only clips of these devices; facets (``.v0``) are cut off.
-        :param location_filter: Only clips of devices at these locations.
-        :param start_time_ms: Only clips from then on: aware datetime or epoch milliseconds. Which
-            time of a clip is meant is not documented.
-        :param end_time_ms: Only clips up to then.
+        :param device_filter: Count only clips of these devices. Facets (``.v0``) are removed.
+        :param location_filter: Count only clips of devices at these locations.
+        :param start_time_ms: Count only clips from this time on: an aware datetime or epoch
+            milliseconds. The reference does not say which time of a clip it means.
+        :param end_time_ms: Count only clips up to this time.
         :return: The counts.
-        :raises RhombusError: as every call, see the README's table.
+        :raises ValueError: for naive datetimes and numbers out of range; nothing was sent.
+        :raises RhombusError: if the call fails.
         """
         locations = location_filter
         if locations is not None:
-            locations = identifiers(locations, "location_filter")
+            locations = check.identifiers(locations, "location_filter")
         return await self._call(
-            GET_SAVED_CLIP_COUNT,
+            endpoints.GET_SAVED_CLIP_COUNT,
             {
-                "device_filter": bare_device_uuids(device_filter, "device_filter"),
+                "device_filter": check.bare_device_uuids(device_filter, "device_filter"),
                 "location_filter": locations,
                 "start_time_ms": epoch_ms(start_time_ms, "start_time_ms"),
                 "end_time_ms": epoch_ms(end_time_ms, "end_time_ms"),
@@ -216,23 +176,24 @@ class SavedClips(Resource):
 
     async def get_saved_clips_by_external_transaction_id(
         self, external_transaction_id: str
-    ) -> list[SavedClip]:
-        """The saved clips of a transaction (``/api/event/getSavedClipsByExternalTransactionId``).
+    ) -> list[models.SavedClip]:
+        """Return a transaction's clips (``/api/event/getSavedClipsByExternalTransactionId``).
 
-        :param external_transaction_id: The id that a till or another system gave the transaction.
-        :return: Those clips, none if there are none. A clip may lack the id, where the service
-            leaves it out.
-        :raises DecodeError: when the service answers with a clip of another transaction.
-        :raises RhombusError: as every call, see the README's table.
+        :param external_transaction_id: The id of the transaction in a point-of-sale or another
+            system.
+        :return: The clips; empty if there are none. A clip's id may be None if the service
+            omitted it.
+        :raises DecodeError: if the response contains a clip of another transaction.
+        :raises RhombusError: if the call fails.
         """
-        asked = identifier(external_transaction_id, "external_transaction_id")
-
+        wanted = check.identifier(external_transaction_id, "external_transaction_id")
         response = await self._call.respond(
-            GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID, {"external_transaction_id": asked}
+            endpoints.GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID,
+            {"external_transaction_id": wanted},
         )
         for index, clip in enumerate(response.answer.saved_clips):
             path = f"$.savedClips[{index}].externalTransactionId"
-            if (error := mismatch(clip.external_transaction_id, asked, path)) is not None:
+            if (error := mismatch(clip.external_transaction_id, wanted, path)) is not None:
                 raise response.error(error)
         return response.answer.saved_clips
 
@@ -244,68 +205,73 @@ class SavedClips(Resource):
         *,
         title: str | Unset | None = UNSET,
         description: str | Unset | None = UNSET,
-        access_settings: ClipAccessSettings | Unset | None = UNSET,
+        access_settings: models.ClipAccessSettings | Unset = UNSET,
     ) -> None:
-        """Change what is named of a clip, and nothing else.
+        """Change the given fields of a clip, and no others (``/api/event/updateSavedClip``).
 
-        The service writes the whole of these three: leaving out the title blanks it. So this
-        reads ``/api/event/getSavedClipDetails`` (for a clip that is still being spliced
-        ``getClipWithProgress``) and writes it back, changed, with ``/api/event/updateSavedClip``.
-        A change that somebody else makes in between is undone. The write is sent again only where
-        nothing was done.
+        The service overwrites all three fields: omitting the title clears it. Therefore this method
+        reads the clip with ``/api/event/getSavedClipDetails``, or ``getClipWithProgress`` while it
+        is being spliced, and writes it back with the changes. A concurrent change by someone else
+        is lost. The write is retried only if nothing was done.
 
         :param clip_uuid: The clip's uuid.
-        :param title: The new title; None clears it, `Unset.UNSET` (the default) leaves it.
-        :param description: The new description; likewise.
-        :param access_settings: Who may see the clip; likewise.
-        :raises ValueError: when nothing is named.
-        :raises ClipNotFoundError: when there is no such clip; then nothing was written.
-        :raises DecodeError: when the service answers the read with another clip, or does not say
-            with which one; then nothing was written.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :param title: The new title. `UNSET`, the default, keeps it; None clears it.
+        :param description: The new description. `UNSET`, the default, keeps it; None clears it.
+        :param access_settings: The new access settings. `UNSET`, the default, keeps them. None is
+            rejected, because the service does not allow null.
+        :raises ValueError: if no field is given, or *access_settings* is None; nothing was sent.
+        :raises ClipNotFoundError: if there is no such clip; nothing was written.
+        :raises DecodeError: if the response to the read contains another clip, or one without a
+            uuid; nothing was written.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if a call fails; see `maybe_applied`.
         """
-        identifier(clip_uuid, "clip_uuid")
+        check.identifier(clip_uuid, "clip_uuid")
         if title is UNSET and description is UNSET and access_settings is UNSET:
-            raise ValueError("name what to change: title, description or access_settings")
-        text(title, "title")
-        text(description, "description")
-        instance_or_none(access_settings, ClipAccessSettings, "access_settings")
-        access_settings = as_sent(access_settings, "access_settings")
-        clip = await self._clip_to_change(clip_uuid)
+            raise ValueError("give at least one of title, description and access_settings")
+        check.text(title, "title")
+        check.text(description, "description")
+        if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # callers err
+            raise ValueError(
+                "access_settings must not be None, which the service rejects: omit it to keep the"
+                " current settings, or give a ClipAccessSettings"
+            )
+        if access_settings is not UNSET:
+            check.instance(access_settings, models.ClipAccessSettings, "access_settings")
+        access_settings = check.as_sent(access_settings, "access_settings")
+        clip = await self._clip_to_update(clip_uuid)
         await self._call(
-            UPDATE_SAVED_CLIP,
+            endpoints.UPDATE_SAVED_CLIP,
             {
                 "saved_clip_uuid": clip_uuid,
-                "title": written(title, clip.title, cleared=""),
-                "description": written(description, clip.description, cleared=""),
-                "access_settings": written(access_settings, clip.access_settings, cleared=NULL),
+                "title": updated(title, clip.title, cleared=""),
+                "description": updated(description, clip.description, cleared=""),
+                "access_settings": updated(access_settings, clip.access_settings, cleared=None),
             },
         )
 
-    async def _clip_to_change(self, clip_uuid: str) -> SavedClip:
-        """The clip, provably that one: what is written back must not be another's."""
-        clip: SavedClip
-        path, endpoint = _DETAILS_PATH, GET_SAVED_CLIP_DETAILS.path
+    async def _clip_to_update(self, clip_uuid: str) -> models.SavedClip:
+        """Return the clip, after checking its uuid: another clip's fields must not be written."""
+        clip: models.SavedClip
+        path, endpoint = _DETAILS_PATH, endpoints.GET_SAVED_CLIP_DETAILS.path
         try:
             clip = await self.get_saved_clip_details(clip_uuid)
-        except (ApiError, NotFoundError):  # All the ways of saying that it has no details of it.
+        except (ApiError, NotFoundError):  # Every way to report that there are no details.
             clip = await self.get_clip_with_progress(clip_uuid)
-            path, endpoint = CLIP_PATH, GET_CLIP_WITH_PROGRESS.path
+            path, endpoint = CLIP_PATH, endpoints.GET_CLIP_WITH_PROGRESS.path
         refuse_unnamed(clip.uuid, clip_uuid, path, endpoint=endpoint)
         return clip
 
     async def delete_saved_clip(self, clip_uuid: str) -> None:
-        """Delete a clip for good, finished or in the making (``/api/event/deleteSavedClip``).
+        """Delete a clip permanently, complete or not (``/api/event/deleteSavedClip``).
 
-        The service has no way back. Sent again only where nothing was done.
+        The request is retried only if nothing was done.
 
         :param clip_uuid: The clip's uuid.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        await self._call(DELETE_SAVED_CLIP, {"saved_clip_uuid": identifier(clip_uuid, "clip_uuid")})
-
-
-def _not_found(clip_uuid: str, warning_msg: str | None) -> ClipNotFoundError:
-    return ClipNotFoundError(f"there is no clip {clip_uuid}", warning_msg=warning_msg)
+        await self._call(
+            endpoints.DELETE_SAVED_CLIP,
+            {"saved_clip_uuid": check.identifier(clip_uuid, "clip_uuid")},
+        )

@@ -1,42 +1,27 @@
-"""Shared clip groups: the pages by which clips are shown to others."""
+"""Shared clip groups: web pages that show clips to people outside the organization."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from rhombus_clips.arguments import (
-    UNSET,
-    Unset,
-    identifier,
-    identifiers,
-    instance,
-    text,
-    text_or_none,
-    whole_number,
-)
+from rhombus_clips import arguments as check
+from rhombus_clips.arguments import UNSET, Unset
+from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import service_or_local_time_ms
-from rhombus_clips.calls.endpoints import (
-    CREATE_SHARED_CLIP_GROUP,
-    DELETE_SHARED_CLIP_GROUP,
-    GET_SHARED_CLIP_GROUP_DETAILS,
-    GET_SHARED_CLIP_GROUPS,
-    UPDATE_SHARED_CLIP_GROUP,
-)
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
+from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.codec.bodies import NULL
-from rhombus_clips.errors import ApiError
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
-from rhombus_clips.models.moments import MILLISECOND
 from rhombus_clips.models.shared_clip import ClipReference
 from rhombus_clips.paging import SharedClipGroupPager
 from rhombus_clips.paging.rules.windows import Window
-from rhombus_clips.session.resource import Resource, epoch_ms, written
+from rhombus_clips.session.resource import Resource, epoch_ms, updated
 
 _GROUP_PATH = "$.sharedClipGroup.uuid"
-_LONGEST_EXPIRATION = 2**31 - 1
+_MAX_INT32 = 2**31 - 1  # `expirationTimeSecs` is an int32 in the reference.
 
 
 class SharedClipGroups(Resource):
-    """What a session does with shared clip groups."""
+    """The part of a session that lists, creates, changes and deletes shared clip groups."""
 
     async def get_shared_clip_groups(
         self,
@@ -44,76 +29,71 @@ class SharedClipGroups(Resource):
         created_after: datetime | int | None = None,
         created_before: datetime | int | None = None,
     ) -> list[SharedClipGroup]:
-        """The shared clip groups of the organization (``/api/event/getSharedClipGroupsV2``).
+        """Return shared clip groups (``/api/event/getSharedClipGroupsV2``).
 
-        The bounds are the service's own, sent as they are; the reference does not say whether
-        they are inclusive. `shared_clip_groups` makes them exact.
+        The bounds are sent unchanged. The reference does not say whether they are inclusive;
+        `shared_clip_groups` has exact bounds.
 
-        :param created_after: Only groups created after this: aware datetime or epoch milliseconds.
-        :param created_before: Only groups created before this.
-        :return: The groups, those without a creation time too.
-        :raises RhombusError: as every call, see the README's table.
+        :param created_after: List groups created after this time: an aware datetime or epoch
+            milliseconds. None, the default, is no bound.
+        :param created_before: List groups created before this time.
+        :return: The groups, including those without a creation time.
+        :raises ValueError: for naive datetimes and numbers out of range; nothing was sent.
+        :raises RhombusError: if the call fails.
         """
-        answer = await self._call(
-            GET_SHARED_CLIP_GROUPS,
-            {
-                "created_after_ms": epoch_ms(created_after, "created_after"),
-                "created_before_ms": epoch_ms(created_before, "created_before"),
-            },
-        )
-        return answer.shared_clip_groups
+        bounds = {
+            "created_after_ms": epoch_ms(created_after, "created_after"),
+            "created_before_ms": epoch_ms(created_before, "created_before"),
+        }
+        return (await self._call(endpoints.GET_SHARED_CLIP_GROUPS, bounds)).shared_clip_groups
 
     def shared_clip_groups(
         self,
         *,
         created_after: datetime | int | None = None,
         created_before: datetime | int | None = None,
-        window: timedelta | None = None,
+        window: float | timedelta | None = None,
     ) -> SharedClipGroupPager:
-        """Every shared clip group with ``created_after <= creation time < created_before``.
+        """List the shared clip groups with ``created_after <= creation time < created_before``.
 
-        Asks ``/api/event/getSharedClipGroupsV2``. The service lists groups without pages. A window
-        bounds what one answer holds: the range is walked window by window, newest first. Groups
-        without a creation time are yielded too.
+        Calls ``/api/event/getSharedClipGroupsV2``, which has no pages. With *window*, the time
+        range is listed in windows, newest first, so that no response becomes too large. Groups
+        without a creation time are listed too.
 
-        :param created_after: The first moment: aware datetime or epoch milliseconds; None is open.
-        :param created_before: The moment behind the last; None is open.
-        :param window: The length of a window; needs `created_after`. None, the default, asks for
-            the whole range at once.
-        :raises ValueError: for naive datetimes, and for a window that cannot be walked.
-        :return: The pager; nothing is sent before it is iterated.
+        :param created_after: The start of the range: an aware datetime or epoch milliseconds. None,
+            the default, is no bound.
+        :param created_before: The end of the range, exclusive. None, the default, is no bound.
+        :param window: The length of a window, in seconds or as a timedelta; requires
+            *created_after*. None, the default, requests the whole range at once.
+        :return: The pager. Nothing is sent before it is iterated.
+        :raises ValueError: for naive datetimes, and for a window without *created_after* or shorter
+            than a millisecond.
         """
         start = epoch_ms(created_after, "created_after")
         end = epoch_ms(created_before, "created_before")
-        length = None if window is None else instance(window, timedelta, "window") // MILLISECOND
+        length = None if window is None else check.milliseconds_of(window, "window")
         if length is not None and length < 1:
             raise ValueError(f"window must be at least a millisecond long, not {window!r}")
         if length is not None and start is None:
-            raise ValueError("window needs created_after: an open range has no first window")
+            raise ValueError("window needs created_after: the first window starts there")
         windows = Window(start, end).split(length, now=service_or_local_time_ms(self._call))
         return SharedClipGroupPager(self._call, windows=windows, cursor=end)
 
     async def get_shared_clip_group_details(self, group_uuid: str) -> SharedClipGroupWithDetails:
-        """A shared group with what was seen (``/api/event/getSharedClipGroupDetails``).
+        """Return a shared group with its detections (``/api/event/getSharedClipGroupDetails``).
 
         :param group_uuid: The group's uuid.
-        :return: The group, and its clips with what was seen in them. Its uuid is the one asked for,
-            or None where the service leaves it out.
-        :raises ApiError: when the service answers without a group. What it answers for a uuid
-            that it does not know is not documented; a 404 raises `NotFoundError`.
-        :raises DecodeError: when it answers with another group.
-        :raises RhombusError: as every call, see the README's table.
+        :return: The group, with its clips and their detections. Its uuid is *group_uuid*, or None
+            if the service omitted it.
+        :raises ApiError: if the response contains no group. The reference does not document the
+            response for an unknown uuid; a 404 raises `NotFoundError`.
+        :raises DecodeError: if the response contains another group.
+        :raises RhombusError: if the call fails.
         """
-        return await self._found(
-            GET_SHARED_CLIP_GROUP_DETAILS,
-            {"uuid": identifier(group_uuid, "group_uuid")},
-            lambda answer: answer.shared_clip_group,
-            lambda warning_msg: ApiError(
-                f"there is no shared clip group {group_uuid}", warning_msg=warning_msg
-            ),
-            uuid=group_uuid,
-            path=_GROUP_PATH,
-        )
+        uuid = check.identifier(group_uuid, "group_uuid")
+        response = await self._call.respond(endpoints.GET_SHARED_CLIP_GROUP_DETAILS, {"uuid": uuid})
+        group = response.answer.shared_clip_group
+        return single_item(response, group, uuid=uuid, path=_GROUP_PATH, name="shared clip group")
 
     async def create_shared_clip_group(
         self,
@@ -124,42 +104,40 @@ class SharedClipGroups(Resource):
         plaintext_password: str | None = None,
         expiration_time_secs: int | None = None,
     ) -> SharedClipGroupLink:
-        """Share clips in one page (``/api/event/createSharedClipGroupV3``).
+        """Share clips on a web page (``/api/event/createSharedClipGroupV3``).
 
-        Sent again only where nothing was done: an error that says `maybe_applied` may have left a
-        page behind, which `shared_clip_groups` finds.
+        The request is retried only if nothing was done. After an error with `maybe_applied`, the
+        page may exist: `shared_clip_groups` lists it.
 
         :param clip_uuids: The saved clips to share.
-        :param alert_uuids: Alerts to share that were not saved as clips.
-        :param title: The page's title, sent also when empty: older pages without one did not open.
-        :param plaintext_password: What to ask visitors for; None, the default, for nothing.
-        :param expiration_time_secs: In how many seconds the page expires, by the reference's
-            example of 86,400; None, the default, for never.
-        :return: The page's address and the group's uuid.
-        :raises ValueError: when there is nothing to share.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :param alert_uuids: Alerts to share that are not saved as clips.
+        :param title: The title of the page; empty by default. It is always sent, because older
+            pages without a title did not open.
+        :param plaintext_password: A password for the page; None, the default, for none.
+        :param expiration_time_secs: The lifetime of the page in seconds, according to the
+            reference's example of 86,400; None, the default, for no expiration.
+        :return: The address of the page and the uuid of the group.
+        :raises ValueError: if there is nothing to share, or the password is empty.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        clips = [ClipReference(event_uuid=uuid) for uuid in identifiers(clip_uuids, "clip_uuids")]
-        alerts = [
-            ClipReference(alert_uuid=uuid) for uuid in identifiers(alert_uuids, "alert_uuids")
-        ]
-        if not clips and not alerts:
+        clips, alerts = (
+            check.identifiers(clip_uuids, "clip_uuids"),
+            check.identifiers(alert_uuids, "alert_uuids"),
+        )
+        references = [ClipReference(event_uuid=uuid) for uuid in clips]
+        references += [ClipReference(alert_uuid=uuid) for uuid in alerts]
+        if not references:
             raise ValueError("clip_uuids and alert_uuids are empty: there is nothing to share")
-        text_or_none(title, "title")
-        text_or_none(plaintext_password, "plaintext_password")
-        _refuse_empty(plaintext_password)
-        if expiration_time_secs is not None:
-            expiration_time_secs = whole_number(
-                expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
-            )
+        check.text_or_none(title, "title")
+        check.text_or_none(plaintext_password, "plaintext_password")
         return await self._call(
-            CREATE_SHARED_CLIP_GROUP,
+            endpoints.CREATE_SHARED_CLIP_GROUP,
             {
-                "uuids": [*clips, *alerts],
+                "uuids": references,
                 "title": title or "",
-                "plaintext_password": plaintext_password,
-                "expiration_time_secs": expiration_time_secs,
+                "plaintext_password": _password(plaintext_password),
+                "expiration_time_secs": _expiration(expiration_time_secs),
             },
         )
 
@@ -172,93 +150,93 @@ class SharedClipGroups(Resource):
         plaintext_password: str | Unset | None = UNSET,
         expiration_time_secs: int | Unset | None = UNSET,
     ) -> SharedClipGroupLink:
-        """Change what is named of a shared group, and nothing else.
+        """Change the given fields of a shared group, and no others.
 
-        Reads ``/api/event/getSharedClipGroupDetails`` and writes it back, changed, with
-        ``/api/event/updateSharedClipGroupV2``: the reference does not say whether the service
-        blanks what a write leaves out. A change that somebody else makes in between is undone.
-        The write is sent again only where nothing was done.
+        The reference does not say whether the service clears omitted fields. Therefore this method
+        reads the group with ``/api/event/getSharedClipGroupDetails`` and writes it back with the
+        changes (``/api/event/updateSharedClipGroupV2``). A concurrent change by someone else is
+        lost. The write is retried only if nothing was done.
 
-        A password cannot be read, and so not be written back. To not take it off unawares, a group
-        that asks for one is changed only when `plaintext_password` is named.
+        A password cannot be read, and so cannot be written back. To protect it, a group with a
+        password is changed only if *plaintext_password* is given.
 
         :param group_uuid: The group's uuid.
-        :param title: The new title; None clears it, `Unset.UNSET` (the default) leaves it.
-        :param description: The new description; likewise.
-        :param plaintext_password: The new password, or the old one again; None takes it off.
-        :param expiration_time_secs: When the page expires, 1 to 2**31 - 1, see
-            `SharedClipGroup.expires_at`; None for never.
-        :return: The page's address and the group's uuid.
-        :raises ValueError: when nothing is named, and when the password would be lost; then
-            nothing was changed.
-        :raises ApiError: when there is no such group.
-        :raises DecodeError: when the service answers the read with another group, or does not say
-            with which one; then nothing was written. Also when it answers the write with another.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :param title: The new title. `UNSET`, the default, keeps it; None clears it.
+        :param description: The new description. `UNSET`, the default, keeps it; None clears it.
+        :param plaintext_password: The new password, or the current one again. None removes it.
+        :param expiration_time_secs: The new expiration, 1 to 2**31 - 1, see
+            `SharedClipGroup.expires_at`. `UNSET`, the default, keeps it; None removes it.
+        :return: The address of the page and the uuid of the group.
+        :raises ValueError: if no field is given, or the password would be lost; nothing was
+            changed.
+        :raises ApiError: if there is no such group.
+        :raises DecodeError: if the response to the read contains another group, or one without a
+            uuid; nothing was written. Also if the response to the write contains another group.
+        :raises RhombusError: if a call fails; see `maybe_applied`.
         """
-        identifier(group_uuid, "group_uuid")
-        if not isinstance(expiration_time_secs, Unset | None):
-            expiration_time_secs = whole_number(
-                expiration_time_secs, "expiration_time_secs", least=1, most=_LONGEST_EXPIRATION
-            )
-        named = (title, description, plaintext_password, expiration_time_secs)
-        if all(value is UNSET for value in named):
-            raise ValueError("name what to change: title, description, password or expiration")
-        text(title, "title")
-        text(description, "description")
-        text(plaintext_password, "plaintext_password")
-        _refuse_empty(plaintext_password)
+        check.identifier(group_uuid, "group_uuid")
+        expires = _expiration(expiration_time_secs)
+        if all(value is UNSET for value in (title, description, plaintext_password, expires)):
+            raise ValueError("give at least one of title, description, password and expiration")
+        check.text(title, "title")
+        check.text(description, "description")
+        password = _password(check.text(plaintext_password, "plaintext_password"))
         group = await self.get_shared_clip_group_details(group_uuid)
-        details = GET_SHARED_CLIP_GROUP_DETAILS.path
-        refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details)
-        if plaintext_password is UNSET and await self._may_be_secured(group, group_uuid):
+        details = endpoints.GET_SHARED_CLIP_GROUP_DETAILS
+        refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details.path)
+        if password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
-                f"the group {group_uuid} asks for a password, or is not listed, so that it may:"
-                " the service may take it off when it is not written again, so name"
-                " plaintext_password, the old one or another, or None to ask for none"
+                f"give plaintext_password, None to remove it: group {group_uuid} has a password or"
+                " is not listed, and the service may remove a password that is omitted"
             )
-
         response = await self._call.respond(
-            UPDATE_SHARED_CLIP_GROUP,
+            endpoints.UPDATE_SHARED_CLIP_GROUP,
             {
                 "shared_clip_uuid": group_uuid,
-                "title": written(title, group.title, cleared=""),
-                "description": written(description, group.description, cleared=""),
-                "plaintext_password": written(plaintext_password, None, cleared=""),
-                "expiration_time_secs": written(
-                    expiration_time_secs, group.expiration_time_secs, cleared=NULL
-                ),
+                "title": updated(title, group.title, cleared=""),
+                "description": updated(description, group.description, cleared=""),
+                "plaintext_password": updated(password, None, cleared=""),
+                "expiration_time_secs": updated(expires, group.expiration_time_secs, cleared=NULL),
             },
         )
         if (error := mismatch(response.answer.uuid, group_uuid, "$.uuid")) is not None:
-            # The write was answered, and so may well have been applied.
+            # The service answered the write, so it may have been applied.
             error.maybe_applied = True
             raise response.error(error)
         return response.answer
 
     async def _may_be_secured(self, group: SharedClipGroupWithDetails, group_uuid: str) -> bool:
-        """Whether the group is listed as one that asks for a password, or is not listed at all."""
-        moment = group.created_at_millis
-        window = Window(None, None) if moment is None else Window(moment, moment + 1)
+        """Return True if the group is listed with a password, or is not listed."""
+        created = group.created_at_millis
+        window = Window(None, None) if created is None else Window(created, created + 1)
         answer = await self._call(
-            GET_SHARED_CLIP_GROUPS,
+            endpoints.GET_SHARED_CLIP_GROUPS,
             {"created_after_ms": window.asked_after, "created_before_ms": window.asked_before},
         )
         listed = [item for item in answer.shared_clip_groups if item.uuid == group_uuid]
         return not listed or any(item.is_secured for item in listed)
 
     async def delete_shared_clip_group(self, group_uuid: str) -> None:
-        """Take a shared page away for good (``/api/event/deleteSharedClipGroupV2``).
+        """Delete a shared page permanently (``/api/event/deleteSharedClipGroupV2``).
 
-        The clips stay. Sent again only where nothing was done.
+        Its clips are not deleted. The request is retried only if nothing was done.
 
         :param group_uuid: The group's uuid.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        await self._call(DELETE_SHARED_CLIP_GROUP, {"uuid": identifier(group_uuid, "group_uuid")})
+        await self._call(
+            endpoints.DELETE_SHARED_CLIP_GROUP, {"uuid": check.identifier(group_uuid, "group_uuid")}
+        )
 
 
-def _refuse_empty(password: object) -> None:
-    if password == "":
-        raise ValueError("plaintext_password must not be empty; None asks for no password")
+def _password(value: str | Unset | None) -> str | Unset | None:
+    if value == "":
+        raise ValueError("plaintext_password must not be empty; give None for no password")
+    return value
+
+
+def _expiration(value: int | Unset | None) -> int | Unset | None:
+    if isinstance(value, Unset | None):
+        return value
+    return check.whole_number(value, "expiration_time_secs", least=1, most=_MAX_INT32)

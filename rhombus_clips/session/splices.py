@@ -1,111 +1,62 @@
-"""Splices: making clips of what cameras saw, and following them to the end."""
+"""Splices: creating clips from the footage of cameras, and watching their renders."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from rhombus_clips.arguments import (
-    function_or_none,
-    identifier,
-    identifiers,
-    instance,
-    seconds_of,
-)
-from rhombus_clips.calls.caller import service_or_local_time_ms
-from rhombus_clips.calls.endpoints import (
-    CANCEL_SPLICE,
-    GET_MAX_SPLICE_DURATION,
-    GET_SPLICED_CLIPS_IN_PROGRESS,
-    RETRY_SPLICE,
-    SPLICE,
-)
-from rhombus_clips.errors import (
-    ApiError,
-    DecodeError,
-    NotFoundError,
-    PermissionDeniedError,
-    RhombusError,
-)
-from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage, Splice, SplicedClip
-from rhombus_clips.models.moments import to_epoch_ms
-from rhombus_clips.renders.polling import Polling, Watched
-from rhombus_clips.renders.splice_arguments import (
-    Interval,
-    SpliceOptions,
-    interval_map,
-    latest_end_ms,
-    option_parameters,
-    refuse_future,
-    refuse_longer,
-    whole_seconds,
-)
+from rhombus_clips import arguments as check
+from rhombus_clips import errors
+from rhombus_clips.calls import endpoints
+from rhombus_clips.calls.caller import local_time_ms
+from rhombus_clips.models import ClipWithProgress, Splice, SplicedClip
+from rhombus_clips.renders.polling import Polling, WatchedClip
+from rhombus_clips.renders.splice_arguments import Interval, SpliceOptions, splice_arguments
 from rhombus_clips.renders.watching import wait_for_all, watch_clip, watch_clips
-from rhombus_clips.session.saved_clips import SavedClips
+from rhombus_clips.session.resource import Resource
 
-# The service's clock is known to the second.
-_CLOCK_RESOLUTION_MS = 1000
+# The `Date` of a response has a resolution of a second.
+_SERVICE_CLOCK_TOLERANCE_MS = 1000
 _LOCAL_CLOCK_TOLERANCE_MS = 30_000
 
 
-class Splices(SavedClips):
-    """What a session does with clips in the making."""
+class Splices(Resource):
+    """The part of a session that creates clips and watches their renders."""
 
     # --- one request each --------------------------------------------------------------------
 
     async def splice(
         self,
         device_uuids: Iterable[str] = (),
-        start_time_millis: datetime | int | None = None,
-        duration_sec: timedelta | float | None = None,
+        start: datetime | int | None = None,
+        duration: timedelta | float | None = None,
         *,
         device_interval_map: Mapping[str, Iterable[Interval]] | None = None,
         **options: Unpack[SpliceOptions],
     ) -> Splice:
-        """Have a clip made of what cameras saw (``/api/video/spliceV3``); `make_clip` waits for it.
+        """Start to create a clip from footage (``/api/video/spliceV3``); `make_clip` also waits.
 
-        Sent again only where nothing was done: an error that says `maybe_applied` may have begun a
-        splice, which `get_spliced_clips_in_progress` shows. The service also makes clips of ranges
-        without footage, of placeholder pictures.
+        The request is retried only if nothing was done. After an error with `maybe_applied`, the
+        splice may have started: `get_spliced_clips_in_progress` lists it. For a time range without
+        footage the service renders placeholder pictures.
 
         :param device_uuids: The cameras, with a facet (``.v0``, ``.a0`` for sound) or without.
-        :param start_time_millis: When the footage begins: aware datetime or epoch milliseconds.
-        :param duration_sec: How long it is: a timedelta or seconds, at least one; parts of a second
-            are rounded up.
-        :param device_interval_map: Instead of those three: for each camera its stretches of
-            footage, as `TimeInterval` or pairs of begin and end, each at least a second, at most
-            60 minutes altogether.
-        :param options: What else may be said of the clip, see `SpliceOptions`.
-        :return: The uuids of the clips that are being made; what more than one stands for is not
-            documented.
-        :raises ValueError: for footage that is yet to come, for less than a second of it, and for
-            more than an hour in `device_interval_map`; nothing is sent then. How much may be
-            spliced otherwise is what `get_max_splice_duration` says.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :param start: The start of the footage: an aware datetime or epoch milliseconds.
+        :param duration: The length of the footage: a timedelta or seconds, at least one second.
+            Fractions of a second are rounded up.
+        :param device_interval_map: The intervals of footage of each camera, instead of *start* and
+            *duration*: `TimeInterval` objects or pairs of start and end, each at least one second
+            long, at most 60 minutes in total.
+        :param options: Optional settings of the clip, see `SpliceOptions`.
+        :return: The uuids of the new clips. The reference does not say when there are several.
+        :raises ValueError: for footage in the future or shorter than a second, and for intervals
+            of more than an hour in total; nothing was sent. The service may have a lower limit:
+            see `get_max_splice_duration`.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        intervals = interval_map(device_interval_map)
-        devices = identifiers(device_uuids, "device_uuids", least=0 if intervals else 1)
-        start = seconds = None
-        if intervals is None:
-            if start_time_millis is None or duration_sec is None:
-                raise ValueError("start_time_millis and duration_sec, or device_interval_map")
-            start = to_epoch_ms(start_time_millis, "start_time_millis")
-            seconds = whole_seconds(duration_sec, "duration_sec")
-            self._refuse_future(start + 1000 * seconds)
-        elif start_time_millis is not None or duration_sec is not None:
-            raise ValueError("device_interval_map has begins and ends of its own")
-        else:
-            self._refuse_future(latest_end_ms(intervals))
-        return await self._call(
-            SPLICE,
-            {
-                "device_uuids": devices or list(intervals or ()),
-                "start_time_millis": start,
-                "duration_sec": seconds,
-                "device_interval_map": intervals,
-                **option_parameters(options),
-            },
-        )
+        wanted = splice_arguments(device_uuids, start, duration, device_interval_map, options)
+        self._refuse_future(wanted.end_ms)
+        return await self._call(endpoints.SPLICE, wanted.parameters)
 
     async def cancel_splice(
         self,
@@ -114,202 +65,211 @@ class Splices(SavedClips):
         clip_uuid_list: Iterable[str] = (),
         device_uuids: Iterable[str] = (),
     ) -> None:
-        """End the making of clips (``/api/video/cancelSpliceV2``).
+        """Cancel the creation of clips (``/api/video/cancelSpliceV2``).
 
-        Sent again only where nothing was done. Which of the three the service needs is not
-        documented.
+        The request is retried only if nothing was done. The reference does not say which of the
+        three parameters the service needs.
 
-        :param clip_uuid: A clip in the making.
-        :param clip_uuid_list: More of them.
+        :param clip_uuid: A clip that is being created.
+        :param clip_uuid_list: More such clips.
         :param device_uuids: The cameras of the clips.
-        :raises ValueError: when no clip is named.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :raises ValueError: if no clip is given.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        clips = identifiers(clip_uuid_list, "clip_uuid_list")
+        clips = check.identifiers(clip_uuid_list, "clip_uuid_list")
         if clip_uuid is None and not clips:
-            raise ValueError("clip_uuid or clip_uuid_list must name a clip")
+            raise ValueError("clip_uuid or clip_uuid_list must contain a clip")
+        if clip_uuid is not None:
+            check.identifier(clip_uuid, "clip_uuid")
         await self._call(
-            CANCEL_SPLICE,
+            endpoints.CANCEL_SPLICE,
             {
-                "clip_uuid": None if clip_uuid is None else identifier(clip_uuid, "clip_uuid"),
+                "clip_uuid": clip_uuid,
                 "clip_uuid_list": clips or None,
-                "device_uuids": identifiers(device_uuids, "device_uuids") or None,
+                "device_uuids": check.identifiers(device_uuids, "device_uuids") or None,
             },
         )
 
     async def retry_splice(self, clip_uuid: str) -> None:
-        """Have a clip made anew that failed (``/api/video/retrySplice``).
+        """Retry the creation of a failed clip (``/api/video/retrySplice``).
 
-        Sent again only where nothing was done.
+        The request is retried only if nothing was done.
 
         :param clip_uuid: The clip's uuid.
-        :raises ApiError: when the service refuses.
-        :raises RhombusError: as every call; `maybe_applied` says whether it may have been done.
+        :raises ApiError: if the service refuses.
+        :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        await self._call(RETRY_SPLICE, {"clip_uuid": identifier(clip_uuid, "clip_uuid")})
+        await self._call(
+            endpoints.RETRY_SPLICE, {"clip_uuid": check.identifier(clip_uuid, "clip_uuid")}
+        )
 
     async def get_max_splice_duration(self) -> int | None:
-        """The longest clip that may be made, in seconds (``/api/video/getMaxSpliceDuration``).
+        """Return the maximum length of a new clip (``/api/video/getMaxSpliceDuration``).
 
-        :return: None when the service names none.
-        :raises RhombusError: as every call, see the README's table.
+        :return: The length in seconds; None if the service names none.
+        :raises RhombusError: if the call fails.
         """
-        return (await self._call(GET_MAX_SPLICE_DURATION, {})).max_duration
+        return (await self._call(endpoints.GET_MAX_SPLICE_DURATION, {})).max_duration
 
     async def get_spliced_clips_in_progress(self) -> list[SplicedClip]:
-        """The clips that are being spliced (``/api/event/getSplicedClipsInProgress``).
+        """Return the clips that are being spliced (``/api/event/getSplicedClipsInProgress``).
 
-        The reference marks that endpoint deprecated. Where the service answers 404 or 410, its
-        replacement ``/api/video/getSplicedClipsInProgress`` is used for the rest of the session.
+        The reference marks this endpoint as deprecated. If the service answers 404 or 410, the rest
+        of the session uses its replacement, ``/api/video/getSplicedClipsInProgress``.
 
-        :return: Those clips, none if there are none.
-        :raises RhombusError: as every call, see the README's table.
+        :return: The clips; empty if there are none.
+        :raises RhombusError: if the call fails.
         """
-        return (await self._call(GET_SPLICED_CLIPS_IN_PROGRESS, {})).spliced_clips
+        return (await self._call(endpoints.GET_SPLICED_CLIPS_IN_PROGRESS, {})).spliced_clips
 
-    # --- following a render ------------------------------------------------------------------
+    # --- watching a render -------------------------------------------------------------------
 
     def watch_clip(
         self, clip_uuid: str, *, polling: Polling = Polling()
     ) -> AsyncGenerator[ClipWithProgress, None]:
-        """Yield a clip each time that its render has moved on, until it is complete.
+        """Yield a clip each time its render makes progress, until it is complete.
 
-        Asks ``/api/event/getClipWithProgress``. Statuses that the reference does not explain
-        (``OFFLINE``, ``UNKNOWN``, new ones) count as still going.
+        Polls ``/api/event/getClipWithProgress``. A clip with a status that the reference does not
+        explain (``OFFLINE``, ``UNKNOWN``, new ones) is still being rendered.
 
         :param clip_uuid: The clip's uuid.
-        :param polling: How often to look and how long to be patient: every 2 s, up to 15 s while
-            nothing moves, 60 s until the clip is visible, 300 s for a service out of reach.
-        :return: An async generator; nothing is sent before it is iterated.
-        :raises ClipFailedError: from the iteration, when the clip failed or was deleted: it was
-            there, and three looks in a row found that it is not.
-        :raises ClipNotFoundError: when it did not appear, likewise `NotFoundError` and `ApiError`,
-            by what the service answers then, see `Polling.appears_within`.
-        :raises DecodeError: when the service answered with another clip, or did not say with which
-            one, for longer than `Polling.outage`; such a clip is never yielded.
-        :raises RhombusError: when the service was out of reach, or refused, for longer than that.
+        :param polling: How often to poll, and how long to tolerate errors: every 2 s, up to 15 s
+            without progress; 60 s until the clip appears; 300 s while the service is unreachable.
+        :return: An async generator. Nothing is sent before it is iterated.
+        :raises ClipFailedError: while iterating, if the render failed or the clip was deleted:
+            three polls in a row found it absent after it was seen.
+        :raises ClipNotFoundError: if the clip did not appear. `NotFoundError` or `ApiError` if that
+            is how the service reports it, see `Polling.appears_within`.
+        :raises DecodeError: if the service answered with another clip or one without a uuid for
+            longer than `Polling.outage`. Such a clip is never yielded.
+        :raises RhombusError: if the service was unreachable or refused for longer than that.
         """
-        return watch_clip(_watched(clip_uuid, polling), self.get_clip_with_progress)
+        return watch_clip(self._call, _watched(clip_uuid, polling))
 
     def watch_clips(
         self, clip_uuids: Iterable[str], *, polling: Polling = Polling()
     ) -> AsyncGenerator[ClipWithProgress, None]:
-        """Yield each of several clips each time that it has moved on, until all have ended.
+        """Yield each of several clips each time its render makes progress, until all have ended.
 
-        Three clips and more are looked for on pages of ``/api/event/getClipsWithProgress``, for as
-        long as a page has several of them, and one by one where it does not.
+        Looks up three or more clips on pages of ``/api/event/getClipsWithProgress``, as long as a
+        page contains several of them, and the others with ``/api/event/getClipWithProgress``.
 
         :param clip_uuids: The clips' uuids.
         :param polling: As for `watch_clip`.
-        :return: An async generator; nothing is sent before it is iterated.
-        :raises ClipFailedError: at the very end, when some of the clips failed or were deleted:
-            `clips` has all of these. They were yielded as well.
-        :raises ClipNotFoundError: at the very end, when one did not appear, likewise
-            `NotFoundError` and `ApiError`, which may also be a refusal that did not pass.
-        :raises RhombusError: when the service was out of reach for longer than `polling` says.
+        :return: An async generator. Nothing is sent before it is iterated.
+        :raises ClipFailedError: at the end, if renders failed or clips were deleted. Its `clips`
+            are all of these; each was yielded as well.
+        :raises ClipNotFoundError: at the end, if a clip did not appear. `NotFoundError` or
+            `ApiError` if that is how the service reports it, or if it kept refusing the clip.
+        :raises RhombusError: if the service was unreachable for longer than `Polling.outage`.
         """
-        watched = [_watched(uuid, polling) for uuid in identifiers(clip_uuids, "clip_uuids")]
-        return watch_clips(watched, self.get_clip_with_progress, self._list_some, polling)
+        watched = [_watched(uuid, polling) for uuid in check.identifiers(clip_uuids, "clip_uuids")]
+        return watch_clips(self._call, watched, polling)
 
     async def wait_for_clip(
-        self, clip_uuid: str, *, deadline: float, polling: Polling = Polling()
+        self, clip_uuid: str, *, timeout: float | timedelta, polling: Polling = Polling()
     ) -> ClipWithProgress:
-        """Wait until a clip is complete, and return it (``/api/event/getClipWithProgress``).
+        """Wait until a clip is complete, and return it.
+
+        Polls ``/api/event/getClipWithProgress``.
 
         :param clip_uuid: The clip's uuid.
-        :param deadline: The longest wait, in seconds: a render may be stuck for ever.
+        :param timeout: The longest wait, in seconds or as a timedelta. It is required because a
+            render may be stuck forever.
         :param polling: As for `watch_clip`.
-        :return: The clip, complete.
-        :raises DeadlineExceededError: when the time is up; the render goes on at the service.
-        :raises ClipFailedError: and the others, as `watch_clip` does.
+        :return: The complete clip.
+        :raises DeadlineExceededError: after *timeout*. The service continues the render.
+        :raises ClipFailedError: if the render failed; also the other errors of `watch_clip`.
         """
+        seconds = check.seconds_of(timeout, "timeout")
         watched = _watched(clip_uuid, polling)
-        changes = watch_clip(watched, self.get_clip_with_progress)
-        (clip,) = await wait_for_all([watched], changes, deadline=seconds_of(deadline, "deadline"))
+        (clip,) = await wait_for_all([watched], watch_clip(self._call, watched), timeout=seconds)
         return clip
 
     async def make_clip(
         self,
-        device_uuids: Iterable[str],
-        start: datetime | int,
-        duration: timedelta | float,
+        device_uuids: Iterable[str] = (),
+        start: datetime | int | None = None,
+        duration: timedelta | float | None = None,
         *,
-        deadline: float = 900.0,
+        device_interval_map: Mapping[str, Iterable[Interval]] | None = None,
+        timeout: float | timedelta = 900.0,
         polling: Polling = Polling(),
         on_change: Callable[[ClipWithProgress], None] | None = None,
         **options: Unpack[SpliceOptions],
     ) -> list[ClipWithProgress]:
-        """Have a clip made of what cameras saw, wait until it is complete, and return it.
+        """Create a clip from footage, wait until it is complete, and return it.
 
-        Asks `get_max_splice_duration` (``/api/video/getMaxSpliceDuration``), then `splice`
-        (``/api/video/spliceV3``), which is sent again only where nothing was done, then watches
-        every clip that the answer names, as `watch_clips` does: one for several cameras, or one
-        for each.
+        Calls ``/api/video/getMaxSpliceDuration`` unless *device_interval_map* is given, then
+        ``/api/video/spliceV3`` as `splice` does, then watches every clip in the response as
+        `watch_clips` does. The service creates one clip for all cameras, or one for each.
 
-        :param device_uuids: The cameras, with a facet or without.
-        :param start: When the footage begins: aware datetime or epoch milliseconds.
-        :param duration: How long it is: a timedelta or seconds, at least one; parts of a second
-            are rounded up.
-        :param deadline: The longest wait for the render, in seconds; 15 minutes by default.
+        :param device_uuids: The cameras, with a facet (``.v0``, ``.a0`` for sound) or without.
+        :param start: The start of the footage: an aware datetime or epoch milliseconds.
+        :param duration: The length of the footage: a timedelta or seconds, at least one second.
+            Fractions of a second are rounded up.
+        :param device_interval_map: The intervals of each camera, as for `splice`.
+        :param timeout: The longest wait for the render, in seconds or as a timedelta; 15 minutes
+            by default.
         :param polling: As for `watch_clip`.
-        :param on_change: Called with the clip each time that it has moved on; None by default. A
-            plain function, as nothing awaits it.
-        :param options: What else may be said of the clip, see `SpliceOptions`.
-        :return: The clips, complete, in the order in which the service named them.
-        :raises ValueError: for footage that is yet to come, or longer than the organization may
-            splice; nothing was spliced then.
-        :raises DeadlineExceededError: when the time is up; it names the clips, which go on. Every
-            error that follows the splice has them as `clip_uuids`.
-        :raises ClipFailedError: when a clip failed.
+        :param on_change: A plain function, called with a clip each time its render makes progress.
+        :param options: Optional settings of the clip, see `SpliceOptions`.
+        :return: The complete clips, in the order of the service's response.
+        :raises ValueError: for footage in the future, or longer than the organization may splice;
+            nothing was spliced.
+        :raises DeadlineExceededError: after *timeout*. The service continues the render. Every
+            error after the splice has the clips as `clip_uuids`.
+        :raises ClipFailedError: if a render failed.
+        :raises RhombusError: if a call fails; see `maybe_applied`.
         """
-        devices = identifiers(device_uuids, "device_uuids", least=1)
-        start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
-        deadline = seconds_of(deadline, "deadline")
-        instance(polling, Polling, "polling")
-        on_change = function_or_none(on_change, "on_change")
-        option_parameters(options)
-        self._refuse_future(start_ms + 1000 * seconds)
-        refuse_longer(seconds, await self._longest_splice())
-        answer = await self.splice(devices, start_ms, seconds, **options)
+        wanted = splice_arguments(device_uuids, start, duration, device_interval_map, options)
+        seconds = check.seconds_of(timeout, "timeout")
+        check.instance(polling, Polling, "polling")
+        on_change = check.function_or_none(on_change, "on_change")
+        self._refuse_future(wanted.end_ms)
+        if wanted.seconds is not None:
+            wanted.refuse_longer_than(await self._longest_splice())
+        answer = await self._call(endpoints.SPLICE, wanted.parameters)
         if not answer.clip_uuids:
-            raise DecodeError(
-                "the service began a splice and did not say which clip it makes",
+            raise errors.DecodeError(
+                "the service started a splice but returned no clip uuid",
                 path="$.clipUuid",
                 expected="a uuid",
-                endpoint=SPLICE.path,
+                endpoint=endpoints.SPLICE.path,
                 attempts=1,
                 maybe_applied=True,
             )
-        watched = [Watched(uuid, polling) for uuid in answer.clip_uuids]
-        changes = watch_clips(watched, self.get_clip_with_progress, self._list_some, polling)
+        watched = [WatchedClip(uuid, polling) for uuid in answer.clip_uuids]
+        changes = watch_clips(self._call, watched, polling)
         try:
-            return await wait_for_all(watched, changes, deadline=deadline, on_change=on_change)
-        except RhombusError as error:
-            # Whoever catches it must not have to splice again to get at the clip.
+            return await wait_for_all(watched, changes, timeout=seconds, on_change=on_change)
+        except errors.RhombusError as error:
+            # With these uuids, a caller can wait for the clips without another splice.
             error.clip_uuids = tuple(answer.clip_uuids)
             raise
 
     def _refuse_future(self, end_ms: int) -> None:
-        """Raise `ValueError` for footage up to *end_ms* that is yet to come.
+        """Raise `ValueError` for footage that ends in the future by the service's clock.
 
-        The service's clock counts; until a response has told it, this machine's, which may differ.
+        Before the first response, the local clock is used, which may be wrong.
         """
-        now, tolerance = self._call.service_time_ms(), _CLOCK_RESOLUTION_MS
+        now, tolerance = self._call.service_time_ms(), _SERVICE_CLOCK_TOLERANCE_MS
         if now is None:
-            now, tolerance = service_or_local_time_ms(self._call), _LOCAL_CLOCK_TOLERANCE_MS
-        refuse_future(end_ms, now_ms=now, tolerance_ms=tolerance)
+            now, tolerance = local_time_ms(), _LOCAL_CLOCK_TOLERANCE_MS
+        if end_ms > now + tolerance:
+            ahead = (end_ms - now) / 1000
+            raise ValueError(f"the footage does not exist yet: it ends {ahead:.1f} s in the future")
 
     async def _longest_splice(self) -> int | None:
-        """As `get_max_splice_duration`; None too where the service does not tell this key."""
+        """Return `get_max_splice_duration`, or None if this key may not ask for it."""
         try:
             return await self.get_max_splice_duration()
-        except (ApiError, NotFoundError, PermissionDeniedError):
+        except (errors.ApiError, errors.NotFoundError, errors.PermissionDeniedError):
             return None
 
-    async def _list_some(self, count: int, token: str | None) -> ClipWithProgressPage:
-        return await self.get_clips_with_progress(page_size=count, page_token=token)
 
-
-def _watched(clip_uuid: str, polling: Polling) -> Watched:
-    return Watched(identifier(clip_uuid, "clip_uuid"), instance(polling, Polling, "polling"))
+def _watched(clip_uuid: str, polling: Polling) -> WatchedClip:
+    return WatchedClip(
+        check.identifier(clip_uuid, "clip_uuid"), check.instance(polling, Polling, "polling")
+    )

@@ -17,6 +17,7 @@ HANDLERS: Mapping[str, Callable[[Organization, JsonObject], JsonObject]] = {
     "/api/event/getSavedClipsByExternalTransactionId": saved_clips.get_by_transaction,
     "/api/event/updateSavedClip": saved_clips.update_saved_clip,
     "/api/event/deleteSavedClip": saved_clips.delete_saved_clip,
+    "/api/event/savePolicyAlertV2": splicing.save_policy_alert,
     "/api/event/getSharedClipGroupsV2": sharing.get_shared_clip_groups,
     "/api/event/getSharedClipGroupDetails": sharing.get_shared_clip_group_details,
     "/api/event/createSharedClipGroupV3": sharing.create_shared_clip_group,

@@ -8,12 +8,13 @@ from rhombus_clips.testing import parameters as read
 from rhombus_clips.testing.clips import JsonObject, base_clip, make_uuid
 from rhombus_clips.testing.media_content import BYTES_PER_SECOND, make_mp4
 from rhombus_clips.testing.organization import Organization
-from rhombus_clips.testing.refusals import failure
+from rhombus_clips.testing.refusals import RefusedError, failure
 from rhombus_clips.testing.renders import Render
 from rhombus_clips.testing.saved_clips import NO_SUCH_CLIP
 
 _REGION = "us-west-2"
 _MOST_INTERVALS_MS = 60 * 60_000
+_ALERT_MS = 15_000
 
 
 _Intervals = dict[str, list[tuple[int, int]]]
@@ -77,6 +78,29 @@ def cancel_splice(organization: Organization, parameters: JsonObject) -> JsonObj
         return failure("the clip is complete")
     for uuid in uuids:
         organization.add_render(evolve(renders[uuid], deleted=True))
+    return {}
+
+
+def save_policy_alert(organization: Organization, parameters: JsonObject) -> JsonObject:
+    """``savePolicyAlertV2``: any alert becomes a clip after `render_seconds`, with a new uuid.
+
+    The alert is assumed to cover the last seconds before the request.
+    """
+    alert_uuid = read.text(parameters, "alertUuid")
+    if alert_uuid is None:
+        raise RefusedError
+    views = read.table(parameters, "fisheyePresentationMap")
+    end = int(organization.now() * 1000)
+    device = f"{make_uuid('device', organization.seed, alert_uuid)}.v0"
+    settings = {
+        **_settings({}),
+        "title": read.text(parameters, "savedClipTitle"),
+        "description": read.text(parameters, "savedClipDescription"),
+        "fisheyeMap": {device: read.tables(views, device) for device in views},
+        "sourceAlertUuid": alert_uuid,
+    }
+    footage = {device: [(end - _ALERT_MS, end)]}
+    organization.add_render(_render(organization, footage, settings))
     return {}
 
 

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from rhombus_clips import ClipSession, DecodeError
 from rhombus_clips.testing import FakeRhombus, faults
-from tests.renders.looks import GET, LIST, QUICK, count_of
+from tests.renders.polls import GET, LIST, QUICK, count_of
 
 DETAILS = "/api/event/getSavedClipDetails"
 GROUP_DETAILS = "/api/event/getSharedClipGroupDetails"
@@ -163,7 +163,7 @@ async def test_wait_never_returns_another_clip(fake, session) -> None:
     uuid = fake.start_render(seconds=60)
     fake.faults = [faults.Altered({"clip": fake.clips[0]}, path=GET, times=None)]
     with pytest.raises(DecodeError):
-        await session.wait_for_clip(uuid, deadline=30, polling=evolve(QUICK, outage=0))
+        await session.wait_for_clip(uuid, timeout=30, polling=evolve(QUICK, outage=0))
     with pytest.raises(DecodeError) as caught:
         await session.make_clip(["a"], 1, 5, polling=evolve(QUICK, outage=0))
     assert caught.value.clip_uuids

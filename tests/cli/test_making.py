@@ -74,7 +74,7 @@ def test_make_reports_why_a_clip_failed(fake) -> None:
 def test_make_ends_after_the_timeout(fake) -> None:
     fake.render_seconds = 60
     stderr = invoke(fake, *MAKE, *OFTEN, "--timeout", "0.1", code=1).stderr
-    assert "did not end within 0.1 s, and goes on at the service" in stderr
+    assert "did not complete within 0.1 s; the service continues it" in stderr
 
 
 @pytest.mark.parametrize(

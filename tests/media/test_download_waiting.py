@@ -20,7 +20,7 @@ from rhombus_clips import (
 )
 from rhombus_clips.media import many
 from rhombus_clips.testing import FakeRhombus, faults
-from tests.renders.looks import GET, LIST, QUICK, count_of
+from tests.renders.polls import GET, LIST, QUICK, count_of
 
 COUNT, WAITING = 40, 4
 PATIENT = evolve(QUICK, appears_within=60, outage=60)

@@ -1,4 +1,4 @@
-"""The models: immutable, picklable, with conveniences beside the wire fields."""
+"""The models: immutable and picklable, with convenience properties next to the wire fields."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ MOMENT = datetime(2025, 10, 9, 8, 53, 20, tzinfo=UTC)
 MS = 1_760_000_000_000
 
 
-def test_models_cannot_be_changed() -> None:
+def test_models_are_immutable() -> None:
     clip = SavedClip(uuid="a")
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         clip.uuid = "b"  # type: ignore[misc]
@@ -43,7 +43,7 @@ def test_models_take_no_positional_arguments() -> None:
         SavedClip("a")  # type: ignore[arg-type, call-arg, unused-ignore]
 
 
-def test_extra_does_not_count_for_equality_nor_show() -> None:
+def test_extra_is_excluded_from_equality_and_repr() -> None:
     clip = SavedClip(uuid="a", extra=Extra({"x": 1}))
     assert clip == SavedClip(uuid="a")
     assert "extra" not in repr(clip)
@@ -69,20 +69,20 @@ def test_only_a_complete_clip_is_complete() -> None:
         assert not SavedClip(status=status).is_complete
 
 
-def test_progress_is_stamped_in_seconds() -> None:
-    """``lastUpdatedSec`` counts seconds in an object whose other times are milliseconds."""
+def test_time_of_progress_is_in_seconds() -> None:
+    """``lastUpdatedSec`` is in seconds, unlike the other times of the clip."""
     assert ClipWithProgress(last_updated_sec=MS // 1000).last_updated_at == MOMENT
     assert ClipWithProgress().last_updated_at is None
 
 
 @pytest.mark.parametrize("start_time", [MS, MS // 1000])
-def test_start_of_unstated_unit_is_told_by_its_size(start_time: int) -> None:
+def test_start_of_undocumented_unit_is_read_by_its_size(start_time: int) -> None:
     assert SplicedClip(start_time=start_time).starts_at == MOMENT
     assert SharedClip(start_time=start_time).starts_at == MOMENT
     assert SharedClip().starts_at is None
 
 
-def test_lengths_are_seconds() -> None:
+def test_lengths_are_in_seconds() -> None:
     assert SplicedClip(duration=90).length == timedelta(seconds=90)
     assert SharedClip(duration_sec=90).length == timedelta(seconds=90)
     assert SplicedClip().length is None
@@ -103,7 +103,7 @@ def test_lengths_are_seconds() -> None:
         (MS // 1000, None, MOMENT),
     ],
 )
-def test_expiry_is_a_date_or_a_length(
+def test_expiration_is_a_date_or_a_duration(
     seconds: int | None, created: int | None, expires: datetime | None
 ) -> None:
     group = SharedClipGroup(expiration_time_secs=seconds, created_at_millis=created)
@@ -111,8 +111,8 @@ def test_expiry_is_a_date_or_a_length(
 
 
 @pytest.mark.parametrize("number", [2**62, -(2**62), 2**63 - 1, -(2**63)])
-def test_number_beyond_the_calendar_is_no_moment_and_no_length(number: int) -> None:
-    """The wire's 64 bits hold more than a datetime and a timedelta do."""
+def test_number_beyond_the_calendar_is_neither_a_time_nor_a_length(number: int) -> None:
+    """A 64-bit number may exceed the range of a datetime and of a timedelta."""
     models: list[Model] = [
         SavedClip(timestamp_ms=number, created_at_ms=number, duration_sec=number),
         ClipWithProgress(last_updated_sec=number),
@@ -131,7 +131,7 @@ def test_number_beyond_the_calendar_is_no_moment_and_no_length(number: int) -> N
         assert set(moments.values()) == {None}
 
 
-def test_last_moment_of_the_calendar_is_one() -> None:
+def test_last_time_of_the_calendar_is_valid() -> None:
     assert SavedClip(timestamp_ms=253_402_300_799_999).recorded_at is not None
     assert SavedClip(timestamp_ms=253_402_300_800_000).recorded_at is None
     assert SavedClip(timestamp_ms=-62_135_596_800_000).recorded_at == datetime.min.replace(
@@ -146,8 +146,8 @@ def test_last_moment_of_the_calendar_is_one() -> None:
 @examples(25)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
-def test_no_convenience_of_any_model_raises(kind: type[Model], data: st.DataObject) -> None:
-    """For any value that the schema allows: 64 bits, any text, unknown members, nulls."""
+def test_convenience_properties_never_raise(kind: type[Model], data: st.DataObject) -> None:
+    """For any value that the schema allows: 64-bit numbers, any text, unknown members, nulls."""
     model = data.draw(drawn(kind))
     for name in conveniences(kind):
         getattr(model, name)
@@ -160,7 +160,7 @@ def test_no_convenience_of_any_model_raises(kind: type[Model], data: st.DataObje
 @examples(25)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
-def test_every_model_is_hashable_and_equal_ones_hash_equal(
+def test_every_model_is_hashable_and_equal_models_have_equal_hashes(
     kind: type[Model], data: st.DataObject
 ) -> None:
     one = data.draw(drawn(kind))
@@ -171,7 +171,7 @@ def test_every_model_is_hashable_and_equal_ones_hash_equal(
     assert {one: "found"}[same] == "found"
 
 
-def test_hash_tells_models_apart_by_what_is_no_array_and_no_map() -> None:
+def test_hash_depends_on_all_fields_but_arrays_and_maps() -> None:
     clips = {SavedClip(uuid=str(number), device_uuids=["a"]) for number in range(1000)}
     assert len({hash(clip) for clip in clips}) == 1000
     one, other = SavedClip(uuid="a", device_uuids=["b"]), SavedClip(uuid="a", device_uuids=["c"])
@@ -182,19 +182,19 @@ def test_hash_tells_models_apart_by_what_is_no_array_and_no_map() -> None:
     assert len({nested, SavedClip(access_settings=ClipAccessSettings(allowed_users=["u"]))}) == 1
 
 
-def test_open_enums_hash_as_their_text_does() -> None:
+def test_open_enums_hash_like_their_text() -> None:
     assert hash(SavedClip(status=ClipStatus.COMPLETE)) == hash(
         SavedClip(status="COMPLETE")  # type: ignore[arg-type]  # a program may be as lax as that
     )
     assert len({SavedClip(status=ClipStatus("NEW")), SavedClip(status=ClipStatus("NEW"))}) == 1
 
 
-def test_hash_of_a_decoded_model_is_that_of_one_made_by_hand() -> None:
+def test_decoded_model_hashes_like_a_constructed_one() -> None:
     decoded = loads('{"uuid": "a", "deviceUuids": ["b"], "new": [1]}', SavedClip)
     assert hash(decoded) == hash(SavedClip(uuid="a", device_uuids=["b"]))
 
 
-def test_programs_own_model_is_hashable_too() -> None:
+def test_model_of_a_program_is_hashable() -> None:
     @attrs.frozen(kw_only=True)
     class OwnClip(SavedClip):
         note: str | None = None
@@ -203,7 +203,7 @@ def test_programs_own_model_is_hashable_too() -> None:
 
 
 @given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
-def test_milliseconds_survive_as_datetimes(milliseconds: int) -> None:
+def test_milliseconds_survive_conversion_to_datetimes(milliseconds: int) -> None:
     moment = from_epoch_ms(milliseconds)
     assert moment is not None
     assert to_epoch_ms(moment) == milliseconds
@@ -215,16 +215,16 @@ def test_milliseconds_survive_as_datetimes(milliseconds: int) -> None:
         timezones=st.builds(timezone, st.timedeltas(timedelta(hours=-14), timedelta(hours=14))),
     )
 )
-def test_half_open_bounds_stay_exact_below_the_millisecond(moment: datetime) -> None:
-    """A whole millisecond is at or after a datetime exactly when it is at or after its number."""
+def test_half_open_bounds_are_exact_below_a_millisecond(moment: datetime) -> None:
+    """A whole millisecond is at or after a datetime if and only if it is at or after its number."""
     bound = to_epoch_ms(moment)
     below, at = from_epoch_ms(bound - 1), from_epoch_ms(bound)
     assert below is not None and below < moment
     assert at is not None and at >= moment
 
 
-def test_naive_datetimes_and_other_types_are_refused() -> None:
-    with pytest.raises(ValueError, match="since is a datetime without a time zone"):
+def test_naive_datetimes_and_other_types_are_rejected() -> None:
+    with pytest.raises(ValueError, match="since must not be a datetime without a time zone"):
         to_epoch_ms(datetime(2025, 1, 1), "since")
     for wrong in (True, 1.5, "1640995200000", None):
         with pytest.raises(TypeError):

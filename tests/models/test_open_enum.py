@@ -1,4 +1,4 @@
-"""Open enums: a new member of the service breaks nothing."""
+"""Open enums: a new member of the service causes no error."""
 
 import copy
 import pickle
@@ -8,7 +8,7 @@ import pytest
 from rhombus_clips import ClipStatus, HardwareVariation, OpenEnum
 
 
-def test_unknown_value_is_kept_as_it_came() -> None:
+def test_unknown_value_keeps_its_string() -> None:
     status = ClipStatus("SOMETHING_NEW")
     assert isinstance(status, ClipStatus)
     assert status == "SOMETHING_NEW"
@@ -19,21 +19,21 @@ def test_unknown_value_is_kept_as_it_came() -> None:
     assert repr(status) == "<ClipStatus.SOMETHING_NEW: 'SOMETHING_NEW'>"
 
 
-def test_known_member_equals_and_hashes_as_its_string() -> None:
+def test_known_member_compares_and_hashes_like_its_string() -> None:
     assert ClipStatus("COMPLETE") is ClipStatus.COMPLETE
     by_name: dict[str, int] = {ClipStatus.COMPLETE: 1}
     assert by_name["COMPLETE"] == 1
     assert ClipStatus.COMPLETE.is_known
 
 
-def test_unknown_is_a_member_of_the_services_own() -> None:
-    """``UNKNOWN`` stands for nothing but itself."""
+def test_unknown_is_a_member_of_the_service() -> None:
+    """``UNKNOWN`` does not represent other values."""
     assert ClipStatus.UNKNOWN.is_known
     assert ClipStatus("NEW") != ClipStatus.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [ClipStatus.FAILED, ClipStatus("NEW")])
-def test_members_pickle_copy_and_match(status: ClipStatus) -> None:
+def test_members_can_be_pickled_copied_and_matched(status: ClipStatus) -> None:
     for other in (pickle.loads(pickle.dumps(status)), copy.deepcopy(status), copy.copy(status)):
         assert other == status
         assert other.is_known == status.is_known
@@ -47,7 +47,7 @@ def test_members_pickle_copy_and_match(status: ClipStatus) -> None:
     assert matched == status
 
 
-def test_unknown_values_do_not_join_the_enum() -> None:
+def test_unknown_values_are_not_added_to_the_enum() -> None:
     ClipStatus("NEW")
     assert "NEW" not in list(ClipStatus)
     assert len(ClipStatus) == 8
@@ -59,6 +59,6 @@ def test_only_strings_have_members() -> None:
 
 
 @pytest.mark.parametrize("enum", OpenEnum.__subclasses__())
-def test_every_member_is_named_as_it_is_written(enum: type[OpenEnum]) -> None:
+def test_name_of_every_member_is_its_value(enum: type[OpenEnum]) -> None:
     assert all(member.name == member.value for member in enum)
     assert HardwareVariation.CAMERA_R2_180 == "CAMERA_R2_180"

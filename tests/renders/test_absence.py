@@ -1,4 +1,4 @@
-"""Which refusals say that a watched clip is absent, and what becomes of the others."""
+"""Refusals that report a watched clip as absent, and refusals that may pass."""
 
 import pytest
 from attrs import evolve
@@ -7,16 +7,17 @@ from rhombus_clips import (
     ApiError,
     ClipFailedError,
     ClipNotFoundError,
+    ClipWithProgress,
     DecodeError,
     NotFoundError,
     Polling,
     RhombusError,
     ServerError,
 )
-from rhombus_clips.renders.polling import Watched, says_absent
+from rhombus_clips.renders.polling import WatchedClip, is_absence
 from rhombus_clips.testing import UnknownClip
 from rhombus_clips.testing.faults import json_answer
-from tests.renders.looks import CAMERA, GET, QUICK, answers, count_of, status, statuses
+from tests.renders.polls import CAMERA, GET, QUICK, answers, count_of, status, statuses
 
 
 @pytest.mark.parametrize(
@@ -40,10 +41,10 @@ from tests.renders.looks import CAMERA, GET, QUICK, answers, count_of, status, s
         (None, False),
     ],
 )
-def test_only_what_speaks_of_an_absent_clip_says_that_it_is_absent(
+def test_only_a_message_about_a_missing_clip_is_an_absence(
     message: str | None, *, is_absent: bool
 ) -> None:
-    assert says_absent(ApiError("refused", error_msg=message), CAMERA) == is_absent
+    assert is_absence(ApiError("refused", error_msg=message), CAMERA) == is_absent
 
 
 @pytest.mark.parametrize(
@@ -55,19 +56,17 @@ def test_only_what_speaks_of_an_absent_clip_says_that_it_is_absent(
         (DecodeError("clip not found"), False),
     ],
 )
-def test_absence_is_told_by_the_kind_of_error(error: RhombusError, *, is_absent: bool) -> None:
-    assert says_absent(error, "a") == is_absent
+def test_absence_depends_on_the_type_of_error(error: RhombusError, *, is_absent: bool) -> None:
+    assert is_absence(error, "a") == is_absent
 
 
 @pytest.mark.parametrize("message", ["internal failure", "rate exceeded", None])
-async def test_refusals_of_the_moment_do_not_make_a_clip_deleted(
-    message: str | None, fake, session
-) -> None:
-    """However many come in a row; once the patience with an outage is over they are raised."""
+async def test_transient_refusals_are_not_a_deletion(message: str | None, fake, session) -> None:
+    """However many follow each other; they are raised once `outage` is over."""
     refusal = json_answer(200, {"error": True, "errorMsg": message}, path=GET, times=10)
     fake.faults = [*answers(status("RENDERING")), refusal, *answers(status("COMPLETE"))]
-    patient = evolve(QUICK, appears_within=0, outage=60)
-    seen = await statuses(session.watch_clip("a", polling=patient))
+    polling = evolve(QUICK, appears_within=0, outage=60)
+    seen = await statuses(session.watch_clip("a", polling=polling))
     assert seen == ["RENDERING", "COMPLETE"]
     assert count_of(fake, GET) == 12
     fake.faults = [*answers(status("RENDERING")), evolve(refusal, times=None)]
@@ -77,17 +76,17 @@ async def test_refusals_of_the_moment_do_not_make_a_clip_deleted(
 
 
 @pytest.mark.parametrize("unknown", UnknownClip)
-async def test_absences_in_a_row_are_a_deletion_however_the_service_says_so(
+async def test_consecutive_absences_are_a_deletion_however_the_service_reports_them(
     unknown: UnknownClip, fake, session
 ) -> None:
     fake.unknown_clip = unknown
     uuid = fake.start_render(seconds=60)
-    with pytest.raises(ClipFailedError, match="was there, and is deleted"):
+    with pytest.raises(ClipFailedError, match="was deleted"):
         async for _ in session.watch_clip(uuid, polling=evolve(QUICK, appears_within=60)):
             await session.delete_saved_clip(uuid)
 
 
-async def test_clip_that_appears_again_is_watched_on(fake, session) -> None:
+async def test_clip_that_reappears_is_still_watched(fake, session) -> None:
     gone = answers(None, None)
     fake.faults = [
         *answers(status("RENDERING")), *gone, *answers(status("RENDERING")), *gone,
@@ -98,9 +97,7 @@ async def test_clip_that_appears_again_is_watched_on(fake, session) -> None:
     assert count_of(fake, GET) == 7
 
 
-async def test_refusal_about_one_of_several_clips_does_not_end_the_watch_of_the_others(
-    fake, session
-) -> None:
+async def test_refusal_of_one_clip_does_not_end_the_watch_of_others(fake, session) -> None:
     good = fake.start_render(seconds=0.1)
     refusal = {"error": True, "errorMsg": "internal failure"}
     fake.faults = [json_answer(200, refusal, path=GET)]
@@ -111,11 +108,26 @@ async def test_refusal_about_one_of_several_clips_does_not_end_the_watch_of_the_
     assert seen[-1] == "COMPLETE"
 
 
-def test_refusal_of_a_clip_not_seen_yet_may_be_an_absence() -> None:
-    """How the service speaks of a clip that it does not know is not documented."""
-    watched = Watched("a", Polling(appears_within=60, outage=300))
+def test_refusal_before_a_clip_is_seen_may_be_an_absence() -> None:
+    """The reference does not document the answer for an unknown clip."""
+    watched = WatchedClip("a", Polling(appears_within=60, outage=300))
     refusal = ApiError("the service refused", error_msg="internal failure")
-    watched.tolerate(refusal, 0.0)
-    watched.tolerate(refusal, 59.0)
-    with pytest.raises(ApiError):
-        watched.tolerate(refusal, 60.0)
+    assert watched.tolerate(refusal, 0.0) is None
+    assert watched.tolerate(refusal, 59.0) is None
+    assert watched.tolerate(refusal, 60.0) is refusal
+
+
+def test_third_consecutive_absence_of_a_seen_clip_is_a_deletion() -> None:
+    """Not the first or second: a machine of the service may not know a new clip yet."""
+    clip = ClipWithProgress(uuid="a")
+    watched, absence = WatchedClip("a", Polling()), ClipNotFoundError("there is no clip a")
+    watched.update(clip)
+    for _ in range(2):
+        assert watched.tolerate(absence, 0.0) is None
+        assert watched.tolerate(absence, 0.0) is None
+        watched.update(clip)
+    assert watched.tolerate(absence, 0.0) is None
+    assert watched.tolerate(absence, 0.0) is None
+    deletion = watched.tolerate(absence, 0.0)
+    assert isinstance(deletion, ClipFailedError)
+    assert deletion.clips == (clip,)

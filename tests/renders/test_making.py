@@ -1,4 +1,4 @@
-"""Waiting for a clip, and making one: refused before anything is sent, and never sent twice."""
+"""Waiting for a clip, and creating one: validated before the splice, which is never repeated."""
 
 import asyncio
 import itertools
@@ -22,32 +22,32 @@ from rhombus_clips import (
 )
 from rhombus_clips.testing import FakeRhombus, faults
 from rhombus_clips.testing.faults import json_answer
-from tests.renders.looks import CAMERA, GET, LONG_AGO, OTHER, QUICK, SPLICE, count_of
+from tests.renders.polls import CAMERA, GET, LONG_AGO, OTHER, QUICK, SPLICE, count_of
 
 
-async def test_waiting_returns_the_clip_or_says_how_far_it_came(fake, session) -> None:
+async def test_wait_returns_the_clip_or_reports_its_state(fake, session) -> None:
     uuid = fake.start_render(seconds=0.1)
-    clip = await session.wait_for_clip(uuid, deadline=5, polling=QUICK)
+    clip = await session.wait_for_clip(uuid, timeout=5, polling=QUICK)
     assert clip.status == ClipStatus.COMPLETE
     slow = fake.start_render(seconds=60)
     with pytest.raises(DeadlineExceededError, match=f"{slow} is INITIATING"):
-        await session.wait_for_clip(slow, deadline=0.1, polling=QUICK)
-    with pytest.raises(DeadlineExceededError, match="was not seen yet"):
-        await session.wait_for_clip("Z" * 22, deadline=0.1, polling=QUICK)
+        await session.wait_for_clip(slow, timeout=0.1, polling=QUICK)
+    with pytest.raises(DeadlineExceededError, match="has not appeared"):
+        await session.wait_for_clip("Z" * 22, timeout=0.1, polling=QUICK)
 
 
-@pytest.mark.parametrize("deadline", [0, -1, float("inf"), float("nan")])
-async def test_deadline_must_be_one(deadline: float, fake, session) -> None:
-    with pytest.raises(ValueError, match="deadline"):
-        await session.wait_for_clip("a", deadline=deadline)
-    with pytest.raises(ValueError, match="deadline"):
-        await session.make_clip([CAMERA], LONG_AGO, 5, deadline=deadline)
+@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), timedelta(0)])
+async def test_timeout_must_be_a_positive_finite_duration(timeout: Any, fake, session) -> None:
+    with pytest.raises(ValueError, match="timeout must be greater than 0"):
+        await session.wait_for_clip("a", timeout=timeout)
+    with pytest.raises(ValueError, match="timeout must be greater than 0"):
+        await session.make_clip([CAMERA], LONG_AGO, 5, timeout=timeout)
     assert fake.requests == []
 
 
-async def test_cancelling_a_wait_is_a_cancellation(fake, session) -> None:
+async def test_wait_can_be_cancelled(fake, session) -> None:
     waiting = asyncio.create_task(
-        session.wait_for_clip(fake.start_render(seconds=60), deadline=60, polling=QUICK)
+        session.wait_for_clip(fake.start_render(seconds=60), timeout=60, polling=QUICK)
     )
     await asyncio.sleep(0.05)
     waiting.cancel()
@@ -56,10 +56,10 @@ async def test_cancelling_a_wait_is_a_cancellation(fake, session) -> None:
 
 
 @pytest.mark.parametrize("per_device", [True, False])
-async def test_clip_is_made_of_what_cameras_saw(*, per_device: bool, fake, session) -> None:
+async def test_clip_is_created_from_footage(*, per_device: bool, fake, session) -> None:
     fake.clip_per_device, fake.render_seconds, fake.appears_after = per_device, 1, 0.05
     moments = itertools.count(fake.now(), 0.01)
-    fake._now = lambda: next(moments)  # The render goes on with each look, however slow they are.
+    fake._now = lambda: next(moments)  # The render progresses with each poll, however slow it is.
     seen: list[ClipWithProgress] = []
     clips = await session.make_clip(
         [CAMERA, f"{OTHER}.v0"],
@@ -78,21 +78,21 @@ async def test_clip_is_made_of_what_cameras_saw(*, per_device: bool, fake, sessi
     assert sent["saveToConsole"] is True
 
 
-async def test_clip_that_cannot_be_made_is_an_error(fake, session) -> None:
+async def test_failed_render_is_an_error(fake, session) -> None:
     fake.renders_fail, fake.render_seconds = True, 0.05
     with pytest.raises(ClipFailedError):
         await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)
 
 
-async def test_time_that_runs_out_names_the_clip_that_goes_on(fake, session) -> None:
+async def test_timeout_error_names_the_clip(fake, session) -> None:
     fake.render_seconds = 60
     with pytest.raises(DeadlineExceededError) as caught:
-        await session.make_clip([CAMERA], LONG_AGO, 5, deadline=0.1, polling=QUICK)
+        await session.make_clip([CAMERA], LONG_AGO, 5, timeout=0.1, polling=QUICK)
     (render,) = await session.get_spliced_clips_in_progress()
     assert render.clip_uuid in str(caught.value)
 
 
-async def test_error_behind_the_splice_has_the_clips_that_go_on(fake, session) -> None:
+async def test_error_after_the_splice_has_the_uuids_of_its_clips(fake, session) -> None:
     fake.faults = [evolve(faults.ACCESS_DENIED, path=GET, times=None)]
     with pytest.raises(RhombusError) as caught:
         await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)
@@ -102,8 +102,8 @@ async def test_error_behind_the_splice_has_the_clips_that_go_on(fake, session) -
     assert pickle.loads(pickle.dumps(caught.value)).clip_uuids == (render.clip_uuid,)
 
 
-@pytest.mark.parametrize("settings", [{"polling": None}, {"on_change": 5}, {"deadline": 10**400}])
-async def test_settings_that_cannot_be_are_refused_before_the_splice(
+@pytest.mark.parametrize("settings", [{"polling": None}, {"on_change": 5}, {"timeout": 10**400}])
+async def test_invalid_settings_are_rejected_before_the_splice(
     settings: dict[str, Any], fake, session
 ) -> None:
     with pytest.raises((TypeError, ValueError)):
@@ -111,7 +111,7 @@ async def test_settings_that_cannot_be_are_refused_before_the_splice(
     assert fake.requests == []
 
 
-async def test_answer_without_a_uuid_says_that_something_may_be_on_its_way(fake, session) -> None:
+async def test_splice_without_a_uuid_may_have_been_applied(fake, session) -> None:
     fake.faults = [json_answer(200, {"clipUuidList": [None]}, path=SPLICE)]
     with pytest.raises(DecodeError) as caught:
         await session.make_clip([CAMERA], LONG_AGO, 5)
@@ -140,7 +140,7 @@ REFUSED: dict[str, Callable[[], tuple[Any, ...]]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_range_that_cannot_be_is_refused_before_anything_is_sent(
+async def test_invalid_range_is_rejected_before_anything_is_sent(
     case: str, fake: FakeRhombus, session: ClipSession
 ) -> None:
     for method in (session.make_clip, session.splice):
@@ -150,7 +150,7 @@ async def test_range_that_cannot_be_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(("longest", "seconds"), [(10, 11), (None, 3601)])
-async def test_clip_longer_than_the_organization_may_make_is_not_spliced(
+async def test_clip_longer_than_the_maximum_is_not_spliced(
     longest: int | None, seconds: int, fake, session
 ) -> None:
     fake.max_splice_duration = longest
@@ -171,17 +171,18 @@ async def test_clip_longer_than_the_organization_may_make_is_not_spliced(
         {CAMERA: [(datetime(2026, 1, 1), 5)]},
     ],
 )
-async def test_intervals_that_the_reference_rules_out_are_refused(
+async def test_intervals_that_the_reference_excludes_are_rejected(
     intervals: dict[str, Any], fake, session
 ) -> None:
-    with pytest.raises(ValueError, match=r"interval|device|begin"):
-        await session.splice(device_interval_map=intervals)
-    with pytest.raises(ValueError, match="of its own"):
-        await session.splice([CAMERA], LONG_AGO, 5, device_interval_map={CAMERA: [(1, 5000)]})
+    for method in (session.make_clip, session.splice):
+        with pytest.raises(ValueError, match=r"interval|device|start"):
+            await method(device_interval_map=intervals)
+        with pytest.raises(ValueError, match="must be omitted with device_interval_map"):
+            await method([CAMERA], LONG_AGO, 5, device_interval_map={CAMERA: [(1, 5000)]})
     assert fake.requests == []
 
 
-async def test_several_intervals_make_one_clip(fake, session) -> None:
+async def test_several_intervals_become_one_clip(fake, session) -> None:
     fake.render_seconds = 0.05
     splice = await session.splice(
         device_interval_map={
@@ -189,36 +190,36 @@ async def test_several_intervals_make_one_clip(fake, session) -> None:
             OTHER: [(LONG_AGO, LONG_AGO + 1000)],
         }
     )
-    clip = await session.wait_for_clip(splice.clip_uuids[0], deadline=5, polling=QUICK)
+    clip = await session.wait_for_clip(splice.clip_uuids[0], timeout=5, polling=QUICK)
     assert set(clip.device_interval_map) == {CAMERA, OTHER}
 
 
-async def test_option_that_is_none_is_refused(fake, session) -> None:
+async def test_unknown_option_is_rejected(fake, session) -> None:
     for method in (session.make_clip, session.splice):
-        with pytest.raises(TypeError, match="no option sound"):
+        with pytest.raises(TypeError, match="unknown option sound"):
             await method([CAMERA], LONG_AGO, 5, sound=True)
     assert fake.requests == []
 
 
-async def test_splice_can_be_cancelled_and_tried_again(fake, session) -> None:
+async def test_splice_can_be_cancelled_and_retried(fake, session) -> None:
     fake.renders_fail = True
     uuid = fake.start_render(seconds=0.02, fails=True)
     with pytest.raises(ClipFailedError):
-        await session.wait_for_clip(uuid, deadline=5, polling=QUICK)
+        await session.wait_for_clip(uuid, timeout=5, polling=QUICK)
     fake.renders_fail = False
     await session.retry_splice(uuid)
-    assert (await session.wait_for_clip(uuid, deadline=5, polling=QUICK)).is_complete
+    assert (await session.wait_for_clip(uuid, timeout=5, polling=QUICK)).is_complete
     other = fake.start_render(seconds=60)
     await session.cancel_splice(other)
     with pytest.raises(ClipFailedError):
-        await session.wait_for_clip(other, deadline=5, polling=QUICK)
+        await session.wait_for_clip(other, timeout=5, polling=QUICK)
 
 
 @pytest.mark.parametrize("fault", [faults.Respond(404), faults.REFUSED, faults.ACCESS_DENIED])
-async def test_service_that_does_not_tell_the_longest_splice_makes_clips(
+async def test_clip_is_created_if_the_service_does_not_tell_the_maximum(
     fault, fake, session
 ) -> None:
-    """Then an hour is the longest."""
+    """The maximum is an hour then."""
     fake.render_seconds = 0.1
     fake.faults = [evolve(fault, path="/api/video/getMaxSpliceDuration", times=None)]
     (clip,) = await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)

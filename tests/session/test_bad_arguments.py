@@ -1,22 +1,34 @@
-"""Arguments of a kind that cannot be meant: refused at once, by name, before anything is sent."""
+"""Invalid arguments are rejected by name before anything is sent."""
 
 import asyncio
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from rhombus_clips import ClipSession, ConfigurationError, SavedClip
+from rhombus_clips import (
+    ClipSession,
+    ConfigurationError,
+    DeadlineExceededError,
+    SavedClip,
+    Timeout,
+)
 from rhombus_clips.models import ClipAccessSettings
-from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.testing import FakeRhombus, faults
 from rhombus_clips.testing.faults import json_answer
-from tests.renders.looks import QUICK
+from tests.renders.polls import QUICK
 
 SETTINGS: list[dict[str, Any]] = [
     {"retry": 3},
-    {"timeout": 30},
+    {"timeout": "30"},
+    {"timeout": True},
+    {"timeout": None},
+    {"timeout": 0},
+    {"timeout": -1.5},
+    {"timeout": float("nan")},
+    {"timeout": timedelta(seconds=-1)},
     {"media_timeout": 5},
     {"rate": 10},
     {"media_ssl": False},
@@ -27,10 +39,27 @@ SETTINGS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
-def test_setting_of_another_kind_is_refused_by_name(setting: dict[str, Any]) -> None:
-    """``media_ssl=False`` too: there is no switch that turns the verification off."""
+def test_invalid_setting_is_rejected_by_name(setting: dict[str, Any]) -> None:
+    """Including ``media_ssl=False``: the verification cannot be turned off."""
     with pytest.raises(ConfigurationError, match=next(iter(setting))):
         ClipSession("k" * 22, **setting)
+
+
+def test_message_about_a_setting_names_the_expected_types() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        ClipSession("k" * 22, timeout=cast("Any", "x"))
+    assert str(caught.value) == "timeout must be a number of seconds or a Timeout, not 'x'"
+    with pytest.raises(ConfigurationError, match="retry must be a RetryPolicy, not 3"):
+        ClipSession("k" * 22, retry=cast("Any", 3))
+
+
+@pytest.mark.parametrize("timeout", [0.2, timedelta(milliseconds=200), Timeout(total=0.2)])
+async def test_number_as_timeout_is_the_total_of_a_call(timeout: Any, fake, connect) -> None:
+    fake.faults = [faults.Latency(5)]
+    async with connect(fake, timeout=timeout) as session:
+        with pytest.raises(DeadlineExceededError):
+            await session.get_saved_clips()
+        assert session._call._timeout == Timeout(total=0.2)
 
 
 CALLS: dict[str, Callable[[Any], Any]] = {
@@ -41,19 +70,22 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "progress": lambda session: session.download_clips([], ".", progress=5),
     "name": lambda session: session.download_clips([], ".", name=5),
     "on_end": lambda session: session.download_clips([], ".", on_end=5),
-    "grace": lambda session: session.follow_saved_clips(grace=300),
-    "window": lambda session: session.shared_clip_groups(created_after=1, window=7),
+    "grace": lambda session: session.follow_saved_clips(grace="300"),
+    "window": lambda session: session.shared_clip_groups(created_after=1, window="7"),
+    "interval": lambda session: session.follow_saved_clips(interval="30"),
+    "timeout": lambda session: session.wait_for_clip("a", timeout="5"),
+    "timeout of a splice": lambda session: session.make_clip(["a"], 1, 5, timeout=True),
     "on_decode_error": lambda session: session.saved_clips(on_decode_error=5),
     "on_change": lambda session: session.make_clip(["a"], 1, 5, on_change=5),
     "title": lambda session: session.splice(["a"], 1, 5, title=5),
     "audio_included": lambda session: session.splice(["a"], 1, 5, audio_included="yes"),
     "altered_view_map": lambda session: session.splice(["a"], 1, 5, altered_view_map=[]),
-    "start_time_millis": lambda session: session.splice(["a"], "now", 5),
+    "start": lambda session: session.splice(["a"], "now", 5),
 }
 
 
 @pytest.mark.parametrize("name", CALLS)
-async def test_argument_of_another_kind_is_refused_by_name(
+async def test_argument_of_the_wrong_type_is_rejected_by_name(
     name: str, fake: FakeRhombus, session: ClipSession, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -63,15 +95,41 @@ async def test_argument_of_another_kind_is_refused_by_name(
 
 
 @pytest.mark.parametrize("length", [0.1, timedelta(milliseconds=500)])
-async def test_message_has_the_name_that_the_caller_wrote(length: Any, fake, session) -> None:
-    with pytest.raises(ValueError, match=r"duration_sec must be at least a second, not 0\.\d s"):
+async def test_message_has_the_name_of_the_parameter(length: Any, fake, session) -> None:
+    with pytest.raises(ValueError, match=r"duration must be at least a second, not 0\.\d s"):
         await session.splice(["a"], 1, length)
     assert fake.requests == []
 
 
-async def test_interval_that_is_yet_to_come_is_refused_before_anything_is_sent(
-    fake, session
+DURATIONS = (7.5, timedelta(seconds=7.5))
+
+
+@pytest.mark.parametrize("duration", DURATIONS)
+async def test_every_duration_is_a_number_of_seconds_or_a_timedelta(
+    duration: Any, fake: FakeRhombus, session: ClipSession
 ) -> None:
+    fake.render_seconds = 0
+    await session.splice(["a"], 1, duration)
+    assert fake.requests[-1].json["durationSec"] == 8
+    (clip,) = await session.make_clip(["a"], 1, duration, timeout=duration, polling=QUICK)
+    waited = await session.wait_for_clip(clip.uuid or "", timeout=duration, polling=QUICK)
+    assert waited == clip
+    groups = await session.shared_clip_groups(created_after=1, window=duration * 10**9).collect(99)
+    assert len(groups) == len(fake.shared_clip_groups)
+    follower = session.follow_saved_clips(since=1, grace=duration, interval=duration)
+    assert (await anext(follower)).uuid
+    await follower.aclose()
+
+
+async def test_start_and_duration_are_required_without_intervals(fake, session) -> None:
+    for arguments in ((["a"],), (["a"], 1), (["a"], None, 5)):
+        for method in (session.splice, session.make_clip):
+            with pytest.raises(ValueError, match="start and duration are required"):
+                await method(*arguments)
+    assert fake.requests == []
+
+
+async def test_interval_in_the_future_is_rejected_before_anything_is_sent(fake, session) -> None:
     ahead = {"a": [(1, 2000), (9_000_000_000_000, 9_000_000_002_000)]}
     with pytest.raises(ValueError, match="does not exist yet"):
         await session.splice(device_interval_map=ahead)
@@ -107,7 +165,7 @@ NO_ENCODING: dict[str, Callable[[ClipSession], Any]] = {
 
 
 @pytest.mark.parametrize("name", NO_ENCODING)
-async def test_string_that_has_no_encoding_is_refused_before_anything_is_sent(
+async def test_string_that_cannot_be_encoded_is_rejected_before_anything_is_sent(
     name: str, fake: FakeRhombus, session: ClipSession
 ) -> None:
     with pytest.raises(ValueError, match=name.partition(" of a splice")[0]) as caught:
@@ -119,8 +177,8 @@ async def test_string_that_has_no_encoding_is_refused_before_anything_is_sent(
 FOREVER = datetime.max.replace(tzinfo=UTC)
 TOO_FAR: dict[str, Callable[[ClipSession], Any]] = {
     "duration": lambda session: session.make_clip(["a"], 1, timedelta.max),
-    "duration_sec": lambda session: session.splice(["a"], -(2**63), timedelta.max),
-    "range": lambda session: session.splice(["a"], FOREVER, 5),
+    "duration of a splice": lambda session: session.splice(["a"], -(2**63), timedelta.max),
+    "footage": lambda session: session.splice(["a"], FOREVER, 5),
     "device_interval_map": lambda session: session.splice(
         device_interval_map={"a": [(-(2**63), 2**63 - 1)]}
     ),
@@ -131,24 +189,24 @@ TOO_FAR: dict[str, Callable[[ClipSession], Any]] = {
 
 
 @pytest.mark.parametrize("name", TOO_FAR)
-async def test_number_that_the_wire_cannot_hold_is_refused_before_anything_is_sent(
+async def test_number_out_of_range_is_rejected_before_anything_is_sent(
     name: str, fake: FakeRhombus, session: ClipSession
 ) -> None:
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(ValueError, match=name.partition(" of ")[0]):
         await TOO_FAR[name](session)
     assert fake.requests == []
 
 
-async def test_longest_durations_and_the_ends_of_the_calendar_are_taken_where_they_make_sense(
+async def test_longest_durations_and_the_ends_of_the_calendar_are_accepted(
     fake: FakeRhombus, session: ClipSession
 ) -> None:
-    begin = datetime(1, 1, 1, tzinfo=UTC)
+    earliest = datetime(1, 1, 1, tzinfo=UTC)
     pager = session.shared_clip_groups(
-        created_after=begin, created_before=FOREVER, window=timedelta.max
+        created_after=earliest, created_before=FOREVER, window=timedelta.max
     )
     assert len(await pager.collect(100)) == len(fake.shared_clip_groups)
-    assert len(await session.saved_clips(since=begin, until=FOREVER).collect(100)) == 30
-    follower = session.follow_saved_clips(since=begin, grace=timedelta.max)
+    assert len(await session.saved_clips(since=earliest, until=FOREVER).collect(100)) == 30
+    follower = session.follow_saved_clips(since=earliest, grace=timedelta.max)
     assert (await anext(follower)).uuid
     await follower.aclose()
 
@@ -161,7 +219,7 @@ class Index:
         return self.value
 
 
-async def test_numbers_of_another_library_are_sent_as_plain_ones(fake, connect) -> None:
+async def test_numbers_of_other_libraries_are_sent_as_plain_numbers(fake, connect) -> None:
     async with connect(fake, max_response_bytes=Index(1_000_000)) as session:
         await session.get_saved_clips(max_page_size=Index(5), page_timestamp_ms=Index(9))
         assert fake.requests[-1].json == {"maxPageSize": 5, "pageTimestampMs": 9}
@@ -209,7 +267,7 @@ CALLBACKS: dict[str, Callable[[ClipSession, Any], Any]] = {
 
 @pytest.mark.parametrize("function", [never_awaited, functools.partial(never_awaited, 1)])
 @pytest.mark.parametrize("name", CALLBACKS)
-async def test_coroutine_function_is_refused_where_it_would_never_be_awaited(
+async def test_coroutine_function_is_rejected_as_a_callback(
     name: str, function: Any, fake: FakeRhombus, session: ClipSession
 ) -> None:
     with pytest.raises(TypeError, match=f"{name.partition(' of ')[0]} must be a plain function"):
@@ -217,26 +275,26 @@ async def test_coroutine_function_is_refused_where_it_would_never_be_awaited(
     assert fake.requests == fake.media_requests == []
 
 
-async def test_awaitable_that_a_callback_returns_is_an_error_and_not_dropped(
+async def test_coroutine_that_a_callback_returns_is_an_error(
     fake: FakeRhombus, session: ClipSession, tmp_path
 ) -> None:
     clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
-    begins: Any = lambda *_: never_awaited()  # noqa: E731  # a lambda is what users write
+    starts: Any = lambda *_: never_awaited()  # noqa: E731  # a lambda is what users write
     for callback in ("progress", "on_end", "name"):
         with pytest.raises(
             TypeError, match=f"{callback} must be a plain function, but it returned"
         ):
-            await session.download_clips([clip], tmp_path / callback, **{callback: begins})
+            await session.download_clips([clip], tmp_path / callback, **{callback: starts})
     with pytest.raises(TypeError, match="progress must be a plain function, but it returned"):
-        await session.download_clip(clip, tmp_path / "one", progress=begins)
+        await session.download_clip(clip, tmp_path / "one", progress=starts)
     with pytest.raises(TypeError, match="on_change must be a plain function, but it returned"):
-        await session.make_clip(["a"], 1, 5, on_change=begins, polling=QUICK)
+        await session.make_clip(["a"], 1, 5, on_change=starts, polling=QUICK)
     fake.faults = [json_answer(200, {"savedClips": [{"uuid": 5}]})]
     with pytest.raises(TypeError, match="on_decode_error must be a plain function, but it"):
-        await session.saved_clips(on_decode_error=begins).collect(1)
+        await session.saved_clips(on_decode_error=starts).collect(1)
 
 
-async def test_future_that_a_callback_returns_is_an_error_and_left_alone(
+async def test_future_that_a_callback_returns_is_an_error_and_not_cancelled(
     fake: FakeRhombus, session: ClipSession, tmp_path
 ) -> None:
     future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

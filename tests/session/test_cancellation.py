@@ -1,4 +1,4 @@
-"""Cancelling is safe anywhere: at each moment at which a call or a listing waits."""
+"""Cancellation is safe at every point where a call or a listing waits."""
 
 import asyncio
 import tempfile
@@ -16,7 +16,7 @@ Job = Callable[[ClipSession], Awaitable[Any]]
 
 
 class Stepped:
-    """An awaitable that calls *strike* when what it awaits waits for the *at*-th time."""
+    """An awaitable that calls *strike* when the awaited object suspends for the *at*-th time."""
 
     def __init__(self, awaitable: Awaitable[Any], at: int, strike: Callable[[], object]) -> None:
         self._awaitable = awaitable
@@ -140,10 +140,10 @@ def _open(fake: FakeRhombus) -> ClipSession:
 
 @pytest.mark.parametrize("by_scope", [False, True])
 @pytest.mark.parametrize(("job", "befalls"), JOBS)
-async def test_cancelled_at_any_wait_it_leaves_nothing_behind(
+async def test_cancellation_at_any_wait_leaves_nothing_open(
     fake_elsewhere, monkeypatch, job, befalls, by_scope
 ) -> None:
-    """No connection is held, no task is left, no token is kept, and the session still works."""
+    """No connection, task or token remains, and the session still works."""
     monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     at = 0
     while True:
@@ -192,10 +192,10 @@ async def _by_scope(job: Job, session: ClipSession, at: int) -> bool:
     return scope.cancelled_caught
 
 
-async def test_pager_that_was_cancelled_anywhere_goes_on_with_the_next_clip(
+async def test_pager_resumes_with_the_next_clip_after_a_cancellation(
     fake_elsewhere,
 ) -> None:
-    """Nothing is lost and nothing comes twice, wherever it was cancelled."""
+    """No clip is lost or repeated, wherever it was cancelled."""
     at, seen = 0, 0
     while seen < 30:
         at += 1

@@ -1,4 +1,4 @@
-"""Changing, sharing and deleting: just what was named, and never twice."""
+"""Changing, sharing and deleting: only the given fields, and never twice."""
 
 import asyncio
 import inspect
@@ -23,7 +23,10 @@ from rhombus_clips import (
     Timeout,
     Unset,
 )
+from rhombus_clips.calls import endpoints
+from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.testing import FakeRhombus, UnknownClip, Updates, faults
+from tests.endpoint_calls import CALLS, ONE
 from tests.examples import a_few
 
 PRIVATE = ClipAccessSettings(visibility=ClipVisibility.PRIVATE)
@@ -31,25 +34,24 @@ PRIVATE = ClipAccessSettings(visibility=ClipVisibility.PRIVATE)
 
 # --- never twice -------------------------------------------------------------------------------
 
-A, B = "A" * 22, "B" * 22
-CHANGES = {
-    "/api/event/updateSavedClip": lambda session, uuid, group: session.update_saved_clip(
-        uuid, title="x"
-    ),
-    "/api/event/deleteSavedClip": lambda session, uuid, group: session.delete_saved_clip(uuid),
-    "/api/event/createSharedClipGroupV3": lambda session, uuid, group: (
-        session.create_shared_clip_group([uuid])
-    ),
-    "/api/event/updateSharedClipGroupV2": lambda session, uuid, group: (
-        session.update_shared_clip_group(group, title="x", plaintext_password=None)
-    ),
-    "/api/event/deleteSharedClipGroupV2": lambda session, uuid, group: (
-        session.delete_shared_clip_group(group)
-    ),
-    "/api/video/spliceV3": lambda session, uuid, group: session.splice([A], 1, 5),
-    "/api/video/cancelSpliceV2": lambda session, uuid, group: session.cancel_splice(uuid),
-    "/api/video/retrySplice": lambda session, uuid, group: session.retry_splice(uuid),
-}
+A = ONE
+CHANGES = [
+    row.path for row in vars(endpoints).values() if isinstance(row, Endpoint) and not row.safe
+]
+
+
+def prepare(fake: FakeRhombus) -> None:
+    """Let the items of `CALLS` exist, since some calls read them before they write."""
+    fake.clips[0]["uuid"] = fake.shared_clip_groups[0]["uuid"] = ONE
+
+
+async def change(session: ClipSession, path: str) -> None:
+    call, *others = CALLS[path](session)
+    for other in others:
+        asyncio.ensure_future(other).cancel()  # Closes it before it starts.
+    await call
+
+
 AMBIGUOUS: dict[str, tuple[faults.Fault, type[RhombusError]]] = {
     "closed before the answer": (faults.Disconnect(), DisconnectedError),
     "closed within it": (faults.Disconnect(after_bytes=60), DisconnectedError),
@@ -63,7 +65,7 @@ AMBIGUOUS: dict[str, tuple[faults.Fault, type[RhombusError]]] = {
 }
 
 
-def befalling(fault: faults.Fault, path: str) -> faults.Fault:
+def fault_for(fault: faults.Fault, path: str) -> faults.Fault:
     from attrs import evolve
 
     return evolve(fault, path=path, times=None)
@@ -74,14 +76,14 @@ def befalling(fault: faults.Fault, path: str) -> faults.Fault:
 async def test_change_is_not_sent_again_after_an_ambiguous_failure(
     path: str, case: str, fake, connect
 ) -> None:
-    """And the error says that it may have been applied."""
+    """The error says that it may have been applied."""
     fault, kind = AMBIGUOUS[case]
     patience = Timeout(total=0.4, read=5) if case == "a slow answer" else Timeout(read=0.2)
-    group = fake.shared_clip_groups[0]["uuid"]
-    fake.faults = [befalling(fault, path)]
+    prepare(fake)
+    fake.faults = [fault_for(fault, path)]
     async with connect(fake, timeout=patience) as session:
         with pytest.raises(kind) as caught:
-            await CHANGES[path](session, fake.clips[0]["uuid"], group)
+            await change(session, path)
     assert sum(request.path == path for request in fake.requests) == 1
     assert caught.value.maybe_applied
     assert caught.value.endpoint == path
@@ -89,24 +91,22 @@ async def test_change_is_not_sent_again_after_an_ambiguous_failure(
 
 
 @pytest.mark.parametrize("path", CHANGES)
-async def test_change_that_was_refused_is_sent_again_or_says_that_it_was_not_applied(
-    path: str, fake, session
-) -> None:
-    group, uuid = fake.shared_clip_groups[0]["uuid"], fake.clips[0]["uuid"]
-    fake.faults = [befalling(faults.REFUSED, path)]
+async def test_refused_change_was_not_applied(path: str, fake, session) -> None:
+    prepare(fake)
+    fake.faults = [fault_for(faults.REFUSED, path)]
     with pytest.raises(ApiError) as caught:
-        await CHANGES[path](session, uuid, group)
+        await change(session, path)
     assert not caught.value.maybe_applied
     assert sum(request.path == path for request in fake.requests) == 1
     async with ClipSession(
         fake.api_key, base_url="http://127.0.0.1:9", retry=session._retry
     ) as far:
         with pytest.raises(ConnectError) as unsent:
-            await CHANGES[path](far, uuid, group)
+            await change(far, path)
     assert not unsent.value.maybe_applied
 
 
-async def test_change_that_closing_cut_off_may_have_been_applied(fake, session) -> None:
+async def test_change_interrupted_by_closing_may_have_been_applied(fake, session) -> None:
     fake.faults = [faults.Silence(5)]
     change = asyncio.ensure_future(session.delete_saved_clip(fake.clips[0]["uuid"]))
     await asyncio.sleep(0.1)
@@ -120,9 +120,7 @@ async def test_change_that_closing_cut_off_may_have_been_applied(fake, session) 
     assert not unsent.value.maybe_applied
 
 
-async def test_change_that_was_refused_and_waits_when_the_session_closes_was_not_applied(
-    fake, session
-) -> None:
+async def test_refused_change_that_waits_for_a_retry_was_not_applied(fake, session) -> None:
     fake.faults = [faults.TOO_MANY_REQUESTS]
     change = asyncio.ensure_future(session.delete_saved_clip(fake.clips[0]["uuid"]))
     await asyncio.sleep(0.1)
@@ -148,10 +146,10 @@ async def test_change_that_was_refused_and_waits_when_the_session_closes_was_not
         ({"title": "new", "description": Unset.UNSET}, {"title": "new"}),
     ],
 )
-async def test_update_changes_what_is_named_and_nothing_else(
+async def test_update_changes_only_the_given_fields(
     changes: dict[str, Any], expected: dict[str, Any], updates: Updates, fake, session
 ) -> None:
-    """Whether the service blanks what a write leaves out, as seen, or keeps it, as documented."""
+    """Whether the service clears omitted fields, as observed, or keeps them, as documented."""
     fake.updates = updates
     clip = fake.clips[0]
     clip |= {
@@ -169,23 +167,23 @@ async def test_update_changes_what_is_named_and_nothing_else(
     assert after == before | {k: v for k, v in expected.items() if k != "accessSettings"}
 
 
-async def test_what_no_reference_lists_is_written_back_too(fake, session) -> None:
+async def test_unknown_keys_are_written_back(fake, session) -> None:
     fake.clips[0]["accessSettings"] = {"visibility": "ORG_WIDE", "later": [1]}
     await session.update_saved_clip(fake.clips[0]["uuid"], title="x")
     assert fake.requests[-1].json["accessSettings"] == {"visibility": "ORG_WIDE", "later": [1]}
 
 
-async def test_access_settings_are_cleared_where_the_service_writes_the_whole(
-    fake, session
-) -> None:
+async def test_access_settings_cannot_be_cleared(fake, session) -> None:
+    """The service does not allow null there."""
     uuid = fake.clips[0]["uuid"]
-    await session.update_saved_clip(uuid, access_settings=None)
-    assert fake.requests[-1].json["accessSettings"] is None
-    assert fake.clips[0]["accessSettings"] is None
+    for more in ({}, {"title": "new"}):
+        with pytest.raises(ValueError, match="access_settings must not be None"):
+            await session.update_saved_clip(uuid, access_settings=None, **more)
+    assert fake.requests == []
 
 
-async def test_clip_in_the_making_is_updated_too(fake, session) -> None:
-    """The service has no details of it, and keeps what it has."""
+async def test_clip_that_is_being_spliced_can_be_updated(fake, session) -> None:
+    """The service has no details of it yet."""
     uuid = fake.start_render(seconds=60)
     before = await session.get_clip_with_progress(uuid)
     await session.update_saved_clip(uuid, description="new")
@@ -194,7 +192,7 @@ async def test_clip_in_the_making_is_updated_too(fake, session) -> None:
 
 
 @pytest.mark.parametrize("unknown", UnknownClip)
-async def test_clip_that_is_not_there_is_not_written(unknown: UnknownClip, fake, session) -> None:
+async def test_unknown_clip_is_not_written(unknown: UnknownClip, fake, session) -> None:
     fake.unknown_clip = unknown
     with pytest.raises((ApiError, NotFoundError)) as caught:
         await session.update_saved_clip(A, title="x")
@@ -202,15 +200,15 @@ async def test_clip_that_is_not_there_is_not_written(unknown: UnknownClip, fake,
     assert "/api/event/updateSavedClip" not in {request.path for request in fake.requests}
 
 
-async def test_update_that_names_nothing_is_refused(fake, session) -> None:
-    with pytest.raises(ValueError, match="name what to change"):
+async def test_update_without_fields_is_rejected(fake, session) -> None:
+    with pytest.raises(ValueError, match="give at least one of title"):
         await session.update_saved_clip(A)
-    with pytest.raises(ValueError, match="name what to change"):
+    with pytest.raises(ValueError, match="give at least one of title"):
         await session.update_shared_clip_group(A)
     assert fake.requests == []
 
 
-async def test_deleted_clip_is_gone(fake, session) -> None:
+async def test_deleted_clip_no_longer_exists(fake, session) -> None:
     uuid = fake.clips[0]["uuid"]
     await session.delete_saved_clip(uuid)
     with pytest.raises(ClipNotFoundError):
@@ -221,7 +219,7 @@ async def test_deleted_clip_is_gone(fake, session) -> None:
 # --- sharing -----------------------------------------------------------------------------------
 
 
-async def test_shared_clips_can_be_seen_changed_and_taken_back(fake, session) -> None:
+async def test_shared_group_can_be_read_changed_and_deleted(fake, session) -> None:
     uuids = [clip["uuid"] for clip in fake.clips[:2]]
     link = await session.create_shared_clip_group(
         iter(uuids), alert_uuids=[A], title="For you", expiration_time_secs=86_400
@@ -241,15 +239,15 @@ async def test_shared_clips_can_be_seen_changed_and_taken_back(fake, session) ->
         await session.get_shared_clip_group_details(link.uuid)
 
 
-async def test_title_is_sent_also_when_empty(fake, session) -> None:
+async def test_empty_title_is_sent(fake, session) -> None:
     await session.create_shared_clip_group([fake.clips[0]["uuid"]])
     sent = fake.requests[-1].json
     assert sent == {"uuids": [{"eventUuid": fake.clips[0]["uuid"]}], "title": ""}
 
 
 @pytest.mark.parametrize("updates", Updates)
-async def test_password_is_not_lost_unawares(updates: Updates, fake, session) -> None:
-    """It cannot be read back, and a service that blanks what is left out would take it off."""
+async def test_password_is_not_lost_by_accident(updates: Updates, fake, session) -> None:
+    """It cannot be read, and a service that clears omitted fields would remove it."""
     fake.updates = updates
     uuids = [fake.clips[0]["uuid"]]
     link = await session.create_shared_clip_group(uuids, title="a", plaintext_password="secret")
@@ -258,7 +256,7 @@ async def test_password_is_not_lost_unawares(updates: Updates, fake, session) ->
         groups = await session.get_shared_clip_groups()
         return next(group.is_secured for group in groups if group.uuid == link.uuid)
 
-    with pytest.raises(ValueError, match="asks for a password"):
+    with pytest.raises(ValueError, match="has a password"):
         await session.update_shared_clip_group(link.uuid, title="b")
     assert (await session.get_shared_clip_group_details(link.uuid)).title == "a"
     assert await is_secured()
@@ -286,7 +284,7 @@ async def test_password_is_not_lost_unawares(updates: Updates, fake, session) ->
         (([A], {"title": Unset.UNSET}), TypeError),
     ],
 )
-async def test_share_that_cannot_be_meant_is_refused_before_anything_is_sent(
+async def test_invalid_share_is_rejected_before_anything_is_sent(
     arguments: tuple[Any, ...], error: type[Exception], fake, session
 ) -> None:
     clips, *settings = arguments
@@ -296,7 +294,7 @@ async def test_share_that_cannot_be_meant_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("bad", ["", " ", None, 5])
-async def test_uuids_that_cannot_be_are_refused_before_anything_is_sent(
+async def test_invalid_uuids_are_rejected_before_anything_is_sent(
     bad: Any, fake: FakeRhombus, session: ClipSession
 ) -> None:
     for call in (
@@ -313,14 +311,14 @@ async def test_uuids_that_cannot_be_are_refused_before_anything_is_sent(
     assert fake.requests == []
 
 
-async def test_clips_of_a_transaction_and_all_clips_at_once_are_found(fake, session) -> None:
+async def test_clips_of_a_transaction_and_all_clips(fake, session) -> None:
     clip = next(clip for clip in fake.clips if clip["externalTransactionId"])
     found = await session.get_saved_clips_by_external_transaction_id(clip["externalTransactionId"])
     assert [each.uuid for each in found] == [clip["uuid"]]
     assert len(await session.get_saved_clips_v1()) == len(fake.clips)
 
 
-async def test_details_say_what_was_seen(fake, session) -> None:
+async def test_details_have_detections(fake, session) -> None:
     details = await session.get_saved_clip_details(fake.clips[0]["uuid"])
     assert details.bounding_boxes
     assert details.seek_points
@@ -339,7 +337,7 @@ async def test_details_say_what_was_seen(fake, session) -> None:
         ({"access_settings": "PUBLIC"}, TypeError),
     ],
 )
-async def test_update_that_cannot_be_meant_is_refused_before_anything_is_read(
+async def test_invalid_update_is_rejected_before_anything_is_read(
     changes: dict[str, Any], error: type[Exception], fake, session
 ) -> None:
     for update in (session.update_saved_clip, session.update_shared_clip_group):

@@ -1,4 +1,4 @@
-"""The key stays home: under every fault it is in nothing that a caller can print or store."""
+"""Under every fault, the key is in nothing that a caller can print or store."""
 
 import asyncio
 import json
@@ -49,7 +49,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", a_few(FAULTS), ids=lambda fault: type(fault).__name__)
-async def test_key_is_in_nothing_that_an_error_brings(fault, caplog) -> None:
+async def test_key_is_in_no_part_of_an_error(fault, caplog) -> None:
     """Text, arguments, attributes, notes, causes, contexts, traceback, pickle, log, repr."""
     caplog.set_level(logging.DEBUG)
     async with FakeRhombus(3, api_key=KEY) as fake:
@@ -90,7 +90,7 @@ ECHOES = [
 
 @pytest.mark.parametrize("fault", a_few([*FAULTS, *ECHOES]), ids=lambda fault: type(fault).__name__)
 async def test_key_is_in_no_variable_of_the_frames_of_an_error(fault) -> None:
-    """Reporters of errors show the variables of each frame, those of other libraries included."""
+    """Error reporters show the variables of each frame, including those of other libraries."""
     async with FakeRhombus(3, api_key=KEY) as fake:
         fake.faults = [evolve(fault, times=None)]
         async with _session(fake) as session:
@@ -103,7 +103,7 @@ async def test_key_is_in_no_variable_of_the_frames_of_an_error(fault) -> None:
 
 @pytest.mark.parametrize("seconds", ["0.001", "60"])
 async def test_key_is_in_no_variable_of_the_frames_of_a_cancellation(seconds) -> None:
-    """Whether it waited for the answer or, after a refusal, for its next attempt."""
+    """The call waited for the answer or, after a refusal, for its next attempt."""
     fault = faults.Silence(5) if seconds == "0.001" else faults.Respond(429)
     async with FakeRhombus(3, api_key=KEY) as fake:
         fake.faults = [evolve(fault, times=None)]
@@ -117,8 +117,8 @@ async def test_key_is_in_no_variable_of_the_frames_of_a_cancellation(seconds) ->
     assert KEY not in _with_variables(caught.value)
 
 
-async def test_key_is_in_no_variable_when_the_session_closes_within_a_pause(monkeypatch) -> None:
-    """The call has its connection by then, and waits inside of the HTTP library."""
+async def test_key_is_in_no_variable_when_the_session_closes_during_a_pause(monkeypatch) -> None:
+    """The call already has its connection, and waits inside the HTTP library."""
     async with FakeRhombus(3, api_key=KEY) as fake:
         session = _session(fake)
         connect = aiohttp.TCPConnector._create_connection
@@ -151,7 +151,7 @@ def _session(fake: FakeRhombus) -> ClipSession:
 
 
 def _with_variables(error: BaseException) -> str:
-    """The traceback of *error* below the test itself, whose variables are its own."""
+    """Return the traceback of *error* without the frames of the test."""
     assert error.__traceback__ is not None
     error.__traceback__ = error.__traceback__.tb_next
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
@@ -159,8 +159,8 @@ def _with_variables(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize("status", [200, 400, 302])
-async def test_key_that_is_cut_off_at_the_end_of_a_message_is_none(status) -> None:
-    """Wherever the cut falls within it: fewer characters than make a secret are left."""
+async def test_truncated_key_at_the_end_of_a_message_is_redacted(status) -> None:
+    """Wherever the message is cut, fewer characters remain than a secret has."""
     shown = ""
     async with FakeRhombus(3, api_key=KEY) as fake, ClipSession(KEY, base_url=fake.url) as session:
         for length in [*range(50, 82), *range(180, 202), *range(370, 402)]:

@@ -1,5 +1,6 @@
 """The key is in no frame of a traceback: error trackers print the local variables of each."""
 
+import functools
 import inspect
 import pickle
 import socket
@@ -28,13 +29,14 @@ from rhombus_clips import (
 )
 from rhombus_clips.calls.auth import Secret
 from rhombus_clips.testing import FakeRhombus, Media, faults
+from tests.endpoint_calls import CALLS
 from tests.examples import a_few
 
 KEY = "MARKER-that-must-not-leave"
 UUID = "A" * 22
 CLIP = SavedClip(uuid=UUID, clip_location=MetaDataLocation(region="us-west-2"))
 SILENT, USUAL = MediaTimeout(stall=0.05, connect=0.05), MediaTimeout()
-BRIEF = Polling(interval=0.001, slowest=0.002, appears_within=0.01, outage=0.01)
+BRIEF = Polling(interval=0.001, max_interval=0.002, appears_within=0.01, outage=0.01)
 
 
 async def all_of(items: AsyncIterable[Any]) -> None:
@@ -66,32 +68,14 @@ async def download_clips(session: ClipSession, folder: Path) -> None:
 Job = Callable[[ClipSession, Path], Awaitable[Any]]
 
 JOBS: dict[str, Job] = {
-    "cancel_splice": lambda s, _: s.cancel_splice(UUID),
     "clips_with_progress": lambda s, _: all_of(s.clips_with_progress()),
-    "create_shared_clip_group": lambda s, _: s.create_shared_clip_group([UUID]),
-    "delete_saved_clip": lambda s, _: s.delete_saved_clip(UUID),
-    "delete_shared_clip_group": lambda s, _: s.delete_shared_clip_group(UUID),
     "download_clip": lambda s, folder: s.download_clip(CLIP, folder / "clip.mp4"),
     "download_clips": download_clips,
     "download_thumbnail": lambda s, folder: s.download_thumbnail(CLIP, folder / "clip.jpeg"),
     "expiring_clips": lambda s, _: s.expiring_clips().collect(1),
     "follow_saved_clips": lambda s, _: all_of(s.follow_saved_clips()),
-    "get_clip_with_progress": lambda s, _: s.get_clip_with_progress(UUID),
-    "get_clips_with_progress": lambda s, _: s.get_clips_with_progress(),
-    "get_expiring_clips_for_org": lambda s, _: s.get_expiring_clips_for_org(),
-    "get_max_splice_duration": lambda s, _: s.get_max_splice_duration(),
-    "get_saved_clip_count": lambda s, _: s.get_saved_clip_count(),
-    "get_saved_clip_details": lambda s, _: s.get_saved_clip_details(UUID),
-    "get_saved_clips": lambda s, _: s.get_saved_clips(),
-    "get_saved_clips_by_external_transaction_id": (
-        lambda s, _: s.get_saved_clips_by_external_transaction_id("x")
-    ),
-    "get_saved_clips_v1": lambda s, _: s.get_saved_clips_v1(),
-    "get_shared_clip_group_details": lambda s, _: s.get_shared_clip_group_details(UUID),
-    "get_shared_clip_groups": lambda s, _: s.get_shared_clip_groups(),
-    "get_spliced_clips_in_progress": lambda s, _: s.get_spliced_clips_in_progress(),
-    "make_clip": lambda s, _: s.make_clip([UUID], 1, 1.0, deadline=0.1, polling=BRIEF),
-    "retry_splice": lambda s, _: s.retry_splice(UUID),
+    "make_clip": lambda s, _: s.make_clip([UUID], 1, 1.0, timeout=0.1, polling=BRIEF),
+    "save_alert_clip": lambda s, _: s.save_alert_clip(UUID, timeout=0.1, polling=BRIEF),
     "saved_clips": lambda s, _: all_of(s.saved_clips()),
     "saved_clips.pages": lambda s, _: all_of(s.saved_clips().pages()),
     "saved_clips.prefetched": lambda s, _: prefetched(s),
@@ -100,14 +84,22 @@ JOBS: dict[str, Job] = {
     "shared_clip_groups.window": lambda s, _: all_of(
         s.shared_clip_groups(created_after=1, window=timedelta(days=9000))
     ),
-    "splice": lambda s, _: s.splice([UUID], 1, 1.0),
     "stream_clip": lambda s, _: stream(s),
-    "update_saved_clip": lambda s, _: s.update_saved_clip(UUID, title="x"),
-    "update_shared_clip_group": lambda s, _: s.update_shared_clip_group(UUID, title="x"),
-    "wait_for_clip": lambda s, _: s.wait_for_clip(UUID, deadline=0.1, polling=BRIEF),
+    "wait_for_clip": lambda s, _: s.wait_for_clip(UUID, timeout=0.1, polling=BRIEF),
     "watch_clip": lambda s, _: all_of(s.watch_clip(UUID, polling=BRIEF)),
     "watch_clips": lambda s, _: all_of(s.watch_clips([UUID], polling=BRIEF)),
 }
+
+
+async def call_endpoint(path: str, session: ClipSession, _: Path) -> None:
+    """Run all calls of an endpoint, and raise the error of the last."""
+    *others, call = CALLS[path](session)
+    for other in others:
+        await ended(other)
+    await call
+
+
+JOBS |= {path: functools.partial(call_endpoint, path) for path in CALLS}
 
 QUOTED = f'"{KEY}"'.encode()
 JSON = {"Content-Type": "application/json"}
@@ -136,7 +128,7 @@ FAULTS: dict[str, faults.Fault | None] = {
 
 
 def shown(error: BaseException) -> str:
-    """All that can be printed of *error*, with the local variables of all frames in its chain."""
+    """Return everything printable about *error*, with the local variables of all its frames."""
     printed = traceback.TracebackException.from_exception(error, capture_locals=True)
     text = "".join(printed.format())
     text += repr((error, error.args, vars(error)))
@@ -150,7 +142,7 @@ def shown(error: BaseException) -> str:
 async def ended(job: Awaitable[Any]) -> BaseException | None:
     try:
         await job
-    except Exception as error:  # noqa: BLE001  # whatever it is, it must not have the key
+    except Exception as error:  # noqa: BLE001  # any error must be free of the key
         return error
     return None
 
@@ -161,7 +153,26 @@ def test_every_public_method_is_among_the_jobs() -> None:
         for name, member in inspect.getmembers(ClipSession, inspect.isfunction)
         if not name.startswith("_")
     }
-    assert methods - {"aclose"} == {name.partition(".")[0] for name in JOBS}
+    names = {name.partition(".")[0] for name in JOBS if not name.startswith("/")}
+    assert methods - {"aclose"} == names | methods_of_endpoints()
+
+
+def methods_of_endpoints() -> set[str]:
+    """Return the names of the methods that `CALLS` calls."""
+
+    class Recorder:
+        def __init__(self) -> None:
+            self.names: set[str] = set()
+
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            self.names.add(name)
+            return lambda *_, **__: None
+
+    recorder: Any = Recorder()
+    for calls in CALLS.values():
+        calls(recorder)
+    names: set[str] = recorder.names
+    return names
 
 
 @pytest.mark.parametrize("is_borrowed", [False, True], ids=["own", "borrowed"])
@@ -169,7 +180,7 @@ def test_every_public_method_is_among_the_jobs() -> None:
 async def test_key_is_in_no_frame_of_any_traceback(
     case: str, is_borrowed: bool, tmp_path, monkeypatch
 ) -> None:
-    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.0)  # Many calls meet a pause.
+    monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.0)  # Many calls wait for a pause.
     fault, failures = FAULTS[case], 0
     async with AsyncExitStack() as stack:
         fake = await stack.enter_async_context(FakeRhombus(3, api_key=KEY))
@@ -226,7 +237,7 @@ def free_port() -> int:
     ],
 )
 @pytest.mark.parametrize("from_env", [False, True])
-def test_key_is_in_no_frame_of_a_session_that_cannot_be_made(
+def test_key_is_in_no_frame_of_a_session_with_invalid_settings(
     settings, from_env: bool, monkeypatch
 ) -> None:
     if from_env:
@@ -237,8 +248,8 @@ def test_key_is_in_no_frame_of_a_session_that_cannot_be_made(
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY}ä", KEY.encode(), [KEY]])
-def test_key_that_no_header_can_carry_is_in_no_frame(monkeypatch, request, key) -> None:
-    """The test's own frame is left out: it has to have the key."""
+def test_invalid_key_is_in_no_frame(monkeypatch, request, key) -> None:
+    """Except the frame of the test itself."""
     for make in (ClipSession, lambda key: ClipSession.from_env(api_key=key)):
         with pytest.raises(ConfigurationError) as caught:
             make(key)
@@ -250,7 +261,7 @@ def test_key_that_no_header_can_carry_is_in_no_frame(monkeypatch, request, key) 
         assert KEY not in shown(error)
 
 
-async def test_secret_is_shown_by_no_repr_and_sent_as_it_is(fake, connect, tmp_path) -> None:
+async def test_secret_is_in_no_repr_and_sent_unchanged(fake, connect, tmp_path) -> None:
     secret = Secret(KEY)
     assert KEY not in repr([secret, {"key": secret}, (secret,)])
     assert secret == KEY
@@ -264,7 +275,7 @@ async def test_secret_is_shown_by_no_repr_and_sent_as_it_is(fake, connect, tmp_p
 
 
 async def test_signature_is_in_no_frame_of_a_download(fake, connect, tmp_path) -> None:
-    """Whoever has a signed URL has the file."""
+    """A signed URL gives access to the file."""
     fake.media = Media(redirects=1)
     uuid = next(clip["uuid"] for clip in fake.clips if clip["status"] == "COMPLETE")
     for fault in (faults.Respond(403), faults.Reset(after_bytes=30), faults.Raw(b"noise")):

@@ -1,4 +1,4 @@
-"""The session: its settings, its lifetime, its four endpoints."""
+"""The session: endpoints, authentication and settings."""
 
 import pytest
 from attrs import evolve
@@ -38,7 +38,7 @@ async def test_page_of_saved_clips(fake, session) -> None:
     assert fake.requests[1].json["pageTimestampMs"] == page.last_evaluated_timestamp_ms
 
 
-async def test_page_may_begin_at_a_datetime(fake, session) -> None:
+async def test_page_may_start_at_a_datetime(fake, session) -> None:
     page = await session.get_saved_clips()
     moment = page.saved_clips[3].recorded_at
     later = await session.get_saved_clips(page_timestamp_ms=moment)
@@ -70,7 +70,7 @@ async def test_unknown_clip_raises_whatever_the_service_answers(connect, answer,
     assert len(fake.requests) == caught.value.attempts == 1
 
 
-async def test_shared_clip_groups_of_the_bounds_as_given(fake, session) -> None:
+async def test_bounds_of_shared_clip_groups_are_sent_unchanged(fake, session) -> None:
     groups = await session.get_shared_clip_groups()
     assert len(groups) == 20
     assert fake.requests[-1].json == {}
@@ -99,8 +99,8 @@ async def test_deprecated_endpoint_that_is_gone_is_replaced_for_the_session(
     assert paths == [deprecated, *["/api/video/getSplicedClipsInProgress"] * 3]
 
 
-async def test_replacement_that_is_not_there_either_is_not_kept(fake, session) -> None:
-    """A 404 for both says that the address is wrong, not that an endpoint is gone."""
+async def test_missing_replacement_is_not_kept(fake, session) -> None:
+    """A 404 for both means that the base URL is wrong, not that an endpoint was removed."""
     fake.faults = [faults.Respond(404, times=2)]
     with pytest.raises(NotFoundError) as caught:
         await session.get_spliced_clips_in_progress()
@@ -128,7 +128,7 @@ async def test_warning_of_an_answer_reaches_log_and_result(connect, caplog) -> N
     ]
 
 
-async def test_failure_within_an_answer_is_not_sent_again(fake, session) -> None:
+async def test_in_band_failure_is_not_retried(fake, session) -> None:
     fake.faults = [faults.REFUSED, faults.REFUSED_WITHOUT_REASON]
     with pytest.raises(ApiError, match="that plate is already saved"):
         await session.get_saved_clips()
@@ -137,7 +137,7 @@ async def test_failure_within_an_answer_is_not_sent_again(fake, session) -> None
     assert len(fake.requests) == 2
 
 
-async def test_html_in_place_of_json_is_a_decode_error(fake, session) -> None:
+async def test_html_instead_of_json_is_a_decode_error(fake, session) -> None:
     fake.faults = [faults.HTML_INSTEAD, faults.Respond(200)]
     with pytest.raises(DecodeError, match="Sign in"):
         await session.get_saved_clips()
@@ -148,20 +148,22 @@ async def test_html_in_place_of_json_is_a_decode_error(fake, session) -> None:
 
 
 @pytest.mark.parametrize("size", [0, -1, True, 1.5, "5", None])
-async def test_bad_page_size_is_refused_before_anything_is_sent(fake, session, size) -> None:
+async def test_invalid_page_size_is_rejected_before_anything_is_sent(fake, session, size) -> None:
     with pytest.raises((TypeError, ValueError), match="max_page_size"):
         await session.get_saved_clips(max_page_size=size)
     assert fake.requests == []
 
 
 @pytest.mark.parametrize("clip_uuid", ["", None, 5])
-async def test_bad_clip_uuid_is_refused_before_anything_is_sent(fake, session, clip_uuid) -> None:
+async def test_invalid_clip_uuid_is_rejected_before_anything_is_sent(
+    fake, session, clip_uuid
+) -> None:
     with pytest.raises(ValueError, match="clip_uuid"):
         await session.get_clip_with_progress(clip_uuid)
     assert fake.requests == []
 
 
-async def test_endpoint_that_takes_over_has_no_attempts_of_its_own(fake, connect) -> None:
+async def test_replacement_shares_the_attempts_of_the_deprecated_endpoint(fake, connect) -> None:
     gone = faults.Respond(404, path="/api/event/getSplicedClipsInProgress")
     out = evolve(faults.UNAVAILABLE, path="/api/video/getSplicedClipsInProgress", times=None)
     fake.faults = [gone, out]
@@ -175,7 +177,7 @@ async def test_endpoint_that_takes_over_has_no_attempts_of_its_own(fake, connect
 
 
 @pytest.mark.parametrize("scheme", AuthScheme)
-async def test_every_scheme_is_sent_as_it_is_called(scheme) -> None:
+async def test_every_scheme_is_sent_by_its_name(scheme) -> None:
     org_uuid = "B" * 22 if scheme.startswith("partner") else None
     async with (
         FakeRhombus(1, auth_scheme=scheme, org_uuid=org_uuid) as fake,
@@ -203,7 +205,7 @@ async def test_key_of_another_scheme_is_denied(fake) -> None:
             await session.get_saved_clips()
 
 
-async def test_user_agent_names_the_library_behind_the_caller(fake) -> None:
+async def test_user_agent_has_the_library_after_the_caller(fake) -> None:
     async with ClipSession(fake.api_key, base_url=fake.url, user_agent="shop/2") as session:
         await session.get_saved_clips()
     agent = fake.requests[0].headers["User-Agent"]
@@ -251,7 +253,7 @@ async def test_user_agent_names_the_library_behind_the_caller(fake) -> None:
         {"media_url": "https://ho<st>"},
     ],
 )
-def test_settings_that_cannot_work_are_refused_without_showing_the_key(settings) -> None:
+def test_invalid_settings_are_rejected_without_showing_the_key(settings) -> None:
     with pytest.raises(ConfigurationError) as caught:
         ClipSession(**{"api_key": KEY, **settings})
     assert KEY not in str(caught.value)
@@ -259,7 +261,7 @@ def test_settings_that_cannot_work_are_refused_without_showing_the_key(settings)
 
 
 @pytest.mark.parametrize("host", ["host:99999", "256.1.1.1", "a..b", "host"])
-def test_password_in_a_base_url_is_refused_without_showing_it(host) -> None:
+def test_password_in_a_base_url_is_rejected_without_showing_it(host) -> None:
     with pytest.raises(ConfigurationError) as caught:
         ClipSession(KEY, base_url=f"https://user:hunter2@{host}")
     assert "hunter2" not in repr(caught.value)
@@ -278,11 +280,11 @@ def test_password_in_a_base_url_is_refused_without_showing_it(host) -> None:
         f"https://{'a' * 63}.example",
     ],
 )
-def test_session_is_made_without_a_running_loop(url) -> None:
+def test_session_needs_no_running_loop(url) -> None:
     assert not ClipSession(KEY, base_url=url).is_closed
 
 
-def test_repr_shows_no_more_than_the_end_of_the_key() -> None:
+def test_repr_shows_only_the_end_of_the_key() -> None:
     shown = repr(ClipSession(KEY))
     assert "api2.rhombussystems.com" in shown
     assert "api-token" in shown

@@ -1,4 +1,4 @@
-"""A session from its beginning to its end: connections, secrets, the log, the proxy."""
+"""The lifetime of a session: connections, secrets, logging, proxies."""
 
 import asyncio
 import logging
@@ -26,7 +26,7 @@ from rhombus_clips.testing import FakeRhombus, faults
 KEY = "k3y-that-must-not-leave"
 
 
-async def test_session_without_a_block_opens_with_the_first_call(fake) -> None:
+async def test_session_without_a_block_opens_at_the_first_call(fake) -> None:
     session = ClipSession(fake.api_key, base_url=fake.url)
     await session.get_saved_clips()
     await session.aclose()
@@ -34,8 +34,8 @@ async def test_session_without_a_block_opens_with_the_first_call(fake) -> None:
     assert "closed" in repr(session)
 
 
-async def test_session_does_not_pickle_nor_do_its_pagers() -> None:
-    """The key would be in the pickle."""
+async def test_sessions_and_pagers_cannot_be_pickled() -> None:
+    """A pickle would contain the key."""
     session = ClipSession(KEY)
     for secretive in (session, session.saved_clips(), session.shared_clip_groups()):
         with pytest.raises(TypeError):
@@ -77,7 +77,7 @@ async def test_closed_session_refuses_calls(fake, session) -> None:
 
 
 async def test_closing_ends_a_call_whose_answer_is_being_read(fake, session) -> None:
-    """At once: aiohttp wakes up nobody who reads a body."""
+    """At once, although aiohttp does not wake a task that reads a body."""
     fake.faults = [faults.Stall(after_body_bytes=100, seconds=30)]
     call = asyncio.create_task(session.get_saved_clips())
     await fake.wait_for_requests(1)
@@ -101,14 +101,14 @@ async def test_borrowed_client_session_is_neither_closed_nor_changed(fake) -> No
             assert response.status == 401
 
 
-async def test_borrowed_client_session_that_was_closed_says_so(fake) -> None:
+async def test_closed_borrowed_client_session_is_an_error(fake) -> None:
     async with aiohttp.ClientSession() as http:
         session = ClipSession(fake.api_key, base_url=fake.url, http=http)
     with pytest.raises(SessionClosedError):
         await session.get_saved_clips()
 
 
-async def test_redirect_is_an_error_and_carries_nothing_away(fake, session) -> None:
+async def test_redirect_is_an_error_and_not_followed(fake, session) -> None:
     async with FakeRhombus(1) as elsewhere:
         fake.faults = [faults.Respond(307, headers={"Location": f"{elsewhere.url}/api/x"})]
         with pytest.raises(StatusError, match="not followed"):
@@ -116,7 +116,7 @@ async def test_redirect_is_an_error_and_carries_nothing_away(fake, session) -> N
         assert elsewhere.requests == []
 
 
-async def test_nothing_listens() -> None:
+async def test_refused_connection() -> None:
     quick = RetryPolicy(attempts=2, base=0.001, cap=0.001)
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -128,8 +128,8 @@ async def test_nothing_listens() -> None:
     assert caught.value.__context__ is None
 
 
-async def test_answer_that_is_not_http_takes_no_header_of_the_request_along() -> None:
-    """Aiohttp's own error for it has the request, with the key, in its repr."""
+async def test_error_for_an_answer_other_than_http_has_no_request_headers() -> None:
+    """The repr of aiohttp's own error contains the request with the key."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -147,7 +147,7 @@ async def test_answer_that_is_not_http_takes_no_header_of_the_request_along() ->
     assert KEY not in "".join(traceback.format_exception(caught.value))
 
 
-async def test_session_of_its_own_keeps_no_cookies(fake) -> None:
+async def test_owned_client_session_keeps_no_cookies(fake) -> None:
     fake.faults = [faults.Respond(200, b"{}", headers={"Set-Cookie": "crumb=1"})]
     # By name: no jar keeps cookies of an address.
     by_name = fake.url.replace("127.0.0.1", "localhost")
@@ -157,8 +157,8 @@ async def test_session_of_its_own_keeps_no_cookies(fake) -> None:
         assert "Cookie" not in fake.requests[1].headers
 
 
-async def test_plain_http_on_the_loopback_goes_past_every_proxy(fake, monkeypatch) -> None:
-    """A proxy would see the key in clear."""
+async def test_plain_http_on_the_loopback_bypasses_every_proxy(fake, monkeypatch) -> None:
+    """A proxy would see the key in plain text."""
     monkeypatch.delenv("no_proxy", raising=False)
     async with FakeRhombus(0) as proxy:
         monkeypatch.setenv("http_proxy", proxy.url)
@@ -223,9 +223,7 @@ async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
 
 
 @pytest.mark.parametrize("proxy", ["http://[::1", "http://host:abc", "ftp://host", "https://host"])
-async def test_proxy_that_cannot_be_used_is_refused_before_anything_is_sent(
-    monkeypatch, proxy
-) -> None:
+async def test_invalid_proxy_is_rejected_before_anything_is_sent(monkeypatch, proxy) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     async with ClipSession("K" * 22, base_url="http://127.0.0.1:1"):
         pass  # What does not go over https does not need it.

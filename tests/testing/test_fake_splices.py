@@ -17,6 +17,7 @@ from tests.testing.fake_calls import (
     chosen_by,
     fail,
     interval_of,
+    post,
     uuids_of,
 )
 
@@ -171,6 +172,37 @@ async def test_render_can_be_updated_and_deleted_at_every_stage(fake, clock, wai
     await call(fake, "event/deleteSavedClip", savedClipUuid=uuid)
     assert await progress_of(fake, uuid) is None
     assert uuid not in await chosen_by(fake)
+
+
+async def test_saved_alert_becomes_a_clip_with_its_uuid(fake, clock) -> None:
+    fake.render_seconds = 10
+    views = {DEVICE: [{"yawDegrees": 30}]}
+    answer = await call(
+        fake,
+        "event/savePolicyAlertV2",
+        alertUuid="a" * 22,
+        savedClipTitle="A",
+        savedClipDescription="B",
+        fisheyePresentationMap=views,
+    )
+    assert answer == {"error": False, "warningMsg": None}
+    saved = [clip for clip in fake.saved() if clip["sourceAlertUuid"]]
+    assert saved == []
+    clock.now += 11
+    (clip,) = [clip for clip in fake.saved() if clip["sourceAlertUuid"]]
+    assert (clip["sourceAlertUuid"], clip["status"]) == ("a" * 22, "COMPLETE")
+    assert (clip["title"], clip["description"], clip["fisheyeMap"]) == ("A", "B", views)
+    assert clip["timestampMs"] < clip["createdAtMs"] == 1_800_000_000_000
+    assert clip["byteCount"] == len(fake.video(clip["uuid"]).data)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"alertUuid": 5}, {"alertUuid": "a", "savedClipTitle": 5}]
+)
+async def test_alert_without_a_uuid_or_with_wrong_types_is_refused(fake, parameters) -> None:
+    status, _ = await post(fake, "event/savePolicyAlertV2", **parameters)
+    assert status == 400
+    assert fake.renders == {}
 
 
 def test_generating_clips_takes_linear_time() -> None:
