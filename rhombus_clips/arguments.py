@@ -15,7 +15,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from numbers import Real
 from pathlib import Path
@@ -24,7 +24,13 @@ from typing import Any, Final, TypeVar, cast
 from attrs import Attribute, evolve, fields
 
 from rhombus_clips.models.base import Model
-from rhombus_clips.models.moments import LARGEST_SENT, MILLISECOND, SMALLEST_SENT, plain_int
+from rhombus_clips.models.moments import (
+    LARGEST_SENT,
+    MILLISECOND,
+    SMALLEST_SENT,
+    plain_int,
+    to_epoch_ms,
+)
 
 __all__ = ["UNSET", "Unset"]
 
@@ -62,13 +68,18 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
 
     Raises `TypeError` for anything else, and `ValueError` for a number out of range.
     """
-    number = plain_int(value)
+    number = value if type(value) is int else plain_int(value)
     if number is None:
         raise TypeError(f"{name} must be a whole number, not {_quoted(value)}")
     if number < least or (most is not None and number > most):
         bounds = f"at least {least}" if most is None else f"between {least} and {most}"
         raise ValueError(f"{name} must be {bounds}, not {_quoted(number)}")
     return number
+
+
+def epoch_ms(time: datetime | int | None, name: str) -> int | None:
+    """Return None for None, and otherwise the result of `to_epoch_ms`."""
+    return None if time is None else to_epoch_ms(time, name)
 
 
 _DURATION = "a number of seconds or a timedelta"

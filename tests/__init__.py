@@ -1,1 +1,1 @@
-"""The promises of rhombus_clips, each a test."""
+"""Tests of `rhombus_clips`."""

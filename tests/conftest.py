@@ -1,4 +1,4 @@
-"""What the tests share: a fake service, and a session that waits for nothing."""
+"""Shared fixtures: a fake service, and sessions that hardly wait between attempts."""
 
 import asyncio
 import os
@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, settings
 from rhombus_clips import ClipSession, RetryPolicy
 from rhombus_clips.testing import FakeRhombus
 from tests.service_document import load_facts
+from tests.virtual_clock import skip_waits
 
-# Sockets make single examples slow now and then: their number bounds a test, not their time. The
-# default is quick; ``--hypothesis-profile=deep`` takes twenty times as many.
+# An example may be slow because of its sockets, so the number of examples is limited, not the time.
+# The default is quick; ``--hypothesis-profile=deep`` runs twenty times as many.
 _PROFILES = {"quick": 10, "deep": 200}
 for _name, _examples in _PROFILES.items():
     settings.register_profile(
@@ -28,13 +29,13 @@ settings.load_profile("quick")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Twice as many processes as there are cores: most tests wait for a socket or a process."""
+    """Return twice the number of cores, because most tests wait for sockets or processes."""
     return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Processes that tests start find the library compiled, even where no bytecode is kept."""
+    """Share compiled bytecode between the processes that tests start, even where it is disabled."""
     if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
         os.environ["PYTHONPYCACHEPREFIX"] = str(tmp_path_factory.mktemp("bytecode"))
 
@@ -48,6 +49,12 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
+async def virtual_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the event loop's clock skip all waits; see `skip_waits`."""
+    skip_waits(asyncio.get_running_loop(), monkeypatch)
+
+
+@pytest.fixture
 async def fake() -> AsyncIterator[FakeRhombus]:
     async with FakeRhombus(30) as service:
         yield service
@@ -55,7 +62,7 @@ async def fake() -> AsyncIterator[FakeRhombus]:
 
 @pytest.fixture
 def fake_elsewhere() -> Iterator[FakeRhombus]:
-    """A fake service on a loop of its own, in a thread: none of its tasks are on the test's."""
+    """A fake service with its own event loop, in a thread."""
     started, stop = threading.Event(), asyncio.Event()
     serving: list[tuple[FakeRhombus, asyncio.AbstractEventLoop]] = []
 
@@ -84,7 +91,7 @@ async def session(
 
 @pytest.fixture
 def connect() -> Callable[..., ClipSession]:
-    """Make a session with a fake service that does not wait long between attempts."""
+    """A function that returns a session for a fake service, with short waits between attempts."""
 
     def connect(fake: FakeRhombus, **settings: Any) -> ClipSession:
         settings.setdefault("retry", IMPATIENT)
@@ -96,5 +103,5 @@ def connect() -> Callable[..., ClipSession]:
 
 @pytest.fixture
 def document() -> Any:
-    """The facts of the service's OpenAPI document, in the document's own form."""
+    """The facts from the service's OpenAPI document, in the same form as the document."""
     return load_facts()["document"]

@@ -1,4 +1,4 @@
-"""How many examples a test gets: fewer by default than in the deep profile of hypothesis."""
+"""The number of hypothesis examples per test, which depends on the profile."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -7,7 +7,7 @@ from hypothesis import settings
 
 T = TypeVar("T")
 
-_USUAL = 100  # As many as hypothesis draws unless told otherwise.
+_USUAL = 100  # The default of hypothesis.
 
 
 def _profile_examples() -> int:
@@ -17,10 +17,10 @@ def _profile_examples() -> int:
 
 
 def examples(number: int, **more: Any) -> settings:
-    """Draw *number* examples, scaled as the profile scales the usual 100."""
+    """Return settings for *number* examples, scaled like the usual 100 in the current profile."""
     return settings(max_examples=max(3, number * _profile_examples() // _USUAL), **more)
 
 
 def a_few(values: Iterable[T]) -> list[T]:
-    """Each eighth of *values*, all of them in the deep profile: for cases that start a process."""
+    """Return every eighth of *values*, for tests that start processes; all in the deep profile."""
     return list(values) if _profile_examples() >= _USUAL else list(values)[::8]

@@ -1,4 +1,4 @@
-"""A fault that holds an answer back until a test lets it go: for what happens meanwhile."""
+"""A fault that delays the response until a test releases it."""
 
 import asyncio
 import threading
@@ -10,12 +10,12 @@ from attrs import field, frozen
 
 from rhombus_clips.testing.faults import Answering, Fault
 
-_LONGEST = 30.0
+_MAX_WAIT = 30.0
 
 
 @frozen(eq=False)
 class Held(Fault):
-    """The answer comes when the block ends. The fake service may run in another thread."""
+    """Respond when the block ends. The fake service may run in another thread."""
 
     times: int | None = None
     _arrived: threading.Event = field(factory=threading.Event, init=False)
@@ -33,11 +33,11 @@ class Held(Fault):
         self._released.set()
 
     def wait(self) -> None:
-        """Wait until a request has come."""
-        assert self._arrived.wait(_LONGEST)
+        """Wait until a request has arrived."""
+        assert self._arrived.wait(_MAX_WAIT)
 
     async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
-        """Answer, but not yet."""
+        """Wait for the release, and then answer."""
         self._arrived.set()
-        await asyncio.to_thread(self._released.wait, _LONGEST)
+        await asyncio.to_thread(self._released.wait, _MAX_WAIT)
         return await answer()

@@ -1,6 +1,6 @@
-"""Print the lowest versions that ``pyproject.toml`` allows, one ``name==version`` a line.
+"""Print the lowest versions that ``pyproject.toml`` allows, one ``name==version`` per line.
 
-They are those of the package itself and of the extras that its tests need::
+The list covers the package and the extras that its tests need::
 
     python tests/lowest_versions.py > lowest.txt
     python -m pip install --constraint lowest.txt '.[speedups,test]'
@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 EXTRAS = ("speedups", "cli", "test")
-"""The extras whose lower bounds are tested; the others are tools of development."""
+"""The extras whose lower bounds are tested; the others are development tools."""
 
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,-]*\])?(?P<bounds>[^;]*)")
 _LOWEST = re.compile(r">=\s*([\w.]+)")
 
 
 def lowest_versions(project: dict[str, Any]) -> list[str]:
-    """The lower bound of each requirement of *project*, the table of that name.
+    """Return the lower bound of each requirement in *project*, a table of ``pyproject.toml``.
 
-    Raises `ValueError` for a requirement without one, and for two that differ.
+    Raises `ValueError` for a requirement without a lower bound or with two different ones.
     """
     lowest: dict[str, str] = {}
     for name, version in _bounds(project):

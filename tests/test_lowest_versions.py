@@ -1,4 +1,4 @@
-"""The lower bounds of the requirements, as a list of versions to install."""
+"""The list of the lowest versions that the requirements allow."""
 
 import tomllib
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_every_requirement_of_the_package_and_its_tests_has_one_lower_bound() ->
         (["attrs>=25", "attrs>=26"], "two lower bounds"),
     ],
 )
-def test_requirement_that_cannot_be_tested_is_named(dependencies, words) -> None:
+def test_requirement_without_a_unique_lower_bound_is_an_error(dependencies, words) -> None:
     project = {"name": "x", "dependencies": dependencies, "optional-dependencies": {}}
     project["optional-dependencies"] = {"speedups": [], "cli": [], "test": ["x[cli]"]}
     with pytest.raises(ValueError, match=words):

@@ -47,7 +47,7 @@ async def one_call() -> dict[str, float]:
                     await response.read()
 
             async def transported() -> bytes:
-                request = RequestBody(body)
+                request = RequestBody(body, content_type="application/json")
                 reply: bytes = (await transport.post(http, SAVED_CLIPS, request, seconds=120)).body
                 return reply
 

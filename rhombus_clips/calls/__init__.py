@@ -1,4 +1,4 @@
-"""One API call: what is sent, when and how often, and what the service answers."""
+"""A single API call: authentication, sending, retries, rate limiting and the response envelope."""
 
 from rhombus_clips.calls.auth import AuthScheme
 from rhombus_clips.calls.retry import RateLimit, RetryPolicy, Timeout

@@ -1,4 +1,4 @@
-"""Who is asking: the authentication schemes of the service and their headers."""
+"""The authentication schemes of the service and their request headers."""
 
 from enum import StrEnum
 from urllib.parse import SplitResult
@@ -9,9 +9,10 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Secret(str):
-    """A string whose repr does not show it, wherever it is: in a mapping of headers, in a frame.
+    """A string whose repr hides its value.
 
-    A traceback that shows local variables, as many error trackers make one, calls `repr`.
+    It keeps the key out of tracebacks that show local variables, as many error trackers do, also
+    when it is a value in a mapping of headers.
     """
 
     __slots__ = ()
@@ -21,13 +22,13 @@ class Secret(str):
 
 
 class AuthScheme(StrEnum):
-    """The ``x-auth-scheme`` of a request.
+    """The value of the ``x-auth-scheme`` header.
 
-    The two certificate schemes also need a client certificate on the TLS connection: lend the
-    session an `aiohttp.ClientSession` whose connector has it.
+    The two certificate schemes also require a client certificate on the TLS connection: pass the
+    session an `aiohttp.ClientSession` whose connector has one.
     """
 
-    API_TOKEN = "api-token"  # noqa: S105  # the scheme's public name, no secret
+    API_TOKEN = "api-token"  # noqa: S105  # the scheme's public name, not a secret
     """An organization's key (the default)."""
     API = "api"
     """An organization's key with a client certificate."""
@@ -38,11 +39,12 @@ class AuthScheme(StrEnum):
 
 
 def auth_headers(api_key: str, scheme: AuthScheme, org_uuid: str | None) -> dict[str, str]:
-    """The headers that say who is asking.
+    """Return the headers that authenticate a request.
 
     *org_uuid* is the client organization that a partner acts for (``x-auth-org``).
 
-    Raises `ConfigurationError`, which never quotes the key, for values that no header can carry.
+    Raises `ConfigurationError`, which never quotes the key, for values that are not valid in a
+    header.
     """
     headers = {"x-auth-scheme": scheme.value, "x-auth-apikey": header_value(api_key, "api_key")}
     if org_uuid is not None:
@@ -51,19 +53,22 @@ def auth_headers(api_key: str, scheme: AuthScheme, org_uuid: str | None) -> dict
 
 
 def header_value(value: str, name: str) -> str:
-    """*value*, if it is a non-empty string of visible ASCII characters."""
+    """Return *value* if it is a non-empty string that is valid in an HTTP header.
+
+    Raises `ConfigurationError`, which does not quote the value, otherwise.
+    """
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
         raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
     if not value:
-        raise ConfigurationError(f"{name} is empty")
+        raise ConfigurationError(f"{name} must not be empty")
     if not (value.isascii() and value.isprintable()) or value != value.strip():
         raise ConfigurationError(
-            f"{name} has a character that no HTTP header can carry: a control character such as a"
-            " line break, a character beyond ASCII, or a blank at its beginning or end"
+            f"{name} must contain only printable ASCII characters, without surrounding spaces,"
+            " because it is sent in an HTTP header"
         )
     return value
 
 
 def is_confidential(url: SplitResult) -> bool:
-    """Whether nobody on the way can read what is sent there: ``https``, or on the loopback."""
+    """Return whether requests to *url* are private: it uses ``https`` or a loopback address."""
     return url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)

@@ -62,7 +62,7 @@ class _Call:
         A failure that is returned does not become the context of a later one.
         """
         self.was_admitted = self.was_sent = False
-        body = RequestBody(self.body)
+        body = RequestBody(self.body, content_type="application/json")
         try:
             if not self.pacing.try_admit():
                 await self.pacing.admit(self.deadline)

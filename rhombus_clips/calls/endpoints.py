@@ -1,4 +1,4 @@
-"""The table of endpoints: what each is called, what it answers, and whether it may be resent."""
+"""The table of endpoints: the path of each, the type of its response, and its retry safety."""
 
 from typing import Generic, TypeVar
 
@@ -23,38 +23,38 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 
 @frozen
 class Endpoint(Generic[AnswerT]):
-    """One operation of the service. Every one is a POST, so the verb says nothing of safety."""
+    """An operation of the service. Every operation is a POST, so its safety is stated here."""
 
     path: str
     answer: type[AnswerT]
     safe: bool = field(kw_only=True)
-    """Whether it only reads, so that sending it twice does no harm."""
+    """Whether it only reads, so that it may be sent again."""
     successor: "Endpoint[AnswerT] | None" = field(default=None, kw_only=True)
-    """Of the same shape; takes over where the service has taken a deprecated endpoint away."""
+    """The endpoint, of the same shape, to use where this deprecated one has been removed."""
+
+
+def _read(path: str, answer: type[AnswerT]) -> Endpoint[AnswerT]:
+    return Endpoint(path, answer, safe=True)
+
+
+def _change(path: str, answer: type[AnswerT]) -> Endpoint[AnswerT]:
+    return Endpoint(path, answer, safe=False)
 
 
 # --- saved clips -----------------------------------------------------------------------------
 
-GET_SAVED_CLIPS = Endpoint("/api/event/getSavedClipsV2", SavedClipPage, safe=True)
-GET_SAVED_CLIPS_V1 = Endpoint("/api/event/getSavedClips", SavedClipsAnswer, safe=True)
-GET_CLIP_WITH_PROGRESS = Endpoint(
-    "/api/event/getClipWithProgress", ClipWithProgressAnswer, safe=True
+GET_SAVED_CLIPS = _read("/api/event/getSavedClipsV2", SavedClipPage)
+GET_SAVED_CLIPS_V1 = _read("/api/event/getSavedClips", SavedClipsAnswer)
+GET_CLIP_WITH_PROGRESS = _read("/api/event/getClipWithProgress", ClipWithProgressAnswer)
+GET_CLIPS_WITH_PROGRESS = _read("/api/event/getClipsWithProgress", ClipWithProgressPage)
+GET_EXPIRING_CLIPS_FOR_ORG = _read("/api/event/getExpiringClipsForOrg", ClipWithProgressPage)
+GET_SAVED_CLIP_DETAILS = _read("/api/event/getSavedClipDetails", SavedClipDetailsAnswer)
+GET_SAVED_CLIP_COUNT = _read("/api/event/getSavedClipCount", SavedClipCount)
+GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID = _read(
+    "/api/event/getSavedClipsByExternalTransactionId", SavedClipsAnswer
 )
-GET_CLIPS_WITH_PROGRESS = Endpoint(
-    "/api/event/getClipsWithProgress", ClipWithProgressPage, safe=True
-)
-GET_EXPIRING_CLIPS_FOR_ORG = Endpoint(
-    "/api/event/getExpiringClipsForOrg", ClipWithProgressPage, safe=True
-)
-GET_SAVED_CLIP_DETAILS = Endpoint(
-    "/api/event/getSavedClipDetails", SavedClipDetailsAnswer, safe=True
-)
-GET_SAVED_CLIP_COUNT = Endpoint("/api/event/getSavedClipCount", SavedClipCount, safe=True)
-GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID = Endpoint(
-    "/api/event/getSavedClipsByExternalTransactionId", SavedClipsAnswer, safe=True
-)
-UPDATE_SAVED_CLIP = Endpoint("/api/event/updateSavedClip", Answer, safe=False)
-DELETE_SAVED_CLIP = Endpoint("/api/event/deleteSavedClip", Answer, safe=False)
+UPDATE_SAVED_CLIP = _change("/api/event/updateSavedClip", Answer)
+DELETE_SAVED_CLIP = _change("/api/event/deleteSavedClip", Answer)
 
 # --- alerts ----------------------------------------------------------------------------------
 
@@ -62,31 +62,23 @@ SAVE_POLICY_ALERT = Endpoint("/api/event/savePolicyAlertV2", Answer, safe=False)
 
 # --- shared clip groups ----------------------------------------------------------------------
 
-GET_SHARED_CLIP_GROUPS = Endpoint(
-    "/api/event/getSharedClipGroupsV2", SharedClipGroupPage, safe=True
+GET_SHARED_CLIP_GROUPS = _read("/api/event/getSharedClipGroupsV2", SharedClipGroupPage)
+GET_SHARED_CLIP_GROUP_DETAILS = _read(
+    "/api/event/getSharedClipGroupDetails", SharedClipGroupDetailsAnswer
 )
-GET_SHARED_CLIP_GROUP_DETAILS = Endpoint(
-    "/api/event/getSharedClipGroupDetails", SharedClipGroupDetailsAnswer, safe=True
-)
-CREATE_SHARED_CLIP_GROUP = Endpoint(
-    "/api/event/createSharedClipGroupV3", SharedClipGroupLink, safe=False
-)
-UPDATE_SHARED_CLIP_GROUP = Endpoint(
-    "/api/event/updateSharedClipGroupV2", SharedClipGroupLink, safe=False
-)
-DELETE_SHARED_CLIP_GROUP = Endpoint("/api/event/deleteSharedClipGroupV2", Answer, safe=False)
+CREATE_SHARED_CLIP_GROUP = _change("/api/event/createSharedClipGroupV3", SharedClipGroupLink)
+UPDATE_SHARED_CLIP_GROUP = _change("/api/event/updateSharedClipGroupV2", SharedClipGroupLink)
+DELETE_SHARED_CLIP_GROUP = _change("/api/event/deleteSharedClipGroupV2", Answer)
 
 # --- splices ---------------------------------------------------------------------------------
 
-SPLICE = Endpoint("/api/video/spliceV3", Splice, safe=False)
-CANCEL_SPLICE = Endpoint("/api/video/cancelSpliceV2", Answer, safe=False)
-RETRY_SPLICE = Endpoint("/api/video/retrySplice", Answer, safe=False)
-GET_MAX_SPLICE_DURATION = Endpoint(
-    "/api/video/getMaxSpliceDuration", MaxSpliceDurationAnswer, safe=True
-)
+SPLICE = _change("/api/video/spliceV3", Splice)
+CANCEL_SPLICE = _change("/api/video/cancelSpliceV2", Answer)
+RETRY_SPLICE = _change("/api/video/retrySplice", Answer)
+GET_MAX_SPLICE_DURATION = _read("/api/video/getMaxSpliceDuration", MaxSpliceDurationAnswer)
 GET_SPLICED_CLIPS_IN_PROGRESS = Endpoint(
     "/api/event/getSplicedClipsInProgress",
     SplicedClipsAnswer,
     safe=True,
-    successor=Endpoint("/api/video/getSplicedClipsInProgress", SplicedClipsAnswer, safe=True),
+    successor=_read("/api/video/getSplicedClipsInProgress", SplicedClipsAnswer),
 )

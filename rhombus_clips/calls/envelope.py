@@ -1,4 +1,4 @@
-"""From an HTTP answer to a result or an error: the statuses, the bodies, the in-band failures."""
+"""Interpretation of HTTP responses: status codes, error bodies and in-band errors."""
 
 import json
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from rhombus_clips.errors import (
     StatusError,
 )
 
-# The fields in which the service and what stands before it say what is wrong, best first. In an
-# error body ``error`` is a string ("Forbidden"); in an answer's envelope it is a boolean.
+# The fields for error messages of the service and of proxies before it, most specific first. In an
+# error body ``error`` is a string ("Forbidden"); in a response's envelope it is a boolean.
 _MESSAGE_FIELDS = ("errorMsg", "message", "msg", "error", "detail")
 _EXCERPT_LENGTH = 400
 
@@ -31,49 +31,40 @@ _STATUS_ERRORS: dict[int, type[StatusError]] = {
     401: AuthenticationError,
     403: PermissionDeniedError,
     404: NotFoundError,
-    429: RateLimitedError,
 }
 
-_NO_HEADERS: Mapping[str, str] = {}
-
 _ADVICE = {
-    401: "check the API key, and that the auth scheme is the one the key was made for",
+    401: "check that the API key is valid and that the auth scheme matches its type",
     403: "likely causes: the key belongs to the other region (US or EU base_url), the auth scheme"
-    " is not the key's, the key was revoked, or its role lacks the permission",
-    429: "the request budget of the whole organization is spent",
+    " does not match the key, the key was revoked, or its role lacks the permission",
+    429: "the request budget of the organization is exhausted",
 }
 
 
 @frozen
 class Reply:
-    """What came back over HTTP, read whole."""
+    """A complete HTTP response."""
 
     status: int
     body: bytes = field(repr=False)
-    """It may quote the key, so no repr shows it."""
-    headers: Mapping[str, str] = field(default=_NO_HEADERS, repr=False)
-    """They are found whatever the case of their names."""
-
-
-def is_success(reply: Reply) -> bool:
-    """Whether the HTTP status is 2xx; the envelope may still carry a failure."""
-    return 200 <= reply.status < 300
+    """It may contain the key, so no repr shows it."""
+    headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
+    """The headers. Their names are not case-sensitive."""
 
 
 def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
-    """The error for a reply whose status is not a success.
+    """Return the error for a response with a status other than 2xx.
 
-    *now* is the service's time, as far as earlier replies told it; it stands in for a ``Date``
-    that this one lacks.
+    *now* is the service's time according to earlier responses, for a response without ``Date``.
     """
     status = reply.status
     body_excerpt = reply.body[: 4 * _EXCERPT_LENGTH].decode("utf-8", "replace")[:_EXCERPT_LENGTH]
     message = _message_of(reply.body) or " ".join(body_excerpt.split())
     text = f"HTTP {status}"
     if 300 <= status < 400:
-        target = _printable(reply.headers.get("Location", "nowhere")[:200])
-        text += f" redirects to {target}, which is not followed because the API key would travel"
-        text += " along; check base_url"
+        target = _printable(reply.headers.get("Location", "an unknown location")[:200])
+        text += f": redirect to {target} not followed, because the request carries the API key"
+        text += "; check base_url"
     elif message:
         text += f": {message}"
     if status in _ADVICE:
@@ -86,35 +77,31 @@ def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """How long a response asks to wait, in seconds; None if it does not say.
+    """Return the seconds that a response asks to wait; None if it does not.
 
-    A date is compared with that of the response, or with *now* where it has none.
+    A date is compared with the ``Date`` of the response, or with *now* if it has none.
     """
     date = parse_http_date(headers.get("Date"))
     return parse_retry_after(headers.get("Retry-After"), date or now)
 
 
 def open_envelope(payload: object) -> dict[str, Any]:
-    """The object that a successful answer carries.
+    """Return the object in the body of a successful response.
 
-    Raises `ApiError` when the envelope says ``error: true``, with or without a reason, and
-    `DecodeError` when the answer is not an object at all.
+    Raises `ApiError` when the envelope has ``error: true``, with or without a reason, and
+    `DecodeError` when the body is not an object.
     """
     if not isinstance(payload, dict):
-        came = _beginning(payload)
-        raise DecodeError(
-            f"$ should be an object, but is {came}",
-            path="$",
-            expected="an object",
-            value_excerpt=came,
-        )
+        excerpt = _excerpt(payload)
+        message = f"$ should be an object, but is {excerpt}"
+        raise DecodeError(message, path="$", expected="an object", value_excerpt=excerpt)
     answer = cast("dict[str, Any]", payload)
-    # Any truthy value: a string here is a failure that speaks the language of error bodies.
+    # Any truthy value: a string here is the ``error`` of an error body.
     if answer.get("error"):
         error_msg = _text(answer.get("errorMsg"))
-        said = error_msg or _first_message(answer)
+        reason = error_msg or _first_message(answer) or "it gave no reason"
         raise ApiError(
-            f"the service refused: {said}" if said else "the service refused and gave no reason",
+            f"the service refused the request: {reason}",
             error_msg=error_msg,
             warning_msg=warning_of(answer),
         )
@@ -122,7 +109,7 @@ def open_envelope(payload: object) -> dict[str, Any]:
 
 
 def warning_of(answer: dict[str, Any]) -> str | None:
-    """What the answer says under ``warningMsg``: "it worked, but"."""
+    """Return the ``warningMsg`` of a successful response; None if it has none."""
     return _text(answer.get("warningMsg"))
 
 
@@ -140,7 +127,7 @@ def _first_message(payload: dict[str, Any]) -> str | None:
     return next((text for name in _MESSAGE_FIELDS if (text := _text(payload.get(name)))), None)
 
 
-def _beginning(payload: object) -> str:
+def _excerpt(payload: object) -> str:
     try:
         return json.dumps(payload)[:80]
     except RecursionError:
@@ -148,12 +135,12 @@ def _beginning(payload: object) -> str:
 
 
 def _text(value: object) -> str | None:
-    """*value* as one bounded line, if it is a string that says anything."""
+    """Return *value* as one line of bounded length if it is a string that is not blank."""
     if not isinstance(value, str):
         return None
     return _printable(" ".join(value.split())[:_EXCERPT_LENGTH]) or None
 
 
 def _printable(text: str) -> str:
-    """*text* with its lone surrogates escaped, which no terminal and no log file can encode."""
+    """Return *text* with lone surrogates escaped, because terminals and logs cannot encode them."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,18 +1,18 @@
-"""Check that an answer is about the requested item.
+"""Verification that a response is about the requested item.
 
 Ids are compared literally: only device ids have facets (``.v0``), and no request for a single item
-names a device.
+uses a device id.
 """
 
 from rhombus_clips.errors import DecodeError
 
 
 def mismatch(received: str | None, requested: str, path: str) -> DecodeError | None:
-    """Return the error for an answer with another id than *requested* at *path*; else None.
+    """Return an error if the id *received* at *path* differs from *requested*; None otherwise.
 
-    A missing id is no error, because the reference lets the service leave out every field. An
-    item without an id does not prove which item it is, so nothing may be written because of it:
-    see `refuse_unnamed`.
+    A missing id is not an error, because the reference lets the service omit every field. But an
+    item without an id may be another item, so nothing may be written because of it: see
+    `refuse_unnamed`.
     """
     if received is None or received == requested:
         return None
@@ -20,7 +20,7 @@ def mismatch(received: str | None, requested: str, path: str) -> DecodeError | N
 
 
 def refuse_unnamed(received: str | None, requested: str, path: str, *, endpoint: str) -> None:
-    """Raise `DecodeError` for an answer of *endpoint* with another id at *path*, or without one."""
+    """Raise `DecodeError` if a response of *endpoint* has another id at *path*, or none."""
     error = mismatch(received, requested, path)
     if received is None:
         error = _error("missing", "null", requested, path)
@@ -31,8 +31,8 @@ def refuse_unnamed(received: str | None, requested: str, path: str, *, endpoint:
 
 def _error(described: str, excerpt: str, requested: str, path: str) -> DecodeError:
     return DecodeError(
-        f"{path} should be the requested {requested!r}, but is {described}: the answer may be about"
-        " another item",
+        f"{path} should be the requested {requested!r}, but is {described}: the response may be"
+        " about another item",
         path=path,
         expected=requested,
         value_excerpt=excerpt,

@@ -1,37 +1,38 @@
-"""Which proxy the environment names for a URL, by the rules of curl.
+"""The proxy that environment variables select for a URL, following curl's rules.
 
-``https_proxy`` and ``HTTPS_PROXY``, ``all_proxy`` and ``ALL_PROXY``, ``no_proxy`` and ``NO_PROXY``:
-of two spellings the lower case one wins, and an empty variable counts as unset. For plain http
-only the lower case ``http_proxy`` counts, because a web server passes a request's ``Proxy``
-header to CGI programs as ``HTTP_PROXY``.
+The variables are ``https_proxy``, ``all_proxy`` and ``no_proxy``, in lower or upper case. The lower
+case spelling takes precedence, and an empty variable counts as unset. For plain http only the lower
+case ``http_proxy`` counts, because a web server passes a request's ``Proxy`` header to CGI programs
+as ``HTTP_PROXY``.
 """
 
 import ipaddress
 from collections.abc import Mapping
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
-from rhombus_clips.calls.hosts import host_mistake, ip_address
+from rhombus_clips.calls.hosts import host_mistake, ip_address, split_url
 from rhombus_clips.errors import ConfigurationError
 
 _PORTS = {"http": 80, "https": 443}
-_SUPPORTED = "only http proxies are supported, as in http://user:password@host:3128"
+_SUPPORTED = "only http proxies are supported, such as http://user:password@host:3128"
 
 
 def proxy_for(url: str, environment: Mapping[str, str]) -> str | None:
-    """The URL of the proxy that *environment* names for *url*; None for a direct connection.
+    """Return the URL of the proxy that *environment* selects for *url*; None for no proxy.
 
     Raises `ConfigurationError`, which never quotes the proxy's credentials, for a proxy that
     cannot be used.
     """
     target = urlsplit(url)
     name, proxy = _proxy_variable(target.scheme, environment)
-    if not proxy or _is_excluded(target, _either_case("no_proxy", environment)):
+    no_proxy = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
+    if not proxy or _is_excluded(target, no_proxy):
         return None
     return _checked(proxy if "://" in proxy else f"http://{proxy}", name)
 
 
 def _proxy_variable(scheme: str, environment: Mapping[str, str]) -> tuple[str, str]:
-    """The variable that names the proxy, and its value."""
+    """Return the name and the value of the variable that applies, or two empty strings."""
     names = [f"{scheme}_proxy", f"{scheme.upper()}_PROXY", "all_proxy", "ALL_PROXY"]
     if scheme == "http":
         names.remove("HTTP_PROXY")
@@ -41,36 +42,28 @@ def _proxy_variable(scheme: str, environment: Mapping[str, str]) -> tuple[str, s
     return "", ""
 
 
-def _either_case(name: str, environment: Mapping[str, str]) -> str:
-    return environment.get(name) or environment.get(name.upper()) or ""
-
-
 def _checked(proxy: str, variable: str) -> str:
-    try:
-        parts = urlsplit(proxy)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        parts, host, port = SplitResult("http", "", "", "", ""), None, None
+    """Return the URL of a proxy with its credentials as aiohttp needs them, or raise."""
+    parts = split_url(proxy)
+    if parts is None:
+        raise ConfigurationError(f"{variable} is not a valid proxy URL: {_SUPPORTED}")
     if parts.scheme != "http":
         raise ConfigurationError(
-            f"{variable} names a proxy of the type {parts.scheme}, but {_SUPPORTED}; to use another"
-            " one, pass http=, an aiohttp.ClientSession whose connector connects through it"
+            f"{variable} selects a proxy of the type {parts.scheme}, but {_SUPPORTED}; for another"
+            " type, pass http=, an aiohttp.ClientSession whose connector uses the proxy"
         )
-    if not host or port == 0 or not proxy.isprintable() or " " in proxy:
-        raise ConfigurationError(f"{variable} is not the URL of a proxy: {_SUPPORTED}")
-    mistake = host_mistake(host)
-    if mistake is not None:
-        raise ConfigurationError(f"{variable} is wrong: its host {mistake}")
+    if (mistake := host_mistake(parts.hostname or "")) is not None:
+        raise ConfigurationError(f"{variable} is invalid: its host {mistake}")
     credentials, at, address = parts.netloc.rpartition("@")
     user, colon, password = credentials.partition(":")
     if b":" in unquote_to_bytes(user):
-        raise ConfigurationError(f"{variable} is wrong: the user of a proxy must have no colon")
+        raise ConfigurationError(f"{variable} is invalid: a proxy's user must not contain a colon")
     netloc = _latin(user) + colon + _latin(password) + at + address
     return parts._replace(netloc=netloc).geturl()
 
 
 def _latin(quoted: str) -> str:
-    """*quoted* so that aiohttp, which sends Latin-1, sends the very bytes that it stands for."""
+    """Return *quoted* in a form whose bytes aiohttp, which encodes as Latin-1, sends unchanged."""
     return quote(unquote_to_bytes(quoted).decode("latin-1"), safe="")
 
 
@@ -85,11 +78,11 @@ def _is_excluded(target: SplitResult, no_proxy: str) -> bool:
 
 
 def _covers(entry: str, host: str, port: int | None) -> bool:
-    """Whether *entry* of ``no_proxy`` covers a host: ``*``, a domain, an address or a network."""
+    """Return whether *entry*, which is ``*``, a domain, an address or a network, covers a host."""
     if entry == "*":
         return True
     pattern, entry_port = _without_port(entry)
-    if entry_port is not None and entry_port != str(port):
+    if entry_port not in {"", str(port)}:
         return False
     address = ip_address(host)
     if address is not None:
@@ -100,16 +93,14 @@ def _covers(entry: str, host: str, port: int | None) -> bool:
     return bool(domain) and (host == domain or host.endswith(f".{domain}"))
 
 
-def _without_port(entry: str) -> tuple[str, str | None]:
-    """*entry* without its port and without brackets, and the port."""
+def _without_port(entry: str) -> tuple[str, str]:
+    """Return *entry* without its port and without brackets, and the port or an empty string."""
     if entry.startswith("["):
         address, _, rest = entry[1:].partition("]")
         suffix, _, port = rest.partition(":")
-        return address + suffix, port or None
-    if entry.count(":") == 1:
-        pattern, _, port = entry.partition(":")
-        return pattern, port or None
-    return entry, None
+        return address + suffix, port
+    pattern, _, port = entry.partition(":")
+    return (entry, "") if ":" in port else (pattern, port)
 
 
 def _is_in_network(address: ipaddress.IPv4Address | ipaddress.IPv6Address, pattern: str) -> bool:

@@ -1,11 +1,12 @@
-"""What to do when a call fails: the decisions, without the waiting.
+"""Retry decisions: which failed calls may be retried, and after what wait.
 
-Every operation is a POST, so what may be resent is declared per endpoint, never read from the
-verb. Nothing that changes something is resent once it may have been received.
+Every operation is a POST, so retry safety is declared per endpoint, never inferred from the HTTP
+method. A call that changes something is not retried once the service may have received it.
 """
 
 import math
 import random
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from attrs import Attribute, field, frozen
@@ -25,18 +26,18 @@ from rhombus_clips.errors import (
     SessionClosedError,
 )
 
-# What is said of the moment, and not of what was asked for.
+# Refusals that are about the time of a request, not its content.
 PASSING_REFUSALS = frozenset({408, 421, 425})
 
-# What a proxy or a balancer says when the service behind it did not answer.
-_PASSING_STATUSES = frozenset({502, 503, 504})
+# A proxy or load balancer responds with these when it gets no response from the service.
+_TRANSIENT_STATUSES = frozenset({502, 503, 504})
 
-# The documented waits are 1 s and 60 s. A longer wish is cut, so that one odd header cannot
-# hold up a session for a year; the deadline of a call cuts it shorter still.
-_LONGEST_RETRY_AFTER = 300.0
+# The documented waits are 1 s and 60 s. Longer ones are reduced to this, so that a malformed header
+# cannot pause a session for a year. The deadline of a call limits its wait further.
+_MAX_RETRY_AFTER = 300.0
 
-# A float holds no more doublings, and every cap is reached before.
-_MOST_DOUBLINGS = 1000
+# More doublings would overflow a float. Any cap is reached earlier.
+_MAX_DOUBLINGS = 1000
 
 
 def _count(owner: object, attribute: "Attribute[int]", value: object) -> None:
@@ -45,85 +46,80 @@ def _count(owner: object, attribute: "Attribute[int]", value: object) -> None:
 
 @frozen
 class RetryPolicy:
-    """How often and how patiently a failed call is sent again.
+    """How often a failed call is retried, and how long it waits before each retry.
 
-    Before attempt *n* + 1 it waits a random time between 0 and ``min(cap, base * 2 ** (n - 1))``
-    seconds ("full jitter"). The defaults are those that the service's guide recommends.
+    The wait before attempt *n* + 1 is random, between 0 and ``min(cap, base * 2 ** (n - 1))``
+    seconds ("full jitter"). The defaults follow the service's guide.
     """
 
     attempts: int = field(default=5, validator=_count)
-    """The most requests that one call sends; 1 turns retries off."""
+    """The maximum number of requests of one call; 5 by default. 1 disables retries."""
     base: float = field(default=1.0, converter=to_seconds, validator=is_seconds)
-    """The longest wait after the first failure, in seconds; it doubles with every further one."""
+    """The maximum wait after the first failure, in seconds; 1 by default. Further waits double."""
     cap: float = field(default=60.0, converter=to_seconds, validator=is_seconds)
-    """The longest wait of all, in seconds."""
+    """The upper bound of all waits, in seconds; 60 by default."""
 
     def backoff(self, failures: int) -> float:
-        """A random wait after so many *failures* of one call, 1 or more, in seconds."""
-        longest = self.base * 2 ** min(failures - 1, _MOST_DOUBLINGS)
+        """Return a random wait in seconds after that many *failures* of one call, 1 or more."""
+        longest = self.base * 2 ** min(failures - 1, _MAX_DOUBLINGS)
         return random.uniform(0, min(self.cap, longest))
 
 
 @frozen
 class Timeout:
-    """How long a call may take, in seconds."""
+    """The time limits of a call, each in seconds or as a timedelta."""
 
     total: float = field(default=120.0, converter=to_seconds, validator=is_seconds)
-    """All attempts and the waits between them, together."""
+    """For all attempts and the waits between them; 120 by default."""
     connect: float = field(default=10.0, converter=to_seconds, validator=is_seconds)
-    """Opening one connection: name resolution, proxy and TLS handshake included.
+    """For opening a connection, including name resolution, proxy and TLS; 10 by default.
 
     Waiting for a free connection counts towards `total` only.
     """
     read: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
-    """The longest silence while an answer is awaited or read."""
+    """For the arrival of the next part of a response; 30 by default."""
 
 
 @frozen
 class RateLimit:
     """A token bucket: *burst* requests at once, and *per_second* in the long run.
 
-    The service's budget belongs to a whole organization and its size is not published; an older
-    page of the reference speaks of 10 requests per second and a tenfold burst.
+    The service limits the requests of a whole organization and does not publish the limit. An
+    older page of the reference mentions 10 requests per second and ten times as many in a burst.
     """
 
     per_second: float = field(default=10.0, validator=is_positive)
-    """How many requests a second may start in the long run; 10 by default."""
+    """The number of requests that may start per second in the long run; 10 by default."""
     burst: int = field(default=100, validator=_count)
-    """How many may start at once after a rest; 100 by default."""
+    """The number of requests that may start at once after an idle time; 100 by default."""
 
 
 def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
-    """Whether to send a call again after *error*.
+    """Return whether to retry a call after *error*.
 
-    *safe* is whether the endpoint only reads. *server_errors* is how many times this call has
-    had a 500, this one included: a 500 can be a lasting mistake of the caller's, so it gets one
-    more try.
+    *safe* tells whether the endpoint only reads. *server_errors* is the number of 500 responses
+    to this call so far, including this one: a 500 can be due to invalid arguments, so it is
+    retried once only.
     """
-    match error:
-        case ConnectError(is_lasting=is_lasting):
-            return not is_lasting
-        case RateLimitedError():
-            return True  # The service refused the request before it ran.
-        case DisconnectedError():
-            return safe
-        case ServerError(status=500):
-            return safe and server_errors <= 1
-        case ServerError(status=status):
-            return safe and status in _PASSING_STATUSES
-        case _:
-            return False
+    if isinstance(error, ConnectError):
+        return not error.is_lasting
+    if isinstance(error, RateLimitedError):
+        return True  # The service rejected the request before running it.
+    if isinstance(error, ServerError) and error.status == 500:
+        return safe and server_errors <= 1
+    is_transient = isinstance(error, ServerError) and error.status in _TRANSIENT_STATUSES
+    return safe and (is_transient or isinstance(error, DisconnectedError))
 
 
 def concerns_every_call(error: Exception) -> bool:
-    """Whether any other call of the session would fail with *error*, too."""
+    """Return whether every other call of the session would also fail with *error*."""
     return isinstance(error, AuthenticationError | ConfigurationError | SessionClosedError)
 
 
 def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
-    """Whether *error*, after a request went out, leaves open if the service carried it out.
+    """Return whether the service may have applied the change of a sent request despite *error*.
 
-    An answer that cannot be read is no refusal either.
+    A response that cannot be decoded does not prove that the service rejected the request.
     """
     return not safe and isinstance(
         error,
@@ -132,29 +128,22 @@ def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
 
 
 def parse_retry_after(header: str | None, now: datetime | None = None) -> float | None:
-    """Seconds to wait, from a ``Retry-After`` header: a number or an HTTP date.
+    """Return the seconds to wait according to a ``Retry-After`` header, a number or an HTTP date.
 
-    None when it is absent or says neither. Never below 0 nor above 300 s. *now* is the moment of
-    the response by the service's own clock, from its ``Date`` header; the local clock may be
-    minutes off, and stands in only where there is no such date.
+    The result is between 0 and 300 s. It is None for a header that is absent or malformed. *now* is
+    the time of the response on the service's clock, from its ``Date`` header. The local clock may
+    be minutes off, and is used only without such a date.
     """
     if header is None:
         return None
-    seconds = _number(header)
-    if seconds is None:
-        moment = parse_http_date(header)
-        if moment is None:
+    seconds = math.nan
+    # float() also accepts digits of other scripts and underscores, which a header must not contain.
+    if header.isascii() and "_" not in header:
+        with suppress(ValueError):
+            seconds = float(header)
+    if math.isnan(seconds):
+        date = parse_http_date(header)
+        if date is None:
             return None
-        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER)
-
-
-def _number(text: str) -> float | None:
-    # float() also takes digits of other scripts and underscores, which are no number in a header.
-    if not text.isascii() or "_" in text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return None if math.isnan(number) else number
+        seconds = (date - (now or datetime.now(UTC))).total_seconds()
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER)

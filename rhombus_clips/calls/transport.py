@@ -47,11 +47,9 @@ class RequestBody(aiohttp.BytesPayload):
     aiohttp holds the head back until the body is written, and then sends both.
     """
 
-    def __init__(self, content: bytes) -> None:
-        super().__init__(content, content_type="application/json")
-        self.was_sent = False
-        self.sent_at = _NEVER
-        """When it was written, on the clock of the event loop."""
+    was_sent = False
+    sent_at = _NEVER
+    """When it was written, on the clock of the event loop."""
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None

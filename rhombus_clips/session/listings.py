@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Unpack
 
-from rhombus_clips.arguments import function_or_none, milliseconds_of, seconds_of
+from rhombus_clips.arguments import epoch_ms, function_or_none, milliseconds_of, seconds_of
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
@@ -15,7 +15,7 @@ from rhombus_clips.paging.rules.appearing import Appearing
 from rhombus_clips.paging.rules.clock import ClipTime, TimeRange
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.saved_clip_walk import OnDecodeError
-from rhombus_clips.session.resource import Resource, epoch_ms
+from rhombus_clips.session.resource import Resource
 
 
 class ClipListings(Resource):

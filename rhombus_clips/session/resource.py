@@ -1,12 +1,10 @@
 """The base class of the session's parts, and what they share."""
 
 import inspect
-from datetime import datetime
 from typing import TypeVar
 
 from rhombus_clips.arguments import UNSET, Unset
 from rhombus_clips.calls.caller import Caller
-from rhombus_clips.models.moments import to_epoch_ms
 
 T = TypeVar("T")
 ClearedT = TypeVar("ClearedT")
@@ -28,11 +26,6 @@ class Resource:
                 # A decorated function reports errors under the name of the function within.
                 for function in (member, inspect.unwrap(member)):
                     function.__qualname__ = f"ClipSession.{name}"
-
-
-def epoch_ms(time: datetime | int | None, name: str) -> int | None:
-    """Return None for None, and otherwise the result of `to_epoch_ms`."""
-    return None if time is None else to_epoch_ms(time, name)
 
 
 def updated(new: T | Unset | None, current: T | None, *, cleared: ClearedT) -> T | ClearedT | None:

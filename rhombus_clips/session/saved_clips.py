@@ -6,7 +6,7 @@ from typing import Unpack
 
 from rhombus_clips import arguments as check
 from rhombus_clips import models
-from rhombus_clips.arguments import UNSET, Unset
+from rhombus_clips.arguments import UNSET, Unset, epoch_ms
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
@@ -15,7 +15,7 @@ from rhombus_clips.errors import ApiError, NotFoundError
 from rhombus_clips.paging.rules.filters import ClipFilters, filter_parameters
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
-from rhombus_clips.session.resource import Resource, epoch_ms, updated
+from rhombus_clips.session.resource import Resource, updated
 
 _DETAILS_PATH = "$.savedClip.uuid"
 _MAX_INT32 = 2**31 - 1  # `maxPageSize` is an int32 in the reference.

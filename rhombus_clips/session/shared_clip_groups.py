@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from rhombus_clips import arguments as check
-from rhombus_clips.arguments import UNSET, Unset
+from rhombus_clips.arguments import UNSET, Unset, epoch_ms
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import service_or_local_time_ms
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
@@ -14,7 +14,7 @@ from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedCli
 from rhombus_clips.models.shared_clip import ClipReference
 from rhombus_clips.paging import SharedClipGroupPager
 from rhombus_clips.paging.rules.windows import Window
-from rhombus_clips.session.resource import Resource, epoch_ms, updated
+from rhombus_clips.session.resource import Resource, updated
 
 _GROUP_PATH = "$.sharedClipGroup.uuid"
 _MAX_INT32 = 2**31 - 1  # `expirationTimeSecs` is an int32 in the reference.

@@ -1,4 +1,4 @@
-"""A client session that the caller lends: calls work with any settings, and none is changed."""
+"""Client sessions of the caller: calls work with any settings, and change none of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,20 +16,20 @@ from rhombus_clips.testing import FakeRhombus, faults
 from tests.conftest import IMPATIENT
 
 
-async def _passing_on(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
+async def _pass_on(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     return await handler(request)
 
 
-def _refusing(_value: object) -> str:
-    raise AssertionError("a body of ours is bytes, which nothing else serializes")
+def _fail_to_serialize(_value: object) -> str:
+    raise AssertionError("request bodies are bytes and need no serializer")
 
 
 SETTINGS: list[Mapping[str, Any]] = [
     {"auto_decompress": False},
     {"raise_for_status": True},
-    {"json_serialize": _refusing},
+    {"json_serialize": _fail_to_serialize},
     {"cookies": {"crumb": "1"}},
-    {"cookie_jar": "a new one that takes cookies of addresses"},
+    {"cookie_jar": "a new one that accepts cookies from IP addresses"},
     {"base_url": "https://elsewhere.example/api/"},
     {"timeout": aiohttp.ClientTimeout(total=1e-9, sock_read=1e-9)},
     {"requote_redirect_url": False},
@@ -40,15 +40,15 @@ SETTINGS: list[Mapping[str, Any]] = [
     {"headers": {"Content-Type": "text/plain", "Accept": "text/html", "User-Agent": "x"}},
     {"headers": {"x-auth-apikey": "another", "x-auth-scheme": "another"}},
     {"headers": {"Accept-Encoding": "identity"}},
-    {"middlewares": [_passing_on]},
+    {"middlewares": [_pass_on]},
     {"trust_env": True},
     {"trace_configs": [aiohttp.TraceConfig()]},
 ]
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: next(iter(settings)))
-async def test_session_with_any_settings_can_be_lent(fake, settings) -> None:
-    """Compressed responses, refusals and retries are as on a session of our own."""
+async def test_calls_work_on_client_sessions_with_any_settings(fake, settings) -> None:
+    """Compressed responses, errors and retries work as with an owned client session."""
     if "cookie_jar" in settings:
         settings = {"cookie_jar": aiohttp.CookieJar(unsafe=True)}
     async with (
@@ -72,7 +72,7 @@ async def test_session_with_any_settings_can_be_lent(fake, settings) -> None:
 
 @pytest.mark.parametrize("replaces", [False, True])
 async def test_change_that_a_middleware_sent_may_have_been_applied(fake, replaces) -> None:
-    """It may send another body than ours, so that nobody knows whether it went out."""
+    """A middleware can replace the body, so the library cannot tell whether it was sent."""
 
     async def send_and_fail(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
         if replaces:
@@ -90,7 +90,7 @@ async def test_change_that_a_middleware_sent_may_have_been_applied(fake, replace
     assert len(fake.requests) == 1
 
 
-async def test_compressed_response_is_bounded_by_what_it_inflates_to(connect) -> None:
+async def test_limit_applies_to_the_decompressed_response(connect) -> None:
     async with (
         FakeRhombus(100) as fake,
         aiohttp.ClientSession(auto_decompress=False) as http,

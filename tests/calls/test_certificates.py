@@ -1,4 +1,4 @@
-"""An API host whose certificate nobody vouches for is refused at once, and hears nothing."""
+"""A host with an invalid certificate is rejected at once, and receives nothing."""
 
 import asyncio
 import ssl
@@ -13,18 +13,18 @@ QUICK = RetryPolicy(attempts=3, base=0.001, cap=0.001)
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "another.example"])
-async def test_invalid_certificate_is_not_tried_again(monkeypatch, name) -> None:
-    """Whether an unknown authority issued it, or a known one for another host."""
+async def test_invalid_certificate_is_not_retried(monkeypatch, name) -> None:
+    """Cases: issued by an unknown authority, and issued for another host."""
     monkeypatch.setenv("no_proxy", "*")
     authority = trustme.CA()
     tls, trust = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert(name).configure_cert(tls)
     if name != "127.0.0.1":
         authority.configure_trust(trust)
-    heard = list[bytes]()
+    received = list[bytes]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read(1))
+        received.append(await reader.read(1))
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
@@ -39,11 +39,11 @@ async def test_invalid_certificate_is_not_tried_again(monkeypatch, name) -> None
     assert caught.value.attempts == 1
     assert caught.value.is_lasting
     assert not caught.value.maybe_applied
-    assert heard == []
+    assert received == []
 
 
-async def test_host_that_speaks_no_tls_is_tried_again() -> None:
-    """It may be starting up; nothing was sent."""
+async def test_host_without_tls_is_retried() -> None:
+    """The host may be starting up, and nothing was sent."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

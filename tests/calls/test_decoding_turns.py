@@ -1,4 +1,4 @@
-"""Decoding shares the turns of the event loop: none holds more than its budget."""
+"""Decoding is spread over turns of the event loop, with a budget for each turn."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from rhombus_clips.calls.pacing import DecodingTurns
 
 
 class TurnsOfLoop:
-    """Counts the turns that the running loop has made."""
+    """Counts the turns of the running event loop."""
 
     def __init__(self) -> None:
         self.number = 0
@@ -29,7 +29,7 @@ async def _decode(turns: DecodingTurns, seconds: float) -> None:
     turns.spend(seconds)
 
 
-async def test_one_turn_of_the_loop_decodes_for_its_budget_and_the_rest_comes_later() -> None:
+async def test_each_turn_of_the_loop_decodes_up_to_its_budget() -> None:
     turns, loop, spent = DecodingTurns(), TurnsOfLoop(), dict[int, float]()
 
     async def decode() -> None:
@@ -42,20 +42,20 @@ async def test_one_turn_of_the_loop_decodes_for_its_budget_and_the_rest_comes_la
             tasks.start_soon(decode)
     loop.stop()
     assert sum(spent.values()) == pytest.approx(0.2)
-    # One decoding may begin just before the budget is used up; estimates err at the beginning.
+    # A call may start just before the budget is used up, and the first estimate is inaccurate.
     assert sorted(spent.values())[-2] <= 0.007
-    # And the turns are used: the budget is not let go to waste.
+    # Most of each budget is used.
     assert loop.number < 100
 
 
-async def test_a_call_alone_waits_for_nothing() -> None:
+async def test_single_call_does_not_wait() -> None:
     turns, loop = DecodingTurns(), TurnsOfLoop()
     await _decode(turns, 0.004)
     loop.stop()
     assert loop.number == 1
 
 
-async def test_what_waited_longest_goes_first() -> None:
+async def test_calls_decode_in_the_order_of_their_arrival() -> None:
     turns, order = DecodingTurns(), list[int]()
 
     async def decode(number: int) -> None:
@@ -69,7 +69,7 @@ async def test_what_waited_longest_goes_first() -> None:
     assert order == list(range(20))
 
 
-async def test_those_that_are_cancelled_while_they_wait_hold_nobody_up() -> None:
+async def test_cancelled_calls_do_not_delay_others() -> None:
     turns = DecodingTurns()
     tasks = [asyncio.ensure_future(_decode(turns, 0.01)) for _ in range(10)]
     await asyncio.sleep(0)
@@ -80,21 +80,21 @@ async def test_those_that_are_cancelled_while_they_wait_hold_nobody_up() -> None
     assert [task.cancelled() for task in tasks] == [False, *[True] * 8, False]
 
 
-async def test_long_listing_lets_other_tasks_run_between_its_steps(fake, session) -> None:
-    """A page of thousands is not made in one go."""
+async def test_other_tasks_run_while_a_long_page_is_decoded(fake, session) -> None:
+    """The decoding of a page of thousands is not one blocking step."""
     fake.clips = [{"uuid": f"clip {number}", "timestampMs": number + 1} for number in range(30_000)]
     loop = TurnsOfLoop()
-    made_in: set[int] = set()
+    used_turns: set[int] = set()
     spend = DecodingTurns.spend
 
-    def watched(turns: DecodingTurns, seconds: float) -> None:
-        made_in.add(loop.number)
+    def record(turns: DecodingTurns, seconds: float) -> None:
+        used_turns.add(loop.number)
         spend(turns, seconds)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DecodingTurns, "spend", watched)
+        patch.setattr(DecodingTurns, "spend", record)
         patch.setattr(pacing, "_SECONDS_PER_TURN", 0.0005)
         page = await session.get_saved_clips(max_page_size=10_000)
     loop.stop()
     assert len(page.saved_clips) == 10_000
-    assert len(made_in) > 5
+    assert len(used_turns) > 5

@@ -1,4 +1,4 @@
-"""From an HTTP answer to the right error with a readable message."""
+"""HTTP responses become errors with readable messages."""
 
 import json
 
@@ -15,12 +15,13 @@ from rhombus_clips import (
     ServerError,
     StatusError,
 )
-from rhombus_clips.calls.envelope import Reply, is_success, open_envelope, status_error
+from rhombus_clips.calls.envelope import Reply, open_envelope, status_error
+from rhombus_clips.testing import faults
 
 HTML = b"<html><body>\n<h1>502 Bad Gateway</h1>\n</body></html>"
 
 BODIES: list[tuple[int, bytes, type[StatusError], str]] = [
-    # status, body, error, words of the message
+    # status, body, error, part of the message
     (400, b'{"msg": "JSON doesn\'t match expected object structure"}', BadRequestError,
      "JSON doesn't match expected object structure"),
     (401, b'{"authenticationFailed": true}', AuthenticationError, "auth scheme"),
@@ -44,7 +45,7 @@ BODIES: list[tuple[int, bytes, type[StatusError], str]] = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "words"), BODIES)
-def test_error_body_gives_the_right_error(
+def test_error_body_determines_the_error(
     status: int, body: bytes, kind: type[StatusError], words: str
 ) -> None:
     error = status_error(Reply(status=status, body=body))
@@ -55,41 +56,44 @@ def test_error_body_gives_the_right_error(
     assert len(error.body_excerpt) <= 400
 
 
-def test_retry_after_is_on_the_error() -> None:
+def test_error_has_the_retry_after() -> None:
     error = status_error(Reply(status=429, body=b"", headers={"Retry-After": "7"}))
     assert isinstance(error, RateLimitedError)
     assert error.retry_after == 7.0
 
 
-def test_redirect_is_an_error_that_names_its_target() -> None:
+def test_redirect_is_an_error_with_its_target() -> None:
     error = status_error(
         Reply(status=307, body=b"", headers={"Location": "https://elsewhere.example/"})
     )
     assert type(error) is StatusError
-    assert "https://elsewhere.example/, which is not followed" in str(error)
-    assert "nowhere" in str(status_error(Reply(status=304, body=b"")))
+    assert "redirect to https://elsewhere.example/ not followed" in str(error)
+    assert "an unknown location" in str(status_error(Reply(status=304, body=b"")))
 
 
-@pytest.mark.parametrize(
-    ("status", "success"), [(199, False), (200, True), (204, True), (300, False)]
-)
-def test_success_is_2xx(status: int, success: bool) -> None:
-    assert is_success(Reply(status=status, body=b"")) is success
+@pytest.mark.parametrize(("status", "is_success"), [(200, True), (299, True), (300, False)])
+async def test_only_2xx_is_a_success(status: int, is_success: bool, fake, session) -> None:
+    fake.faults = [faults.Respond(status, b"{}")]
+    if is_success:
+        assert (await session.get_saved_clips()).saved_clips == []
+    else:
+        with pytest.raises(StatusError):
+            await session.get_saved_clips()
 
 
 IN_BAND = [
-    # payload, error_msg, warning_msg, words
+    # payload, error_msg, warning_msg, part of the message
     ({"error": True, "errorMsg": "that plate is already saved"},
      "that plate is already saved", None, "that plate is already saved"),
     ({"error": True}, None, None, "gave no reason"),
     ({"error": True, "errorMsg": None, "warningMsg": "w"}, None, "w", "gave no reason"),
-    ({"error": True, "errorMsg": "", "msg": "look here"}, None, None, "look here"),
+    ({"error": True, "errorMsg": "", "msg": "see here"}, None, None, "see here"),
     ({"error": "Forbidden"}, None, None, "Forbidden"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("payload", "error_msg", "warning_msg", "words"), IN_BAND)
-def test_failure_within_an_answer_is_an_api_error(
+def test_in_band_failure_is_an_api_error(
     payload: object, error_msg: str | None, warning_msg: str | None, words: str
 ) -> None:
     with pytest.raises(ApiError, match=words) as caught:
@@ -99,12 +103,12 @@ def test_failure_within_an_answer_is_an_api_error(
 
 
 @pytest.mark.parametrize("payload", [{}, {"error": False}, {"error": None, "errorMsg": "odd"}])
-def test_answer_without_error_is_returned(payload: dict[str, object]) -> None:
+def test_response_without_an_error_is_returned(payload: dict[str, object]) -> None:
     assert open_envelope(payload) is payload
 
 
 @pytest.mark.parametrize("payload", [[], None, "text", 5, True])
-def test_answer_that_is_no_object_is_a_decode_error(payload: object) -> None:
+def test_response_that_is_not_an_object_is_a_decode_error(payload: object) -> None:
     with pytest.raises(DecodeError) as caught:
         open_envelope(payload)
     assert caught.value.path == "$"

@@ -1,4 +1,4 @@
-"""Whatever a service or a resolver does, a call returns a result or raises an error of ours."""
+"""A call returns a result or raises a `RhombusError`, whatever a service or a resolver does."""
 
 import asyncio
 import gzip
@@ -33,7 +33,7 @@ UNSAFE = evolve(GET_SAVED_CLIPS, safe=False)
 
 
 async def _change(session: ClipSession) -> Any:
-    """Call an endpoint that pretends to change something."""
+    """Call an endpoint that is declared to change something."""
     return await session._call(UNSAFE, {"max_page_size": 1})
 
 
@@ -121,8 +121,8 @@ RESPONSES: list[faults.Fault] = [
 
 
 @pytest.mark.parametrize("borrowed", [False, True])
-async def test_any_response_gives_a_result_or_an_error_of_ours(fake, connect, borrowed) -> None:
-    """One that says what it is about, that can be printed and pickled, and has no context."""
+async def test_any_response_is_a_result_or_a_rhombus_error(fake, connect, borrowed) -> None:
+    """The error has an endpoint and no context, and can be printed and pickled."""
     failures = 0
     for response in RESPONSES:
         fake.faults = [response]
@@ -134,7 +134,7 @@ async def test_any_response_gives_a_result_or_an_error_of_ours(fake, connect, bo
                 failures += 1
                 assert error.__context__ is None, response
                 assert error.endpoint == "/api/event/getSavedClipsV2"
-                f"{error} {vars(error)}".encode()  # No lone surrogate: no log could write it.
+                f"{error} {vars(error)}".encode()  # A log could not encode a lone surrogate.
                 assert str(pickle.loads(pickle.dumps(error))) == str(error)
         if http is not None:
             await http.close()
@@ -149,10 +149,10 @@ def _bomb(mebibytes: int) -> bytes:
 
 
 @pytest.mark.parametrize("auto_decompress", [True, False])
-async def test_body_that_inflates_beyond_the_bound_is_refused_while_it_is_read(
+async def test_body_that_decompresses_beyond_the_limit_is_rejected_while_it_is_read(
     fake, connect, auto_decompress
 ) -> None:
-    """Once: it would be as large the next time."""
+    """It is not retried, because it would be as large again."""
     headers = {"Content-Encoding": "gzip"}
     fake.faults = [faults.Respond(200, _bomb(256), headers=headers, times=None)]
     async with (
@@ -168,7 +168,7 @@ async def test_body_that_inflates_beyond_the_bound_is_refused_while_it_is_read(
 
 
 class Resolver(AbstractResolver):
-    """Resolves every name to the loopback, unless *before* raises or waits."""
+    """Resolves every name to the loopback address, after awaiting *before*."""
 
     def __init__(self, before: Callable[[], Any]) -> None:
         self._before = before
@@ -197,10 +197,10 @@ class Resolver(AbstractResolver):
 @pytest.mark.parametrize(
     "host",
     ["a..b", ".a", f"{'a' * 64}.example", f"{'ü' * 60}.example", f"{'abc.' * 64}example"],
-    ids=["an empty part", "an empty first part", "a long part", "a long part in ASCII", "long"],
+    ids=["empty label", "empty first label", "long label", "long ASCII label", "long name"],
 )
-async def test_name_that_no_resolver_can_look_up_is_a_lasting_connect_error(host: str) -> None:
-    """Of the API and of the media host alike; the change was not sent, nor tried a second time."""
+async def test_invalid_host_name_is_a_lasting_connect_error(host: str) -> None:
+    """It is the same for the API and the media host. A change is neither sent nor retried."""
     clip = SavedClip(uuid="A" * 22, clip_location=MetaDataLocation(region="us-west-2"))
     url = f"https://{host}"
     async with ClipSession("k" * 22, base_url=url, media_url=url) as session:
@@ -238,7 +238,7 @@ def _raising(error: Exception) -> Callable[[], Any]:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_whatever_a_resolver_raises_the_change_was_not_sent(fake, connect, error) -> None:
+async def test_change_is_not_sent_if_the_resolver_raises(fake, connect, error) -> None:
     resolver = Resolver(_raising(error))
     url = fake.url.replace("127.0.0.1", "localhost")
     async with (
@@ -253,8 +253,8 @@ async def test_whatever_a_resolver_raises_the_change_was_not_sent(fake, connect,
     assert fake.requests == []
 
 
-async def test_resolver_that_cannot_start_is_an_error_of_ours(fake, connect, monkeypatch) -> None:
-    """c-ares needs file descriptors, of which a busy process may have none left."""
+async def test_resolver_that_cannot_start_is_a_connect_error(fake, connect, monkeypatch) -> None:
+    """c-ares needs file descriptors, and a busy process may have none left."""
 
     def fail(**_: object) -> None:
         raise KeyError("no channel")
@@ -271,8 +271,9 @@ async def test_resolver_that_cannot_start_is_an_error_of_ours(fake, connect, mon
 
 
 @pytest.mark.parametrize("borrowed", [False, True])
-async def test_time_to_connect_includes_name_resolution(fake, monkeypatch, borrowed) -> None:
-    """And a change is tried again after it, because nothing was sent."""
+@pytest.mark.usefixtures("virtual_clock")
+async def test_connect_timeout_includes_name_resolution(fake, monkeypatch, borrowed) -> None:
+    """A change is retried after it, because nothing was sent."""
     answer = asyncio.Event()
     resolver = Resolver(answer.wait)
     monkeypatch.setattr("aiohttp.connector.DefaultResolver", lambda **_: resolver)
@@ -294,7 +295,7 @@ async def test_time_to_connect_includes_name_resolution(fake, monkeypatch, borro
         await http.close()
 
 
-async def test_deadline_that_passes_before_the_request_was_sent_leaves_nothing_open(fake) -> None:
+async def test_change_was_not_applied_if_the_deadline_passes_before_it_is_sent(fake) -> None:
     resolver = Resolver(asyncio.Event().wait)
     url = fake.url.replace("127.0.0.1", "localhost")
     async with (
@@ -308,11 +309,12 @@ async def test_deadline_that_passes_before_the_request_was_sent_leaves_nothing_o
     assert caught.value.attempts == 1
 
 
+@pytest.mark.usefixtures("virtual_clock")
 @pytest.mark.parametrize("limits", [{"limit": 1}, {"limit": 0, "limit_per_host": 1}])
-async def test_time_to_connect_leaves_out_the_wait_for_a_connection_of_the_caller_s_own(
+async def test_connect_timeout_does_not_include_the_wait_for_a_borrowed_connection(
     fake, connect, limits
 ) -> None:
-    """The caller's own request holds the only one for longer than the time to connect."""
+    """A request of the caller uses the only connection for longer than the connect timeout."""
     release = asyncio.Event()
 
     async with (
@@ -320,20 +322,20 @@ async def test_time_to_connect_leaves_out_the_wait_for_a_connection_of_the_calle
         connect(fake, http=http, retry=ONCE, timeout=Timeout(total=30, connect=0.02)) as session,
     ):
         fake.faults = [faults.Held(release)]
-        holding = asyncio.ensure_future(http.post(f"{fake.url}/of-the-callers-own"))
+        holding = asyncio.ensure_future(http.post(f"{fake.url}/request-of-the-caller"))
         await fake.wait_for_requests(1)
         call = asyncio.ensure_future(session.get_saved_clips())
         await asyncio.wait({call}, timeout=0.1)
         assert not call.done()
         release.set()
-        await (await holding).read()  # Its connection is free from now on.
+        await (await holding).read()  # Now its connection is free.
         assert (await call).saved_clips
 
 
-async def test_change_on_a_connection_that_closed_before_it_was_written_is_sent_again(
+async def test_change_is_retried_if_its_connection_closed_before_it_was_written(
     fake, session, monkeypatch
 ) -> None:
-    """Nothing went out on it."""
+    """Nothing was sent on that connection."""
     await session.get_saved_clips()
     send, closed = aiohttp.ClientRequest.send, 0
 
@@ -350,7 +352,7 @@ async def test_change_on_a_connection_that_closed_before_it_was_written_is_sent_
     assert len(fake.requests) == 2
 
 
-async def test_change_whose_connection_broke_after_it_was_written_may_have_been_applied(
+async def test_change_may_have_been_applied_if_its_connection_broke_after_it_was_written(
     fake, session
 ) -> None:
     fake.faults = [faults.Disconnect()]
@@ -360,8 +362,8 @@ async def test_change_whose_connection_broke_after_it_was_written_may_have_been_
     assert len(fake.requests) == 1
 
 
-async def test_settings_that_fail_on_first_use_hold_no_place_in_the_queue(monkeypatch) -> None:
-    """Each call says so; none waits for the places of those before it."""
+async def test_call_that_fails_on_invalid_settings_releases_its_slot(monkeypatch) -> None:
+    """Each call raises the error, instead of waiting for the slots of earlier calls."""
     monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1080")
     session = ClipSession("k" * 22, base_url="https://localhost:1")
     for _ in range(150):

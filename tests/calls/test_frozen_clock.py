@@ -1,4 +1,4 @@
-"""A clock that stands still, as freezegun's does, holds up no wait: the event loop's runs on."""
+"""Waits end even if a test freezes time, because they use the event loop's clock."""
 
 import asyncio
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ async def test_pause_ends_on_a_frozen_clock(fake, session) -> None:
     assert len(fake.requests) == 2
 
 
-async def test_call_that_a_pause_holds_up_ends_at_its_deadline_on_a_frozen_clock(
+async def test_call_delayed_by_a_pause_ends_at_its_deadline_on_a_frozen_clock(
     fake, connect
 ) -> None:
     fake.faults = [faults.Respond(429, headers={"Retry-After": "60"})]
@@ -50,7 +50,7 @@ async def test_call_that_a_pause_holds_up_ends_at_its_deadline_on_a_frozen_clock
 
 
 async def test_deadline_covers_all_attempts_on_a_frozen_clock(fake, connect) -> None:
-    """However many attempts there may be: they end with the deadline."""
+    """The deadline ends the call, however many attempts its policy allows."""
     fake.faults = [faults.Respond(503, times=None)]
     retry = RetryPolicy(attempts=10**6, base=0.01, cap=0.01)
     async with connect(fake, timeout=Timeout(total=0.2), retry=retry) as session:
@@ -76,7 +76,7 @@ async def test_long_page_decodes_on_a_frozen_clock(fake, session) -> None:
     assert [len(page.saved_clips) for page in pages] == [5_000] * 3
 
 
-async def test_session_is_short_of_budget_no_longer_than_a_while_on_a_frozen_clock(
+async def test_budget_is_available_some_time_after_a_pause_on_a_frozen_clock(
     monkeypatch,
 ) -> None:
     monkeypatch.setattr("rhombus_clips.calls.pacing._RECENTLY", 0.01)
@@ -84,14 +84,14 @@ async def test_session_is_short_of_budget_no_longer_than_a_while_on_a_frozen_clo
     pacing.begin_pause(0.01)
     assert pacing.is_budget_spent
     with anyio.fail_after(20):
-        while pacing.is_budget_spent:  # noqa: ASYNC110  # it is a property, and no event ends it
+        while pacing.is_budget_spent:  # noqa: ASYNC110  # it is a property without an event
             await asyncio.sleep(0.001)
 
 
-async def test_clip_made_before_the_first_look_is_new_on_a_frozen_clock(
+async def test_clip_created_before_the_first_request_is_new_on_a_frozen_clock(
     connect, monkeypatch
 ) -> None:
-    """How long ago the follower was made is measured by the event loop's clock."""
+    """The age of the follower is measured with the event loop's clock."""
     loop, moved = asyncio.get_running_loop(), [0.0]
     loops_time = loop.time
     monkeypatch.setattr(loop, "time", lambda: loops_time() + moved[0])

@@ -1,4 +1,4 @@
-"""Bodies that nobody would expect, through the real session: a true result, or a clear error."""
+"""Random response bodies, through a real session: a correct result or a clear error."""
 
 import copy
 import json
@@ -26,8 +26,8 @@ JSON = st.recursive(
 )
 
 
-def _places(value: Any) -> list[tuple[Any, Any]]:
-    """Every container within *value*, with each of its keys or indices."""
+def _locations(value: Any) -> list[tuple[Any, Any]]:
+    """Return every container within *value* with each of its keys or indices."""
     match value:
         case dict():
             keys: list[Any] = list(value)
@@ -36,16 +36,16 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
         case _:
             return []
     own = [(value, key) for key in keys]
-    return own + [place for key in keys for place in _places(value[key])]
+    return own + [location for key in keys for location in _locations(value[key])]
 
 
 @st.composite
 def bodies(draw: st.DrawFn) -> Any:
-    """A page of clips in which a few values are others, and a few keys are new."""
+    """A page of clips with a few replaced values and additional keys."""
     page: Any = {"savedClips": make_clips(3, draw(st.integers(0, 50))), "error": False}
     page["lastEvaluatedTimestampMs"] = draw(st.none() | st.integers(0, 2**41))
     for _ in range(draw(st.integers(0, 4))):
-        container, key = draw(st.sampled_from(_places(page)))
+        container, key = draw(st.sampled_from(_locations(page)))
         container[key] = copy.deepcopy(draw(JSON))
         if isinstance(container, dict) and draw(st.booleans()):
             container[draw(st.text(max_size=5))] = copy.deepcopy(draw(JSON))
@@ -54,8 +54,8 @@ def bodies(draw: st.DrawFn) -> Any:
 
 @examples(400)
 @given(bodies())
-async def test_any_body_gives_a_true_result_or_a_clear_error(page) -> None:
-    """Never another exception than ours, never a value that was not sent."""
+async def test_any_body_is_a_correct_result_or_a_clear_error(page) -> None:
+    """It never raises a foreign exception or returns a value that was not sent."""
     async with FakeRhombus(0) as fake, ClipSession(fake.api_key, base_url=fake.url) as session:
         fake.faults = [faults.Respond(200, json.dumps(page).encode())]
         try:
@@ -76,7 +76,7 @@ async def test_any_body_gives_a_true_result_or_a_clear_error(page) -> None:
     st.binary(max_size=200)
     | st.text(max_size=100).map(lambda text: text.encode("utf-8", "replace"))
 )
-async def test_any_bytes_give_a_result_or_a_clear_error(body) -> None:
+async def test_any_bytes_are_a_result_or_a_clear_error(body) -> None:
     async with FakeRhombus(0) as fake, ClipSession(fake.api_key, base_url=fake.url) as session:
         fake.faults = [faults.Respond(200, body)]
         try:
@@ -86,7 +86,7 @@ async def test_any_bytes_give_a_result_or_a_clear_error(body) -> None:
 
 
 def _same(ours: Any, sent: Any) -> bool:
-    """Whether two JSON values say the same: null as absence within objects, 60.0 as 60."""
+    """Return whether two JSON values are equivalent, such as 60 and 60.0, or null and absence."""
     if isinstance(ours, dict) and isinstance(sent, dict):
         return all(_same(ours.get(name), sent.get(name)) for name in {**ours, **sent})
     if isinstance(ours, list) and isinstance(sent, list):

@@ -1,4 +1,4 @@
-"""Dates in headers, and the service's clock that they show."""
+"""Dates in headers, and the service's clock that is derived from them."""
 
 from datetime import UTC, datetime
 
@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from rhombus_clips.calls.http_dates import ServiceClock, parse_http_date
 from rhombus_clips.testing import FakeRhombus, faults
 
-MOMENT = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
+DATE = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("header", "moment"),
+    ("header", "date"),
     [
-        ("Wed, 21 Oct 2026 07:28:00 GMT", MOMENT),
-        ("Wednesday, 21-Oct-26 07:28:00 GMT", MOMENT),
-        ("Wed Oct 21 07:28:00 2026", MOMENT),
-        ("Wed, 21 Oct 2026 09:28:00 +0200", MOMENT),
-        ("Wed, 21 Oct 2026 00:28:00 -0700", MOMENT),
-        ("Wed, 21 Oct 2026 07:28:00 -0000", MOMENT),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", DATE),
+        ("Wednesday, 21-Oct-26 07:28:00 GMT", DATE),
+        ("Wed Oct 21 07:28:00 2026", DATE),
+        ("Wed, 21 Oct 2026 09:28:00 +0200", DATE),
+        ("Wed, 21 Oct 2026 00:28:00 -0700", DATE),
+        ("Wed, 21 Oct 2026 07:28:00 -0000", DATE),
         (None, None),
         ("", None),
         ("Wed", None),
@@ -38,8 +38,8 @@ MOMENT = datetime(2026, 10, 21, 7, 28, tzinfo=UTC)
         ("Wed, " + "2" * 10_000, None),
     ],
 )
-def test_http_date_is_read_or_none(header: str | None, moment: datetime | None) -> None:
-    assert parse_http_date(header) == moment
+def test_http_date_is_parsed_or_none(header: str | None, date: datetime | None) -> None:
+    assert parse_http_date(header) == date
 
 
 @given(
@@ -56,12 +56,12 @@ def test_http_date_is_read_or_none(header: str | None, moment: datetime | None) 
         st.sampled_from(["GMT", "-0000", "+9999", "-99999999999999", "", "EST"]),
     )
 )
-def test_no_text_makes_the_parser_of_dates_fail(header: str) -> None:
-    moment = parse_http_date(header)
-    assert moment is None or moment.tzinfo is UTC
+def test_parser_of_dates_never_raises(header: str) -> None:
+    date = parse_http_date(header)
+    assert date is None or date.tzinfo is UTC
 
 
-def test_service_clock_runs_on_from_the_most_recent_date() -> None:
+def test_service_clock_continues_from_the_most_recent_date() -> None:
     clock = ServiceClock()
     assert clock.epoch_ms(5.0) is None
     clock.note("nonsense", 5.0)

@@ -1,4 +1,4 @@
-"""An answer about another item than was asked for: an error, and nothing is done because of it."""
+"""A response about another item than requested is an error, and nothing is written after it."""
 
 from collections.abc import Callable
 from contextlib import aclosing
@@ -54,12 +54,12 @@ WRITES: dict[str, tuple[str, str, str, Read]] = {
 
 
 def uuid_in(fake: FakeRhombus, name: str) -> str:
-    things = fake.shared_clip_groups if name == "sharedClipGroup" else fake.clips
-    return str(things[0]["uuid"])
+    items = fake.shared_clip_groups if name == "sharedClipGroup" else fake.clips
+    return str(items[0]["uuid"])
 
 
 @pytest.mark.parametrize("method", READS)
-async def test_read_of_another_item_is_an_error_that_says_which(method: str, fake, session) -> None:
+async def test_response_about_another_item_is_an_error(method: str, fake, session) -> None:
     path, name, read = READS[method]
     uuid = uuid_in(fake, name)
     fake.faults = [faults.Altered({name: {"uuid": OTHER}}, path=path)]
@@ -72,21 +72,19 @@ async def test_read_of_another_item_is_an_error_that_says_which(method: str, fak
 
 
 @pytest.mark.parametrize("method", READS)
-async def test_read_of_an_item_without_a_uuid_is_returned_as_it_came(
-    method: str, fake, session
-) -> None:
+async def test_item_without_a_uuid_is_returned_unchanged(method: str, fake, session) -> None:
     path, name, read = READS[method]
     fake.faults = [faults.Altered({name: {"uuid": None}}, path=path)]
     assert (await read(session, uuid_in(fake, name))).uuid is None
 
 
-@pytest.mark.parametrize("came", [OTHER, None])
+@pytest.mark.parametrize("received", [OTHER, None])
 @pytest.mark.parametrize("method", WRITES)
-async def test_nothing_is_written_after_a_read_of_what_may_be_another_item(
-    method: str, came: str | None, fake, session
+async def test_nothing_is_written_if_the_item_that_was_read_may_be_another_one(
+    method: str, received: str | None, fake, session
 ) -> None:
     path, name, update, write = WRITES[method]
-    fake.faults = [faults.Altered({name: {"uuid": came, "title": "another's"}}, path=path)]
+    fake.faults = [faults.Altered({name: {"uuid": received, "title": "another's"}}, path=path)]
     before = (fake.clips[0] | {}, fake.shared_clip_groups[0] | {})
     with pytest.raises(DecodeError) as caught:
         await write(session, uuid_in(fake, name))
@@ -96,19 +94,19 @@ async def test_nothing_is_written_after_a_read_of_what_may_be_another_item(
     assert (fake.clips[0], fake.shared_clip_groups[0]) == before
 
 
-@pytest.mark.parametrize("came", [OTHER, None])
-async def test_nothing_is_written_after_another_clip_in_the_making(
-    came: str | None, fake, session
+@pytest.mark.parametrize("received", [OTHER, None])
+async def test_nothing_is_written_if_the_rendering_clip_that_was_read_is_another_one(
+    received: str | None, fake, session
 ) -> None:
     uuid = fake.start_render(seconds=60)
-    fake.faults = [faults.Altered({"clip": {"uuid": came}}, path=GET)]
+    fake.faults = [faults.Altered({"clip": {"uuid": received}}, path=GET)]
     with pytest.raises(DecodeError) as caught:
         await session.update_saved_clip(uuid, title="new")
     assert caught.value.path == "$.clip.uuid"
     assert count_of(fake, UPDATE) == 0
 
 
-async def test_write_that_answers_with_another_group_may_have_been_applied(fake, session) -> None:
+async def test_change_answered_for_another_group_may_have_been_applied(fake, session) -> None:
     uuid = uuid_in(fake, "sharedClipGroup")
     fake.faults = [faults.Altered({"uuid": OTHER}, path=UPDATE_GROUP)]
     with pytest.raises(DecodeError) as caught:
@@ -117,7 +115,7 @@ async def test_write_that_answers_with_another_group_may_have_been_applied(fake,
     assert count_of(fake, UPDATE_GROUP) == 1
 
 
-async def test_clip_of_another_transaction_is_an_error_and_one_without_is_not(
+async def test_clip_of_another_transaction_is_an_error_but_a_missing_id_is_not(
     fake, session
 ) -> None:
     for clip in fake.clips[:3]:
@@ -136,12 +134,12 @@ async def test_clip_of_another_transaction_is_an_error_and_one_without_is_not(
     assert len(await session.get_saved_clips_by_external_transaction_id("order 5")) == 3
 
 
-@pytest.mark.parametrize("came", [OTHER, None])
-async def test_watch_never_yields_another_clip(came: str | None, fake, session) -> None:
-    """It counts as trouble that may pass."""
+@pytest.mark.parametrize("received", [OTHER, None])
+async def test_watch_never_yields_another_clip(received: str | None, fake, session) -> None:
+    """Such a response counts as a transient failure."""
     uuid = fake.start_render(seconds=60)
     wrong = faults.Altered(
-        {"clip": {"uuid": came, "status": "COMPLETE", "title": "another's"}}, path=GET, times=3
+        {"clip": {"uuid": received, "status": "COMPLETE", "title": "another's"}}, path=GET, times=3
     )
     fake.faults = [wrong]
     async with aclosing(session.watch_clip(uuid, polling=QUICK)) as changes:
@@ -169,7 +167,7 @@ async def test_wait_never_returns_another_clip(fake, session) -> None:
     assert caught.value.clip_uuids
 
 
-async def test_other_clip_s_file_is_never_stored_as_the_clip_s(fake, session, tmp_path) -> None:
+async def test_file_of_another_clip_is_never_saved(fake, session, tmp_path) -> None:
     waiting = fake.clips[0]
     waiting["status"] = "OFFLINE"
     clip = await session.get_clip_with_progress(waiting["uuid"])

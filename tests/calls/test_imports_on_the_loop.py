@@ -1,4 +1,4 @@
-"""What a call needs is imported with the package, and never on the event loop of a backend."""
+"""Calls import no modules on the event loop: all are imported with the package."""
 
 import asyncio
 import sys
@@ -58,7 +58,7 @@ FAULTS = [
 
 
 async def test_failing_call_imports_nothing_on_the_loop() -> None:
-    """In a process of its own, after one call that succeeds; without exceptions."""
+    """It is measured in a separate process, after one successful call."""
     async with FakeRhombus(3) as fake:
         fake.faults = [faults.Ok(), *FAULTS]
         process = await asyncio.create_subprocess_exec(
@@ -73,5 +73,5 @@ async def test_failing_call_imports_nothing_on_the_loop() -> None:
         assert process.returncode == 0
         assert fake.faults == []
     failures, imported = output.decode().strip().split(" ", 1)
-    assert int(failures) >= 8  # Those that no retry mends, and two hosts without a service.
+    assert int(failures) >= 8  # Those without a retry, and two hosts without a service.
     assert imported == "[]"

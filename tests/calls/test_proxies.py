@@ -1,4 +1,4 @@
-"""Proxies that the environment names: which one is used, and that its password stays hidden."""
+"""Proxies from environment variables: which one is used, and that its password stays hidden."""
 
 import asyncio
 import base64
@@ -24,12 +24,12 @@ VARIABLES = [
 
 
 @pytest.fixture(autouse=True)
-def _no_proxy_of_the_machine(monkeypatch) -> None:
+def _unset_proxy_variables(monkeypatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
-# --- which one -----------------------------------------------------------------------------------
+# --- selection -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -55,12 +55,12 @@ def _no_proxy_of_the_machine(monkeypatch) -> None:
         ({"https_proxy": "http://[::1]:1"}, "http://[::1]:1"),
     ],
 )
-def test_proxy_is_the_one_that_curl_would_use(environment, proxy) -> None:
+def test_proxy_is_selected_by_the_rules_of_curl(environment, proxy) -> None:
     assert proxy_for(URL, environment) == proxy
 
 
 def test_only_the_lower_case_variable_counts_for_plain_http() -> None:
-    """A CGI program gets the header Proxy of a request as HTTP_PROXY."""
+    """A CGI program gets the Proxy header of a request as HTTP_PROXY."""
     assert proxy_for("http://a.example", {"HTTP_PROXY": "http://evil:1"}) is None
     assert proxy_for("http://a.example", {"http_proxy": "http://a:1"}) == "http://a:1"
     assert proxy_for("http://a.example", {"ALL_PROXY": "http://c:1"}) == "http://c:1"
@@ -118,19 +118,19 @@ def test_only_the_lower_case_variable_counts_for_plain_http() -> None:
         ("10.0.0.0/8", "a.example", False),
     ],
 )
-def test_host_that_no_proxy_covers_is_reached_directly(no_proxy, host, is_direct) -> None:
+def test_no_proxy_excludes_hosts(no_proxy, host, is_direct) -> None:
     for name in ("no_proxy", "NO_PROXY"):
         environment = {"https_proxy": "http://proxy:1", name: no_proxy}
         assert (proxy_for(f"https://{host}/x", environment) is None) is is_direct
 
 
-def test_lower_case_no_proxy_wins() -> None:
+def test_lower_case_no_proxy_takes_precedence() -> None:
     environment = {"https_proxy": "http://a:1", "no_proxy": "b", "NO_PROXY": "*"}
     assert proxy_for(URL, environment) == "http://a:1"
 
 
 @given(st.text(max_size=30), st.text(max_size=30))
-def test_any_text_in_the_environment_is_a_proxy_or_a_clear_error(proxy, no_proxy) -> None:
+def test_any_text_in_the_variables_is_a_proxy_or_a_clear_error(proxy, no_proxy) -> None:
     try:
         proxy_for(URL, {"https_proxy": proxy, "no_proxy": no_proxy})
     except ConfigurationError as error:
@@ -156,28 +156,28 @@ def test_any_text_in_the_environment_is_a_proxy_or_a_clear_error(proxy, no_proxy
         "://",
     ],
 )
-def test_proxy_that_cannot_be_used_is_refused_without_its_password(proxy) -> None:
+def test_invalid_proxy_is_rejected_without_its_password(proxy) -> None:
     with pytest.raises(ConfigurationError) as caught:
         proxy_for(URL, {"ALL_PROXY": proxy})
     assert "ALL_PROXY" in str(caught.value)
     assert "hunter" not in "".join(traceback.format_exception(caught.value))
-    # And not because of a proxy that is not for this host.
+    # A proxy that does not apply to the host is not checked.
     assert proxy_for(URL, {"ALL_PROXY": proxy, "no_proxy": "rhombussystems.com"}) is None
 
 
-# --- in use --------------------------------------------------------------------------------------
+# --- use -----------------------------------------------------------------------------------------
 
 
 class Proxy:
-    """A proxy that answers each CONNECT with the bytes given; with none, it stays silent."""
+    """A proxy that answers each CONNECT with fixed bytes. Without any, it does not answer."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.heard.append(await reader.readuntil(b"\r\n\r\n"))
+        self.received.append(await reader.readuntil(b"\r\n\r\n"))
         if not self._answer:
             await reader.read()
         writer.write(self._answer)
@@ -204,7 +204,7 @@ async def _failure(session: ClipSession) -> ConnectError:
 
 
 @pytest.mark.parametrize(("status", "requests"), [(407, 1), (403, 3), (502, 3), (503, 3)])
-async def test_refusal_of_a_proxy_is_tried_again_unless_it_refuses_the_credentials(
+async def test_refusal_of_a_proxy_is_retried_unless_the_credentials_are_wrong(
     monkeypatch, status, requests
 ) -> None:
     async with proxy_answering(_refusal(status)) as proxy:
@@ -214,10 +214,11 @@ async def test_refusal_of_a_proxy_is_tried_again_unless_it_refuses_the_credentia
     assert str(status) in str(error)
     assert error.is_lasting is (status == 407)
     assert not error.maybe_applied
-    assert len(proxy.heard) == error.attempts == requests
+    assert len(proxy.received) == error.attempts == requests
 
 
-async def test_time_to_connect_includes_the_answer_of_the_proxy(monkeypatch) -> None:
+@pytest.mark.usefixtures("virtual_clock")
+async def test_connect_timeout_includes_the_answer_of_the_proxy(monkeypatch) -> None:
     async with proxy_answering(b"") as proxy:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         timeout = Timeout(total=30, connect=0.05)
@@ -238,7 +239,7 @@ async def test_time_to_connect_includes_the_answer_of_the_proxy(monkeypatch) -> 
         ("user:hunter2%FF", b"user:hunter2\xff"),
     ],
 )
-async def test_credentials_of_a_proxy_go_to_the_proxy_and_into_no_message(
+async def test_credentials_are_sent_to_the_proxy_and_hidden_from_messages(
     monkeypatch, caplog, given, sent
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -249,7 +250,7 @@ async def test_credentials_of_a_proxy_go_to_the_proxy_and_into_no_message(
             shown = [repr(session)]
     async with ClipSession("k" * 22, retry=QUICK) as session:
         unreachable = await _failure(session)
-    (head,) = proxy.heard
+    (head,) = proxy.received
     assert b"\r\nProxy-Authorization: Basic " + base64.b64encode(sent) + b"\r\n" in head
     assert b"kkkk" not in head
     for error in (refused, unreachable):
@@ -258,9 +259,7 @@ async def test_credentials_of_a_proxy_go_to_the_proxy_and_into_no_message(
 
 
 @pytest.mark.parametrize("no_proxy", ["rhombussystems.com", "*", ".com:443"])
-async def test_host_that_no_proxy_covers_is_not_asked_for_at_the_proxy(
-    monkeypatch, no_proxy
-) -> None:
+async def test_proxy_is_not_used_for_excluded_hosts(monkeypatch, no_proxy) -> None:
     async with proxy_answering(_refusal(403)) as proxy:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", no_proxy)

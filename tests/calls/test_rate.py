@@ -1,4 +1,4 @@
-"""The client-side rate: it never lets a service's bucket of the same size refuse a request."""
+"""The client-side rate: a service with the same limit never refuses a request."""
 
 import anyio
 import pytest
@@ -19,41 +19,44 @@ LIMIT = RateLimit(per_second=1.0, burst=4)
 @given(
     st.lists(
         st.tuples(
-            st.floats(0, 3, allow_nan=False),  # how long until the caller asks again
-            st.floats(0, 3, allow_nan=False),  # how long the request travels
-            st.floats(0, 3, allow_nan=False),  # how long the answer travels
+            st.floats(0, 3, allow_nan=False),  # seconds until the caller sends another request
+            st.floats(0, 3, allow_nan=False),  # seconds until the request arrives
+            st.floats(0, 3, allow_nan=False),  # seconds until the response arrives
         ),
         max_size=30,
     )
 )
-def test_service_never_refuses_what_the_client_let_go(requests) -> None:
-    """However long requests and answers travel, in whichever order they arrive."""
+def test_service_never_refuses_a_request_that_the_client_admitted(requests) -> None:
+    """It holds for all network delays, and whatever the order of arrival."""
     client, service = TokenBucket(LIMIT), RateLimiter(LIMIT)
     now = 0.0
-    events: list[tuple[float, int, str]] = []  # arrivals and answers to come
+    events: list[tuple[float, int, str]] = []  # future arrivals and responses
 
-    def pass_until(moment: float) -> None:
-        for at, _, event in sorted(event for event in events if event[0] <= moment):
+    def advance_to(time: float) -> None:
+        for at, _, event in sorted(event for event in events if event[0] <= time):
             if event == "arrives":
                 assert service.take(at + 1e-9) is None
             else:
                 client.finish(at)
-        events[:] = [event for event in events if event[0] > moment]
+        events[:] = [event for event in events if event[0] > time]
 
-    for number, (idle, there, back) in enumerate(requests):
+    for number, (idle, outbound, inbound) in enumerate(requests):
         now += idle
-        pass_until(now)
+        advance_to(now)
         while (wait := client.seconds_to_wait(now)) > 0:
-            # A little later, so that a wait below the clock's resolution passes too.
+            # The nanosecond ends waits that are shorter than the clock's resolution.
             now = min([now + wait, *(event[0] for event in events)]) + 1e-9
-            pass_until(now)
+            advance_to(now)
         client.start()
-        events += [(now + there, number, "arrives"), (now + there + back, number, "answered")]
-    pass_until(now + 100)
+        events += [
+            (now + outbound, number, "arrives"),
+            (now + outbound + inbound, number, "answered"),
+        ]
+    advance_to(now + 100)
 
 
-def test_rate_is_no_lower_than_it_has_to_be() -> None:
-    """A burst at once, then one a second, when answers come at once."""
+def test_rate_is_as_high_as_the_limit_allows() -> None:
+    """With immediate responses, a burst starts at once, and then one request per second."""
     bucket, now, started = TokenBucket(LIMIT), 0.0, []
     for _ in range(10):
         now += bucket.seconds_to_wait(now)
@@ -63,7 +66,7 @@ def test_rate_is_no_lower_than_it_has_to_be() -> None:
     assert started == pytest.approx([0, 0, 0, 0, 1, 2, 3, 4, 5, 6])
 
 
-def test_unanswered_burst_waits_for_an_answer() -> None:
+def test_request_after_an_unanswered_burst_waits_for_a_response() -> None:
     bucket = TokenBucket(LIMIT)
     for _ in range(4):
         bucket.start()
@@ -72,7 +75,8 @@ def test_unanswered_burst_waits_for_an_answer() -> None:
     assert bucket.seconds_to_wait(1000.0) == 1.0
 
 
-async def test_no_429_with_many_tasks_at_the_services_own_rate(connect) -> None:
+@pytest.mark.usefixtures("virtual_clock")
+async def test_many_tasks_get_no_429_at_the_rate_of_the_service(connect) -> None:
     limit = RateLimit(per_second=200, burst=10)
     async with (
         FakeRhombus(1, rate=limit) as fake,
@@ -84,7 +88,7 @@ async def test_no_429_with_many_tasks_at_the_services_own_rate(connect) -> None:
     assert len(fake.requests) == 60
 
 
-async def test_request_that_a_pause_keeps_from_starting_gives_its_token_back() -> None:
+async def test_request_that_a_pause_stops_returns_its_token() -> None:
     pacing = Pacing(RateLimit(per_second=1, burst=1), connections=1)
 
     async def late_pause() -> None:

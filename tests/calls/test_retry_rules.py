@@ -1,4 +1,4 @@
-"""What may be sent again, how long to wait, and what a Retry-After says."""
+"""Retry rules: which failures are retried, the waits, and the Retry-After header."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -57,7 +57,7 @@ def test_table_of_retries(
     assert may_have_been_applied(error, safe=True) is False
 
 
-def test_second_500_is_not_tried_again() -> None:
+def test_second_500_is_not_retried() -> None:
     error = ServerError("x", status=500)
     assert not may_retry(error, safe=True, server_errors=2)
     assert may_retry(ServerError("x", status=502), safe=True, server_errors=2)
@@ -93,12 +93,12 @@ def test_second_500_is_not_tried_again() -> None:
         ("12\udcff", None),
     ],
 )
-def test_retry_after_is_read_and_bounded(header: str | None, seconds: float | None) -> None:
+def test_retry_after_is_parsed_and_bounded(header: str | None, seconds: float | None) -> None:
     assert parse_retry_after(header, NOW) == seconds
 
 
-def test_retry_after_is_counted_from_the_date_of_its_own_response() -> None:
-    """Whatever the local clock says: it may be years off."""
+def test_retry_after_is_relative_to_the_date_of_its_response() -> None:
+    """The local clock is not used, because it may be wrong."""
     headers = {"Date": "Thu, 01 Jan 2009 00:00:00 GMT"}
     for header, seconds in [
         ("Thu, 01 Jan 2009 00:00:30 GMT", 30.0),
@@ -111,7 +111,7 @@ def test_retry_after_is_counted_from_the_date_of_its_own_response() -> None:
 
 
 @pytest.mark.parametrize("date", [None, "", "nonsense", "Wed, 21 Oct 99999999999 07:28:00 GMT"])
-def test_retry_after_without_a_readable_date_is_counted_from_the_local_clock(
+def test_retry_after_is_relative_to_the_local_clock_without_a_readable_date(
     date: str | None,
 ) -> None:
     headers = {"Retry-After": format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True)}
@@ -122,7 +122,7 @@ def test_retry_after_without_a_readable_date_is_counted_from_the_local_clock(
     assert error.retry_after == 300.0
 
 
-def test_backoff_is_random_up_to_a_bound_that_doubles_until_the_cap(monkeypatch) -> None:
+def test_backoff_doubles_up_to_the_cap(monkeypatch) -> None:
     monkeypatch.setattr("rhombus_clips.calls.retry.random.uniform", lambda low, high: high - low)
     policy = RetryPolicy(base=1.0, cap=60.0)
     assert [policy.backoff(failures) for failures in range(1, 9)] == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -155,7 +155,7 @@ def test_any_retry_after_is_a_bounded_wait_or_none(header: str) -> None:
         lambda: RateLimit(burst=0),
     ],
 )
-def test_settings_that_cannot_work_are_refused(make: object) -> None:
+def test_invalid_settings_are_rejected(make: object) -> None:
     with pytest.raises(ValueError):
         make()  # type: ignore[operator]
 
@@ -169,12 +169,12 @@ def test_settings_that_cannot_work_are_refused(make: object) -> None:
         lambda: Timeout(total=True),
     ],
 )
-def test_settings_of_wrong_types_are_refused(make: object) -> None:
+def test_settings_of_wrong_types_are_rejected(make: object) -> None:
     with pytest.raises(TypeError):
         make()  # type: ignore[operator]
 
 
-def test_defaults_are_those_of_the_services_guide() -> None:
+def test_defaults_follow_the_guide_of_the_service() -> None:
     assert RetryPolicy() == RetryPolicy(attempts=5, base=1.0, cap=60.0)
     assert Timeout() == Timeout(total=120.0, connect=10.0, read=30.0)
     assert RateLimit() == RateLimit(per_second=10.0, burst=100)

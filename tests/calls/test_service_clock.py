@@ -1,4 +1,4 @@
-"""What is new or yet to come goes by the service's clock: that of this machine may be wrong."""
+"""The service's clock determines which clips are new and which footage is in the future."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ def service_ms(fake: FakeRhombus) -> int:
 
 
 async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.Future[Any]":
-    """Await the next clip of *follower*, until it has listed once and found nothing."""
+    """Start to await the next clip of *follower*, and return after a listing without new clips."""
     waiting = asyncio.ensure_future(anext(follower))
     await fake.wait_for_requests(len(fake.requests) + 3)
     while {"made", "new_from"} & json.loads(follower.cursor).keys():
@@ -34,36 +34,35 @@ async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.F
 
 @pytest.fixture(params=SKEWS)
 async def fake(request):
-    """A service whose clock is an hour off, with clips of the last two hours by that clock."""
+    """A service whose clock may be an hour off, with clips of the last two hours on that clock."""
     async with FakeRhombus(0, clock_skew=request.param) as service:
         now = service_ms(service)
         service.clips += [clip_at(n, now - 60_000 * n - 2000) for n in range(120)]
         yield service
 
 
-async def test_service_time_is_that_of_its_last_response(fake, session) -> None:
+async def test_service_time_comes_from_the_last_response(fake, session) -> None:
     assert session._call.service_time_ms() is None
     for skew in (0, 7000):
         fake.clock_skew += skew
         await session.get_saved_clips()
-        told = session._call.service_time_ms()
-        assert told is not None
-        assert told <= service_ms(fake)
-        assert told > service_ms(fake) - 60_000
+        time_ms = session._call.service_time_ms()
+        assert time_ms is not None
+        assert service_ms(fake) - 60_000 < time_ms <= service_ms(fake)
 
 
 @pytest.mark.parametrize("date", ["soon", "", "Tue, 99 Foo 2026 00:00:00 GMT"])
-async def test_date_that_is_none_tells_no_time(date, fake, session) -> None:
+async def test_invalid_date_is_ignored(date, fake, session) -> None:
     fake.faults = [faults.Respond(200, b"{}", headers={"Date": date})]
     await session.get_saved_clips()
     assert session._call.service_time_ms() is None
 
 
 @pytest.mark.parametrize("has_called", [True, False])
-async def test_follower_without_a_beginning_begins_now_by_the_service(
+async def test_follower_starts_now_on_the_service_clock_by_default(
     has_called, fake, session
 ) -> None:
-    """It misses no new clip and yields no old one, whichever clock is ahead."""
+    """It misses no new clip and yields no old one, whichever clock is fast."""
     if has_called:
         await session.get_saved_clips()
     follower = session.follow_saved_clips(interval=0.01)
@@ -73,8 +72,8 @@ async def test_follower_without_a_beginning_begins_now_by_the_service(
 
 
 @pytest.mark.parametrize("has_called", [True, False])
-async def test_clip_made_before_the_first_look_is_new(has_called, fake, session) -> None:
-    """New is what comes after the follower was made, not after it was iterated."""
+async def test_clip_created_before_the_first_request_is_new(has_called, fake, session) -> None:
+    """The follower starts when it is created, not when it is iterated."""
     if has_called:
         await session.get_saved_clips()
     follower = session.follow_saved_clips(interval=0.01)
@@ -82,7 +81,7 @@ async def test_clip_made_before_the_first_look_is_new(has_called, fake, session)
     assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
 
 
-async def test_late_clip_of_before_the_beginning_comes_within_the_grace(fake, session) -> None:
+async def test_late_clip_from_before_the_start_is_yielded_within_the_grace(fake, session) -> None:
     follower = session.follow_saved_clips(interval=0.01, grace=timedelta(minutes=10))
     waiting = await first_of(follower, fake)
     now = service_ms(fake)
@@ -91,8 +90,8 @@ async def test_late_clip_of_before_the_beginning_comes_within_the_grace(fake, se
     assert (await waiting).uuid == late["uuid"]
 
 
-async def test_clip_of_the_future_hides_none_whatever_the_local_clock_says(connect) -> None:
-    """This machine is an hour ahead, so that the odd clip lies in its past."""
+async def test_clip_with_a_future_time_does_not_hide_others(connect) -> None:
+    """The local clock is an hour fast, so the clip is in its past."""
     async with FakeRhombus(0, clock_skew=-HOUR) as fake, connect(fake) as session:
         now = service_ms(fake)
         fake.clips += [clip_at(1, now - 1000), clip_at(2, now + 1_800_000)]
@@ -105,10 +104,10 @@ async def test_clip_of_the_future_hides_none_whatever_the_local_clock_says(conne
 
 
 @pytest.mark.parametrize("has_clips", [True, False])
-async def test_service_without_a_date_is_followed_from_its_clips_on(
+async def test_service_without_a_date_is_followed_from_its_latest_clip(
     has_clips, fake, session
 ) -> None:
-    """It misses no new clip and yields no old one, whichever clock is ahead."""
+    """It misses no new clip and yields no old one, whichever clock is fast."""
     fake.sends_date = False
     if not has_clips:
         fake.clips.clear()
@@ -122,8 +121,8 @@ async def test_service_without_a_date_is_followed_from_its_clips_on(
     assert session._call.service_time_ms() is None
 
 
-async def test_clip_made_before_the_first_look_is_new_without_a_date_too(connect) -> None:
-    """Only the local clock can tell, where it is right."""
+async def test_clip_created_before_the_first_request_is_new_without_a_date(connect) -> None:
+    """The local clock determines it, provided that it is right."""
     async with FakeRhombus(20, sends_date=False) as fake, connect(fake) as session:
         follower = session.follow_saved_clips(interval=0.01)
         fake.clips.append(clip_at(200, service_ms(fake)))
@@ -132,15 +131,15 @@ async def test_clip_made_before_the_first_look_is_new_without_a_date_too(connect
         assert session._call.service_time_ms() is None
 
 
-def test_listings_are_made_without_an_event_loop() -> None:
-    """Nothing is sent, and nothing is awaited, before they are iterated."""
+def test_listings_can_be_created_without_an_event_loop() -> None:
+    """Nothing is sent or awaited before they are iterated."""
     session = ClipSession("k" * 22)
     session.follow_saved_clips()
     session.shared_clip_groups(created_after=1_700_000_000_000, window=timedelta(days=100))
 
 
-async def test_wait_until_a_date_goes_by_what_earlier_responses_told(fake, connect) -> None:
-    """The refusal itself has no readable date."""
+async def test_wait_until_a_date_uses_the_clock_of_earlier_responses(fake, connect) -> None:
+    """The refusal itself has no readable ``Date``."""
     async with connect(fake, timeout=Timeout(total=10)) as session:
         await session.get_saved_clips()
         until = formatdate(fake.now() + 30, usegmt=True)
@@ -152,17 +151,15 @@ async def test_wait_until_a_date_goes_by_what_earlier_responses_told(fake, conne
     assert 0 < caught.value.retry_after <= 32
 
 
-async def test_cursor_of_a_follower_that_never_began_keeps_when_it_was_made(fake, session) -> None:
-    """Another goes on with what came since then, by the service's clock."""
+async def test_cursor_of_an_unused_follower_keeps_its_creation_time(fake, session) -> None:
+    """Another follower resumes with the clips since then, on the service's clock."""
     cursor = session.follow_saved_clips(interval=0.01).cursor
     clip = clip_at(200, service_ms(fake))
     fake.clips.append(clip)
     assert await take(session.follow_saved_clips(cursor=cursor, interval=0.01), 1) == [clip["uuid"]]
 
 
-async def test_clip_that_does_not_decode_does_not_keep_a_follower_from_beginning(
-    fake, session
-) -> None:
+async def test_follower_starts_despite_a_clip_that_fails_to_decode(fake, session) -> None:
     fake.clips[0]["durationSec"] = "long"
     follower = session.follow_saved_clips(interval=0.01, on_decode_error=lambda _raw, _error: None)
     waiting = await first_of(follower, fake)
@@ -170,7 +167,7 @@ async def test_clip_that_does_not_decode_does_not_keep_a_follower_from_beginning
     assert (await waiting).uuid == fake.clips[-1]["uuid"]
 
 
-def test_first_listing_tells_what_was_there_from_what_is_late() -> None:
+def test_first_listing_distinguishes_existing_clips_from_late_ones() -> None:
     """Also across a cursor that is taken in its middle."""
     appearing = Appearing(5, grace=100, made=5)
     appearing.begin(1000)
@@ -193,12 +190,12 @@ def test_first_listing_tells_what_was_there_from_what_is_late() -> None:
         '{"since":null,"seen":{},"made":1}',
     ],
 )
-def test_cursor_with_another_kind_of_moment_is_refused(cursor: str) -> None:
+def test_cursor_with_an_invalid_time_is_rejected(cursor: str) -> None:
     with pytest.raises(ValueError, match="cursor"):
         ClipSession("k" * 22).follow_saved_clips(cursor=cursor)
 
 
-async def test_footage_is_yet_to_come_by_the_service_s_clock(connect) -> None:
+async def test_future_footage_is_determined_by_the_service_clock(connect) -> None:
     camera = "A" * 22
     for skew in (HOUR, -HOUR):
         async with FakeRhombus(1, clock_skew=skew) as fake, connect(fake) as session:
@@ -210,6 +207,6 @@ async def test_footage_is_yet_to_come_by_the_service_s_clock(connect) -> None:
             assert (await session.splice([camera], now - 60_000, 60)).clip_uuids
 
 
-async def test_local_clock_that_is_a_little_behind_refuses_no_footage(connect) -> None:
+async def test_slightly_slow_local_clock_rejects_no_footage(connect) -> None:
     async with FakeRhombus(1, clock_skew=20) as fake, connect(fake) as session:
         assert (await session.splice(["A" * 22], service_ms(fake) - 60_000, 60)).clip_uuids

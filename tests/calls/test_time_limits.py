@@ -9,8 +9,10 @@ from rhombus_clips.testing import faults
 
 ONCE = RetryPolicy(attempts=1)
 
+pytestmark = pytest.mark.usefixtures("virtual_clock")
 
-async def test_a_read_that_hangs_in_the_parser_is_retried_after_the_read_limit(
+
+async def test_read_that_hangs_in_the_parser_is_retried_after_the_read_timeout(
     fake, connect
 ) -> None:
     """The read timeout of aiohttp does not fire after a malformed chunk."""
@@ -20,7 +22,7 @@ async def test_a_read_that_hangs_in_the_parser_is_retried_after_the_read_limit(
     assert len(fake.requests) == 2
 
 
-async def test_a_response_that_keeps_arriving_may_take_longer_than_the_read_limit(
+async def test_response_that_keeps_arriving_may_take_longer_than_the_read_timeout(
     fake, connect
 ) -> None:
     fake.faults = [faults.Drip(10, pause=0.01)]
@@ -37,7 +39,7 @@ async def test_a_response_that_keeps_arriving_may_take_longer_than_the_read_limi
     ],
     ids=["silence", "deadline"],
 )
-async def test_an_expired_request_leaves_its_task_uncancelled(fake, connect, limits, error) -> None:
+async def test_expired_request_does_not_cancel_its_task(fake, connect, limits, error) -> None:
     fake.faults = [faults.Silence(60, times=None)]
     async with connect(fake, retry=ONCE, timeout=limits) as session:
         with pytest.raises(error):
@@ -49,7 +51,7 @@ async def test_an_expired_request_leaves_its_task_uncancelled(fake, connect, lim
 
 
 @pytest.mark.parametrize("first", ["caller", "limit"])
-async def test_a_cancellation_by_the_caller_is_never_taken_for_an_expired_limit(
+async def test_cancellation_by_the_caller_is_never_mistaken_for_an_expired_limit(
     fake, connect, first
 ) -> None:
     """Even if both happen in the same turn of the event loop, in either order."""

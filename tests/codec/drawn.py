@@ -1,4 +1,4 @@
-"""Models as hypothesis draws them: every value that the service's schema allows, odd as it is."""
+"""Hypothesis strategies for models: every value that the service's schema allows."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -20,7 +20,7 @@ from rhombus_clips.models.base import Extra, Model
 
 def _subclasses(model: type[Model]) -> Iterator[type[Model]]:
     for kind in model.__subclasses__():
-        # The decoder makes settable ones of its own, and tests make some too.
+        # The decoder creates mutable subclasses, and some tests define models.
         if kind.__module__.startswith(models.__name__) and "__attrs_attrs__" in vars(kind):
             yield kind
         yield from _subclasses(kind)
@@ -56,7 +56,7 @@ UNKNOWN = st.recursive(
 
 
 def conveniences(model: type[Model]) -> list[str]:
-    """The names of the properties of *model*."""
+    """Return the names of the properties of *model*."""
     return [
         name
         for name in dir(model)
@@ -65,7 +65,7 @@ def conveniences(model: type[Model]) -> list[str]:
 
 
 def drawn(model: type[Model]) -> st.SearchStrategy[Any]:
-    """Instances of *model*, with unknown keys."""
+    """Return a strategy for instances of *model* with unknown keys."""
     if model not in _STRATEGIES:
         _STRATEGIES[model] = _instances(model)
     return _STRATEGIES[model]

@@ -1,4 +1,4 @@
-"""The codec: strict about types, open about what is new, and lossless."""
+"""The codec: strict about types, open to new keys and members, and lossless."""
 
 import json
 import pickle
@@ -69,13 +69,13 @@ WRONG_TYPES: list[tuple[str, Any, str]] = [
 @pytest.mark.usefixtures("parser")
 @pytest.mark.parametrize(("field", "value", "expected"), WRONG_TYPES)
 def test_wrong_type_is_never_coerced(field: str, value: Any, expected: str) -> None:
-    """A wrong type raises, and says where, what was expected and what came."""
+    """The error has the path, the expected type and the received value."""
     body = json.dumps({"savedClips": [{}, {field: value}]})
     with pytest.raises(DecodeError) as caught:
         loads(body, SavedClipPage)
     assert caught.value.path == f"$.savedClips[1].{field}"
     assert caught.value.expected == expected
-    # A parser may show a number in another notation.
+    # Parsers may format a number in different ways.
     shown = value if isinstance(value, str) else json.dumps(value)
     assert isinstance(value, int | float) or caught.value.value_excerpt == shown
     assert caught.value.path in str(caught.value)
@@ -91,14 +91,14 @@ def test_wrong_type_is_never_coerced(field: str, value: Any, expected: str) -> N
         ({"accessSettings": {"allowedRoles": "x"}}, "$.accessSettings.allowedRoles"),
     ],
 )
-def test_path_leads_through_maps_and_lists(value: Any, path: str) -> None:
+def test_path_includes_maps_and_lists(value: Any, path: str) -> None:
     with pytest.raises(DecodeError) as caught:
         from_dict(value, SavedClip)
     assert caught.value.path.endswith(path.removeprefix("$"))
 
 
-def test_spliced_clip_has_progress_where_saved_clip_has_locations() -> None:
-    """``deviceUuidMap`` is one name for two types."""
+def test_device_uuid_map_of_spliced_and_saved_clips_differs() -> None:
+    """``deviceUuidMap`` has progress in one and locations in the other."""
     wire = {"deviceUuidMap": {"cam.v0": {"region": "us-east-1", "totalSegments": 30}}}
     spliced = from_dict(wire, SplicedClip).device_uuid_map
     saved = from_dict(wire, SavedClip).device_uuid_map
@@ -109,7 +109,7 @@ def test_spliced_clip_has_progress_where_saved_clip_has_locations() -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_whole_float_is_an_integer_and_integer_is_a_float() -> None:
+def test_whole_float_becomes_an_integer_and_an_integer_a_float() -> None:
     clip = loads('{"durationSec": 60.0}', SavedClip)
     assert clip.duration_sec == 60
     assert type(clip.duration_sec) is int
@@ -117,7 +117,7 @@ def test_whole_float_is_an_integer_and_integer_is_a_float() -> None:
     assert type(spliced.thumbnail_relative_second) is float
 
 
-def test_number_beyond_floats_is_refused() -> None:
+def test_number_beyond_the_range_of_floats_is_rejected() -> None:
     for number in ("1e999", "1" + "0" * 400):
         with pytest.raises(DecodeError) as caught:
             loads(f'{{"thumbnailRelativeSecond": {number}}}', SplicedClip)
@@ -129,8 +129,8 @@ def test_number_beyond_floats_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_null_is_nothing_wherever_it_stands() -> None:
-    """Every field and every list item may be null; a null clip is no clip."""
+def test_null_is_accepted_everywhere() -> None:
+    """Every field and every list item may be null. Null clips are dropped."""
     page = loads('{"savedClips": [null, {"uuid": "a"}, null]}', SavedClipPage)
     assert [clip.uuid for clip in page.saved_clips] == ["a"]
     assert loads('{"savedClips": null}', SavedClipPage).saved_clips == []
@@ -145,7 +145,7 @@ def test_null_is_nothing_wherever_it_stands() -> None:
     "body",
     [b"", b"   ", b"<html>Sign in</html>", b"{", b"NaN", b'{"a": Infinity}', b"\xff\xfe", b"\x80"],
 )
-def test_what_is_not_json_is_a_decode_error(body: bytes) -> None:
+def test_invalid_json_is_a_decode_error(body: bytes) -> None:
     with pytest.raises(DecodeError) as caught:
         loads(body, SavedClipPage)
     assert caught.value.path == "$"
@@ -155,8 +155,8 @@ def test_what_is_not_json_is_a_decode_error(body: bytes) -> None:
 @pytest.mark.parametrize(
     "number", ["9" * 10_000, "-" + "9" * 10_000, "1e99999", "1." + "0" * 10_000]
 )
-def test_number_bomb_is_a_decode_error_or_a_number(number: str) -> None:
-    """Wherever it stands: in a field, or under a key that has none."""
+def test_huge_number_is_a_decode_error_or_a_number(number: str) -> None:
+    """Cases: the value of a field, and of an unknown key."""
     for key in ("durationSec", "new"):
         try:
             clip = loads(f'{{"{key}": {number}}}', SavedClip)
@@ -167,18 +167,18 @@ def test_number_bomb_is_a_decode_error_or_a_number(number: str) -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_nesting_bomb_is_a_decode_error() -> None:
+def test_deep_nesting_is_a_decode_error() -> None:
     with pytest.raises(DecodeError, match="nested too deeply"):
         loads(b'{"new":' + b"[" * 100_000 + b"]" * 100_000 + b"}", SavedClip)
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "5", "null", "true"])
-def test_page_that_is_no_object_is_refused(body: str) -> None:
+def test_page_that_is_not_an_object_is_rejected(body: str) -> None:
     with pytest.raises(DecodeError, match=r"\$ should be an object"):
         loads(body, SavedClipPage)
 
 
-def test_excerpt_of_what_came_is_short() -> None:
+def test_excerpt_of_the_received_value_is_short() -> None:
     with pytest.raises(DecodeError) as caught:
         from_dict({"durationSec": "x" * 10_000}, SavedClip)
     assert len(caught.value.value_excerpt) == 80
@@ -187,13 +187,13 @@ def test_excerpt_of_what_came_is_short() -> None:
     assert len(caught.value.value_excerpt) == 80
 
 
-def test_value_that_json_cannot_show_is_named_by_its_type() -> None:
+def test_value_without_a_json_form_is_described_by_its_type() -> None:
     with pytest.raises(DecodeError, match="a object: object"):
         from_dict({"durationSec": object()}, SavedClip)
 
 
 @pytest.mark.usefixtures("parser")
-def test_unknown_keys_and_members_stay_as_they_came() -> None:
+def test_unknown_keys_and_members_are_preserved() -> None:
     body = (
         '{"uuid":"a","status":"MELTED","newKey":{"x":[1,2.5,null]},'
         '"clipLocation":{"region":"r","zone":7},"integrationUploadList":["PIGEON",null]}'
@@ -208,7 +208,7 @@ def test_unknown_keys_and_members_stay_as_they_came() -> None:
     assert loads(dumps(clip), SavedClip).extra == clip.extra
 
 
-def test_wire_key_named_extra_is_just_another_unknown_key() -> None:
+def test_wire_key_named_extra_is_an_unknown_key_like_others() -> None:
     clip = from_dict({"extra": "salt"}, SavedClip)
     assert clip.extra == {"extra": "salt"}
     assert to_dict(clip) == {"extra": "salt"}
@@ -223,8 +223,8 @@ def test_lone_surrogates_and_large_numbers_survive() -> None:
 
 @pytest.mark.usefixtures("parser")
 @given(seed=st.integers(0, 10_000))
-def test_what_was_loaded_dumps_and_loads_as_itself(seed: int) -> None:
-    """Of every clip that the fake service makes up, with its nulls, gaps and oddities."""
+def test_clips_and_groups_survive_a_round_trip(seed: int) -> None:
+    """The clips of the fake service have nulls, missing fields and unusual values."""
     clips = make_clips(5, seed)
     for wire in clips:
         clip = from_dict(wire, SavedClip)
@@ -243,13 +243,13 @@ def test_several_models_dump_as_an_array() -> None:
 
 
 def test_models_dump_plain_values() -> None:
-    """Enum members become plain strings, so that any JSON library takes the dict."""
+    """Enum members become plain strings, which every JSON library accepts."""
     tree = to_dict(SavedClip(status=ClipStatus("NEW"), integration_upload_list=[Integration.SLACK]))
     assert type(tree["status"]) is str
     assert type(tree["integrationUploadList"][0]) is str
 
 
-def test_fast_json_and_standard_json_say_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_orjson_and_the_standard_library_decode_equally(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("orjson", reason="the extra speedups is not installed")
     bodies = [json.dumps(clip).encode() for clip in make_clips(20)]
     fast = [loads(body, SavedClip) for body in bodies]
@@ -257,7 +257,7 @@ def test_fast_json_and_standard_json_say_the_same(monkeypatch: pytest.MonkeyPatc
     assert [loads(body, SavedClip) for body in bodies] == fast
 
 
-def test_request_leaves_out_what_is_none() -> None:
+def test_request_omits_parameters_that_are_none() -> None:
     body = encode_request({"max_page_size": 5, "page_timestamp_ms": None})
     assert json.loads(body) == {"maxPageSize": 5}
 
@@ -273,7 +273,7 @@ PAGES: dict[str, type] = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_example_of_the_vendors_page_decodes_completely(page: str) -> None:
-    """Every key that the vendor's example shows lands in a field, and comes back from it."""
+    """Every key of the vendor's example has a field, and survives a round trip."""
     example = load_facts()["pages"][page]
     answer: Any = loads(json.dumps(example), PAGES[page])
     assert _extras(answer) == []
@@ -306,7 +306,7 @@ def _without_nulls(wire: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_visibility_of_access_settings_is_open_too() -> None:
+def test_visibility_of_access_settings_is_an_open_enum() -> None:
     clip = from_dict({"accessSettings": {"visibility": "FRIENDS"}}, ClipWithProgress)
     assert clip.access_settings is not None
     assert clip.access_settings.visibility == ClipVisibility("FRIENDS")

@@ -1,4 +1,4 @@
-"""The fast converter: what it takes it makes as the strict one does, and it takes what is usual."""
+"""The fast converter: it accepts all usual responses, and decodes like the strict converter."""
 
 import json
 from collections.abc import Generator
@@ -45,7 +45,7 @@ def _strict(tree: Any, kind: Any) -> Any:
 
 
 def _values(model: Any) -> Any:
-    """All that is in a model, with the types of it: 1, 1.0 and True are three things."""
+    """Return the contents of a model with their types, which distinguish 1, 1.0 and True."""
     if attrs.has(type(model)):
         names = [field.name for field in attrs.fields(type(model))]
         return type(model), {name: _values(getattr(model, name)) for name in names}
@@ -57,8 +57,8 @@ def _values(model: Any) -> Any:
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_it_takes_what_a_service_usually_sends_and_makes_equal_models(seed) -> None:
-    """It does not step aside for nulls, left-out or unknown keys, or unknown members."""
+def test_usual_responses_are_accepted_and_equal_those_of_the_strict_converter(seed) -> None:
+    """It also accepts nulls, missing or unknown keys, and unknown members."""
     clips = make_clips(60, seed)
     page = {"savedClips": clips, "lastEvaluatedTimestampMs": clips[-1]["timestampMs"], "new": [1]}
     assert _values(_fast(page, SavedClipPage)) == _values(_strict(page, SavedClipPage))
@@ -88,18 +88,18 @@ _trees = st.recursive(
 
 @examples(600)
 @given(kind=st.sampled_from(KINDS), data=st.data())
-def test_whatever_it_takes_it_makes_as_the_strict_one_does(kind, data) -> None:
+def test_accepted_trees_equal_those_of_the_strict_converter(kind, data) -> None:
     wire = [wire for _, wire, _ in wire_fields(kind)]
     tree = data.draw(st.dictionaries(st.sampled_from([*wire, "unknown"]), _trees, max_size=6))
     try:
-        made = _fast(tree, kind)
+        decoded = _fast(tree, kind)
     except Exception:  # noqa: BLE001  # it stepped aside
         return
-    assert _values(made) == _values(_strict(tree, kind))
+    assert _values(decoded) == _values(_strict(tree, kind))
 
 
 @given(kind=st.sampled_from(KINDS), data=st.data())
-def test_where_it_steps_aside_the_strict_one_decides(kind, data) -> None:
+def test_strict_converter_decides_about_rejected_trees(kind, data) -> None:
     wire = [wire for _, wire, _ in wire_fields(kind)]
     tree = data.draw(st.dictionaries(st.sampled_from([*wire, "unknown"]), _trees, max_size=6))
     try:
@@ -113,7 +113,7 @@ def test_where_it_steps_aside_the_strict_one_decides(kind, data) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "takes"),
+    ("number", "accepted"),
     [
         (2**63 - 1, True),
         (-(2**63), True),
@@ -123,15 +123,15 @@ def test_where_it_steps_aside_the_strict_one_decides(kind, data) -> None:
         (True, False),
     ],
 )
-def test_it_takes_integers_of_64_bits_and_nothing_else(number, takes) -> None:
-    if takes:
+def test_only_integers_of_64_bits_are_accepted(number, accepted) -> None:
+    if accepted:
         assert _fast({"byteCount": number}, SavedClip).byte_count == number
     else:
         with pytest.raises(StepAside):
             _fast({"byteCount": number}, SavedClip)
 
 
-def test_models_it_makes_are_whole_and_immutable() -> None:
+def test_decoded_models_are_complete_and_immutable() -> None:
     clip: Any = _fast({"uuid": "a", "clipLocation": {"region": "us-west-2"}}, SavedClip)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         clip.title = "mine"
@@ -141,7 +141,7 @@ def test_models_it_makes_are_whole_and_immutable() -> None:
     assert type(clip) is SavedClip
 
 
-def test_strings_and_places_that_repeat_are_one() -> None:
+def test_repeated_strings_and_locations_are_shared() -> None:
     body: dict[str, Any] = {"orgUuid": "o" * 22, "deviceUuid": "d" * 22, "userUuid": "u" * 22}
     body |= {"clipLocation": {"region": "us-west-2"}, "thumbnailLocation": {"region": "us-west-2"}}
     page = loads(json.dumps({"savedClips": [body, body]}), SavedClipPage)
@@ -150,7 +150,7 @@ def test_strings_and_places_that_repeat_are_one() -> None:
         assert getattr(one, name) is getattr(other, name)
 
 
-def test_shared_strings_are_bounded() -> None:
+def test_number_of_shared_strings_is_limited() -> None:
     hook = fast.get_structure_hook(SavedClip)
     tables = [table for name, table in hook.__globals__.items() if name.startswith("shared_")]
     for number in range(2 * _MOST_SHARED):
@@ -161,8 +161,8 @@ def test_shared_strings_are_bounded() -> None:
     assert max(len(table) for table in tables) <= _MOST_SHARED
 
 
-def test_unknown_members_stay_themselves() -> None:
-    """A table of members that learns must not turn one value into another."""
+def test_unknown_members_keep_their_values() -> None:
+    """The cache of members must not confuse two values."""
     statuses = [_fast({"status": text}, SavedClip).status for text in ("NEW", "COMPLETE", "NEW")]
     assert statuses == ["NEW", ClipStatus.COMPLETE, "NEW"]
     assert [status.is_known for status in statuses] == [False, True, False]
@@ -180,8 +180,8 @@ def _all_steps(steps: Generator[None, None, T]) -> tuple[int, T]:
 
 
 @pytest.mark.parametrize("odd", [None, {"uuid": "a", "durationSec": 60.0}])
-def test_long_answer_is_made_in_steps_and_equals_the_short_way(odd) -> None:
-    """Also where the strict converter has to decide."""
+def test_decoding_in_steps_returns_the_same_page(odd) -> None:
+    """It does so even if the strict converter has to decode a clip."""
     clips = make_clips(350)
     clips[301] = odd or clips[301]
     body = json.dumps({"savedClips": clips, "warningMsg": "w"})
@@ -190,7 +190,7 @@ def test_long_answer_is_made_in_steps_and_equals_the_short_way(odd) -> None:
     assert _values(page) == _values(_strict(json.loads(body), SavedClipPage))
 
 
-def test_error_deep_in_a_long_answer_has_its_own_index() -> None:
+def test_error_in_a_long_page_has_the_index_of_its_item() -> None:
     clips: list[Any] = make_clips(350)
     clips[301] = {"clipLocation": {"region": 5}}
     with pytest.raises(DecodeError) as caught:
@@ -198,7 +198,7 @@ def test_error_deep_in_a_long_answer_has_its_own_index() -> None:
     assert caught.value.path == "$.savedClips[301].clipLocation.region"
 
 
-def test_a_usual_page_never_costs_the_strict_converter(monkeypatch) -> None:
+def test_usual_page_does_not_need_the_strict_converter(monkeypatch) -> None:
     monkeypatch.setattr(bodies, "parse_exactly", None)
     clips = make_clips(350)
     page = loads(json.dumps({"savedClips": clips}), SavedClipPage)
@@ -207,8 +207,8 @@ def test_a_usual_page_never_costs_the_strict_converter(monkeypatch) -> None:
 
 @pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30])
 @pytest.mark.parametrize("place", ['"new":{}', '"new":[{{"a":{}}}]', '"clipLocation":{{"new":{}}}'])
-def test_no_digit_of_an_unknown_integer_is_lost(number, place) -> None:
-    """Orjson makes a float of one beyond 64 bits, without a word."""
+def test_unknown_integers_are_exact(number, place) -> None:
+    """Orjson silently converts integers beyond 64 bits to floats."""
     body = "{" + place.format(number) + "}"
     assert json.loads(dumps(loads(body, SavedClip))) == json.loads(body)
     assert str(number).encode() in dumps(loads(body, SavedClip))
@@ -216,31 +216,31 @@ def test_no_digit_of_an_unknown_integer_is_lost(number, place) -> None:
 
 @attrs.frozen(kw_only=True)
 class OwnClip(SavedClip):
-    """A program's own model, which does more than to fill fields."""
+    """A model defined by a program, with a converter and its own validation."""
 
     title: str | None = attrs.field(default=None, converter=lambda title: title and title.upper())
     shout: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.shout == "":
-            raise ValueError("a shout must say something")
+            raise ValueError("shout must not be empty")
 
 
-def test_programs_own_models_are_made_by_their_own_init() -> None:
+def test_models_of_a_program_are_created_by_their_init() -> None:
     assert loads('{"title": "a", "shout": "b"}', OwnClip) == OwnClip(title="a", shout="b")
     assert loads('{"title": "a"}', OwnClip).title == "A"
-    with pytest.raises(ValueError, match="say something"):
+    with pytest.raises(ValueError, match="must not be empty"):
         loads('{"shout": ""}', OwnClip)
 
 
-def test_document_gives_each_model_lists_of_its_own() -> None:
+def test_models_do_not_share_lists() -> None:
     body = '{"savedClips":[]}'
     one, other = (loads(body, SavedClipPage) for _ in range(2))
     assert one == other
     assert one.saved_clips is not other.saved_clips
 
 
-def test_bad_item_of_a_long_page_is_found_in_steps() -> None:
+def test_invalid_item_of_a_long_page_is_found_in_steps() -> None:
     clips: list[Any] = make_clips(1500)
     clips[700]["durationSec"] = "long"
     body = json.dumps({"savedClips": clips})
@@ -251,13 +251,13 @@ def test_bad_item_of_a_long_page_is_found_in_steps() -> None:
 
 
 @pytest.mark.parametrize("body", ["[]", "null", '{"savedClips": 5}'])
-def test_page_without_a_list_is_an_error_of_ours_item_by_item_too(body) -> None:
+def test_page_without_a_list_is_a_decode_error_item_by_item(body) -> None:
     with pytest.raises(DecodeError):
         _all_steps(decode_item_by_item(body, SavedClipPage))
 
 
-async def test_answer_that_is_nested_too_deeply_is_an_error_of_ours(fake, session) -> None:
-    """Where Python's own limit allows such depth, it is no error at all."""
+async def test_deeply_nested_response_is_decoded_or_a_rhombus_error(fake, session) -> None:
+    """Whether it can be decoded depends on Python's recursion limit."""
     deep = "[" * 1000 + "]" * 1000
     body = '{"savedClips": [{"title": "x", "new": ' + deep + "}]}"
     fake.faults = [faults.Respond(200, body.encode(), times=None)]

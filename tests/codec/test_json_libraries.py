@@ -1,4 +1,4 @@
-"""With orjson and without it, the codec reads, writes and refuses the same."""
+"""The codec reads, writes and rejects the same with orjson and without it."""
 
 import json
 import sys
@@ -43,12 +43,12 @@ def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture(scope="module")
 def both_parsers() -> list[Any]:
-    """The values of `text.orjson` with the extra and without it; see `by_each`."""
+    """The values of `text.orjson` with and without the extra; see `by_each`."""
     return [pytest.importorskip("orjson", reason="the extra speedups is not installed"), None]
 
 
 def by_each(parsers: list[Any], work: Callable[[], Any]) -> list[Any]:
-    """What *work* makes with each parser: its result, or the class of the error."""
+    """Return the result of *work* with each parser, or the class and message of its error."""
     outcomes: list[Any] = []
     for parser in parsers:
         with pytest.MonkeyPatch.context() as patch:
@@ -61,20 +61,20 @@ def by_each(parsers: list[Any], work: Callable[[], Any]) -> list[Any]:
 
 
 def exact(model: Any) -> tuple[Any, str, str]:
-    """A model with its unknown keys, which equality passes over; 1, 1.0 and -0.0 are told apart."""
+    """Return a form of a model that includes unknown keys and distinguishes 1, 1.0 and -0.0."""
     return model, repr(model), repr(model.extra)
 
 
 @examples(30)
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
-def test_every_model_dumps_and_loads_as_itself_with_either_parser(
+def test_every_model_survives_a_round_trip_with_either_parser(
     kind: type[Model], both_parsers: list[Any], data: st.DataObject
 ) -> None:
-    """Whatever the schema allows: 64 bits and more, lone surrogates, control characters, nulls."""
+    """The values include 64-bit integers, lone surrogates, control characters and nulls."""
     model = data.draw(drawn(kind))
     fast, exactly = by_each(both_parsers, lambda: dumps(model))
-    # A small float has an exponent of one digit or two.
+    # The parsers format the exponent of a small float with one digit or two.
     assert repr(json.loads(fast)) == repr(json.loads(exactly))
     assert from_dict(to_dict(model), kind) == model
     for outcome in by_each(both_parsers, lambda: exact(loads(fast, kind))):
@@ -97,8 +97,8 @@ def test_every_model_dumps_and_loads_as_itself_with_either_parser(
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_json_cannot_hold_is_a_value_error(value: Any) -> None:
-    """And never null without a word, nor an error of the JSON library's own."""
+def test_value_without_a_json_form_is_a_value_error(value: Any) -> None:
+    """It is neither silently written as null nor an error of the JSON library."""
     with pytest.raises(ValueError, match="cannot be written as JSON"):
         dumps(SavedClip(extra=Extra({"new": value})))
     with pytest.raises(ValueError, match="cannot be written as JSON"):
@@ -106,7 +106,7 @@ def test_what_json_cannot_hold_is_a_value_error(value: Any) -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_nesting_beyond_the_stack_is_a_value_error() -> None:
+def test_nesting_beyond_the_recursion_limit_is_a_value_error() -> None:
     deep: list[Any] = []
     for _ in range(100_000):
         deep = [deep]
@@ -116,7 +116,7 @@ def test_nesting_beyond_the_stack_is_a_value_error() -> None:
 
 
 @pytest.mark.usefixtures("parser")
-def test_float_that_is_no_number_is_a_value_error() -> None:
+def test_float_that_is_not_finite_is_a_value_error() -> None:
     for number in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="cannot be written as JSON"):
             dumps(SplicedClip(thumbnail_relative_second=number))
@@ -152,18 +152,18 @@ def test_both_parsers_write_the_same_bytes(value: Any, both_parsers: list[Any]) 
     ],
     ids=lambda body: ascii(body[:30]),
 )  # fmt: skip
-def test_both_parsers_read_the_same(body: bytes, both_parsers: list[Any]) -> None:
+def test_both_parsers_read_the_same_values(body: bytes, both_parsers: list[Any]) -> None:
     fast, exactly = by_each(both_parsers, lambda: exact(loads(body, SplicedClip)))
     assert fast == exactly
 
 
 @pytest.mark.usefixtures("parser")
-def test_largest_number_of_the_schema_is_a_number() -> None:
+def test_largest_number_of_the_schema_is_decoded() -> None:
     clip = loads('{"thumbnailRelativeSecond": 1.7976931348623157e308}', SplicedClip)
     assert clip.thumbnail_relative_second == sys.float_info.max
     assert loads(dumps(clip), SplicedClip) == clip
 
 
-def test_key_that_is_no_text_is_named_in_the_path() -> None:
+def test_key_that_is_not_a_string_appears_in_the_path() -> None:
     with pytest.raises(DecodeError, match=r"\$\.deviceUuidMap\[null\]\.region"):
         from_dict({"deviceUuidMap": {None: {"region": 5}}}, SavedClip)

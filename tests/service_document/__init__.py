@@ -1,7 +1,7 @@
 """The service's OpenAPI document and reference pages, reduced to facts that ship with the tests.
 
-`facts.json` has the paths, field names, types and enum members, in the document's own form and
-without its prose, and the field names that each reference page shows. `extract` makes it.
+`facts.json` contains the paths, field names, types and enum members in the form of the document but
+without its prose, and the example of each reference page. `extract` creates it.
 """
 
 import json
@@ -16,6 +16,6 @@ FACTS = Path(__file__).with_name("facts.json")
 
 
 def load_facts() -> dict[str, Any]:
-    """The facts that ship with the tests: ``document`` and ``pages``."""
+    """Return the facts that ship with the tests, in the parts ``document`` and ``pages``."""
     facts: dict[str, Any] = json.loads(FACTS.read_text(encoding="utf-8"))
     return facts

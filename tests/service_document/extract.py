@@ -1,7 +1,7 @@
 """Extract `facts.json` from the service's OpenAPI document and its reference pages.
 
-``python -m tests.service_document.extract DOCUMENT PAGES`` writes it anew from the OpenAPI document
-and from a folder of reference pages saved as text.
+``python -m tests.service_document.extract DOCUMENT PAGES`` writes it from the OpenAPI document and
+a folder of reference pages saved as text.
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Any
 
 from tests.service_document import FACTS
 
-# Descriptions, examples, tags and parameters are the vendor's prose, or say nothing about types.
+# The other keys, such as descriptions, examples and tags, are prose or unrelated to types.
 _KEPT = {"$ref", "type", "format", "nullable", "enum", "items", "additionalProperties", "required"}
 
 
 def document_facts(document: dict[str, Any]) -> dict[str, Any]:
-    """The paths and schemas of an OpenAPI document, in its own form and without prose."""
+    """Return the paths and schemas of an OpenAPI document without its prose."""
     schemas = document["components"]["schemas"]
     return {
         "paths": {path: {"post": _operation(item["post"])} for path, item in _sorted(document)},
@@ -26,12 +26,12 @@ def document_facts(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def page_facts(page: str) -> Any:
-    """The example answer of a reference page, with placeholders for its values."""
+    """Return the example response of a reference page with placeholders for its values."""
     return _placeholder(_longest_json_object(page))
 
 
 def differences(facts: Any, known: Any, at: str = "$") -> list[str]:
-    """Where *facts* say something else than *known*, one line for each place."""
+    """Return the differences between *facts* and *known*, one line for each."""
     if isinstance(facts, dict) and isinstance(known, dict):
         lines = [f"{at}.{name}: absent from the data" for name in facts if name not in known]
         lines += [f"{at}.{name}: only in the data" for name in known if name not in facts]

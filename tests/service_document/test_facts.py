@@ -1,4 +1,4 @@
-"""The facts that ship with the tests against the service's own document and pages."""
+"""The facts that ship with the tests match the service's document and reference pages."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from tests.service_document import load_facts
 from tests.service_document.extract import differences, document_facts, page_facts
 
 
-def test_facts_lack_nothing_of_the_services_document() -> None:
-    """Lists what a newer document has that the data lacks, and the other way around."""
+def test_facts_match_the_document_of_the_service() -> None:
+    """A failure lists the differences between a newer document and the data."""
     path = os.environ.get("RHOMBUS_OPENAPI")
     if path is None:
         pytest.skip("RHOMBUS_OPENAPI does not name the service's OpenAPI document")
@@ -20,7 +20,7 @@ def test_facts_lack_nothing_of_the_services_document() -> None:
     assert differences(facts, load_facts()["document"]) == []
 
 
-def test_facts_lack_nothing_of_the_vendors_pages() -> None:
+def test_facts_match_the_pages_of_the_vendor() -> None:
     folder = os.environ.get("RHOMBUS_VENDOR_PAGES")
     if folder is None:
         pytest.skip("RHOMBUS_VENDOR_PAGES does not name a folder of the vendor's pages")
