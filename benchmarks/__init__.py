@@ -1,1 +1,1 @@
-"""Speed, memory and endurance, measured; never part of the tests."""
+"""Measure speed, memory and endurance. Not part of the tests; README.md has the results."""

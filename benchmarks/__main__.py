@@ -1,8 +1,8 @@
-"""Everything that is measured, side by side, in one table.
+"""Print all measurements, side by side, in one table.
 
     python -m benchmarks [--quick] [--json] [decoding calls listing ...]
 
-It takes some minutes; with ``--quick`` less than one, with fewer rounds and pages.
+Takes some minutes; with ``--quick`` less than one, with fewer rounds and pages.
 """
 
 import argparse
@@ -19,24 +19,24 @@ _PARTS = ("decoding", "memory", "importing", "calls", "loop", "listing", "downlo
 
 
 def main() -> int:
-    """Read the arguments, measure and print."""
+    """Parse the arguments, measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument(
-        "parts", nargs="*", metavar="part", help=f"of {', '.join(_PARTS)}; all by default"
+        "parts", nargs="*", metavar="part", help=f"one of {', '.join(_PARTS)}; all by default"
     )
-    parser.add_argument("--quick", action="store_true", help="end within a minute")
-    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.add_argument("--quick", action="store_true", help="finish within a minute")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     unknown = ", ".join(part for part in options.parts if part not in _PARTS)
     if unknown:
-        parser.error(f"there is no part {unknown}")
+        parser.error(f"unknown part {unknown}; the parts are {', '.join(_PARTS)}")
     rows: list[Row] = []
     for part in options.parts or _PARTS:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         rows += measured_apart(part, quick=options.quick)
-        print(f"{part}: {time.perf_counter() - begun:.0f} s", file=sys.stderr)  # noqa: T201
+        print(f"{part}: {time.perf_counter() - started:.0f} s", file=sys.stderr)  # noqa: T201
     print(_as_json(rows) if options.json else _as_table(rows))  # noqa: T201
     return 0
 
@@ -49,7 +49,7 @@ def _as_json(rows: list[Row]) -> str:
 
 
 def _as_table(rows: list[Row]) -> str:
-    """The table, in Markdown."""
+    """Return the table as Markdown."""
     lines = [
         "| what | ours | compared with | theirs | ratio | 10 to 90 % | target |",
         "|---|---|---|---|---|---|---|",

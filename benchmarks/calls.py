@@ -1,4 +1,4 @@
-"""One call after the other, without latency: what a client adds to the wire."""
+"""Measure sequential calls without latency: the cost of the client itself."""
 
 import importlib
 import json
@@ -24,7 +24,7 @@ SAVED_CLIPS = "/api/event/getSavedClipsV2"
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Rows for an answer of one clip, and for one of a hundred."""
+    """Return rows for responses with one clip and with a hundred."""
     with generated.generated() as makes, service_elsewhere(serve, Setting()) as service:
         url = service.address
         return [
@@ -89,7 +89,7 @@ async def _httpx_and_pydantic(url: str) -> AsyncGenerator[dict[str, generated.Li
         httpx: Any = importlib.import_module("httpx")
         validate = with_pydantic()
     except ImportError as error:
-        print(f"left out: httpx + pydantic: {error}", file=sys.stderr)  # noqa: T201
+        print(f"skipped: httpx + pydantic: {error}", file=sys.stderr)  # noqa: T201
         yield {}
         return
     async with httpx.AsyncClient(headers=HEADERS, trust_env=False) as client:

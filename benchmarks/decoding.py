@@ -1,4 +1,4 @@
-"""Decoding a page of a hundred clips, beside parsers and other libraries' models of the same."""
+"""Measure decoding of a page of a hundred clips, compared with parsers and other libraries."""
 
 import dataclasses
 import importlib
@@ -34,7 +34,7 @@ _PAGES = [make_page(seed) for seed in range(3)]
 
 
 def mirrored(kind: Any, made: dict[Any, Any], make: Callable[[type[Model]], Any]) -> Any:
-    """*kind* with each model replaced by what *make* makes of it, for a peer to decode into."""
+    """Return *kind* with each model replaced by the peer's class that *make* returns."""
     of = without_none(kind)
     if of is not kind:
         return _optional(mirrored(of, made, make))
@@ -50,7 +50,7 @@ def mirrored(kind: Any, made: dict[Any, Any], make: Callable[[type[Model]], Any]
     return kind
 
 
-_typing: Any = typing  # Kinds are put together here, not annotated.
+_typing: Any = typing  # Kinds are built at run time here.
 
 
 def _optional(kind: Any) -> Any:
@@ -58,7 +58,7 @@ def _optional(kind: Any) -> Any:
 
 
 def with_pydantic() -> Decoder:
-    """Models as strict as ours: types exact, enums open, unknown keys kept."""
+    """Return a decoder into models as strict as ours: exact types, open enums, extra keys kept."""
     pydantic: Any = importlib.import_module("pydantic")
     made: dict[Any, Any] = {}
 
@@ -78,7 +78,7 @@ def with_pydantic() -> Decoder:
 
 
 def with_msgspec() -> Decoder:
-    """Structs; enums as strings, since msgspec refuses what it does not know."""
+    """Return a decoder into structs, with enums as strings: msgspec rejects unknown members."""
     msgspec: Any = importlib.import_module("msgspec")
     made: dict[Any, Any] = {}
 
@@ -107,7 +107,7 @@ def _enums_as_strings(kind: Any) -> Any:
 
 
 def with_stock_cattrs() -> Decoder:
-    """Our own classes through an unchanged converter that only renames keys."""
+    """Return a decoder into our classes by a plain converter that only renames keys."""
     converter = Converter()
 
     def make_hook(model: type[Model]) -> Any:
@@ -119,7 +119,7 @@ def with_stock_cattrs() -> Decoder:
 
 
 def with_mashumaro() -> Decoder:
-    """Data classes with slots."""
+    """Return a decoder into data classes."""
     mashumaro: Any = importlib.import_module("mashumaro")
     base: Any = importlib.import_module("mashumaro.mixins.orjson").DataClassORJSONMixin
     made: dict[Any, Any] = {}
@@ -137,12 +137,12 @@ def with_mashumaro() -> Decoder:
 
 
 def ours(body: bytes) -> SavedClipPage:
-    """Ours, with orjson."""
+    """Decode with this library and orjson."""
     return loads(body, SavedClipPage)
 
 
 def ours_without_orjson(body: bytes) -> SavedClipPage:
-    """Ours, with the standard library's parser."""
+    """Decode with this library and the parser of the standard library."""
     text: Any = importlib.import_module("rhombus_clips.codec.text")
     fast_parser, text.orjson = text.orjson, None
     try:
@@ -162,7 +162,7 @@ PEERS: dict[str, Callable[[], Decoder]] = {
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Rows for both of our parsers."""
+    """Return rows with and without orjson."""
     rounds = 30 if quick else 200
     decoders: dict[str, Decoder] = {"ours": ours, "ours, json": ours_without_orjson}
     decoders |= _installed_peers()
@@ -173,11 +173,11 @@ async def measure(*, quick: bool) -> list[Row]:
     ]
     with generated.generated() as makes:
         decoders = {"ours, json": ours_without_orjson, **generated.decoders(makes)}
-        # Those refuse unknown members and nulls in arrays, so the page has none.
+        # Generated clients reject unknown members and nulls in arrays, so this page has none.
         page = Clips(Setting().times()).page(None, CLIPS_A_PAGE)
         for name, decode in decoders.items():
             if isinstance(decode(page).saved_clips[0], dict):
-                raise TypeError(f"{name} makes no models of the page")
+                raise TypeError(f"{name} returns dictionaries instead of models")
         samples = await _side_by_side(decoders, [page], rounds)
     targets = {name: at_least(2) for name in samples if name != "ours, json"}
     return rows + _rows("decoding without orjson", samples, "ours, json", targets)
@@ -189,7 +189,7 @@ def _installed_peers() -> dict[str, Decoder]:
         try:
             peers[name] = make()
         except ImportError as error:
-            print(f"left out: {name}: {error}", file=sys.stderr)  # noqa: T201
+            print(f"skipped: {name}: {error}", file=sys.stderr)  # noqa: T201
     return peers
 
 

@@ -1,4 +1,4 @@
-"""Downloading a clip, whole and verified, beside bare aiohttp that reads and writes."""
+"""Measure verified downloads, compared with bare aiohttp that reads and writes."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,7 @@ _MOST_HELD = 16
 
 
 def clip_of(mib: int) -> SavedClip:
-    """A clip of *mib* equal blocks, whose uuid says how many."""
+    """Return a clip of *mib* equal blocks, whose uuid contains their number."""
     running = hashlib.sha256()
     for _ in range(mib):
         running.update(_BLOCK)
@@ -39,16 +39,16 @@ def clip_of(mib: int) -> SavedClip:
 
 
 def source_of(url: str, clip: SavedClip) -> str:
-    """Where the media host at *url* has the clip."""
+    """Return the URL of the clip on the media host at *url*."""
     return f"{url}/media/metadata/us-west-2/{clip.uuid}.mp4"
 
 
 async def serve_blocks(lifetime: Lifetime) -> None:
-    """Answer every request with as many blocks as its path says.
+    """Answer every request with the number of blocks in its path.
 
-    Its report is how many seconds of processor time it took, and how many blocks it sent.
+    Reports the CPU time in seconds and the number of blocks sent.
     """
-    begun, served = time.process_time(), 0
+    started, served = time.process_time(), 0
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         nonlocal served
@@ -67,7 +67,7 @@ async def serve_blocks(lifetime: Lifetime) -> None:
     lifetime.ready(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     await lifetime.over()
     server.close()
-    lifetime.report((time.process_time() - begun, served))
+    lifetime.report((time.process_time() - started, served))
 
 
 @asynccontextmanager
@@ -77,7 +77,7 @@ async def _clients(url: str) -> AsyncGenerator[tuple[ClipSession, aiohttp.Client
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Rows for speed, and for the memory that it takes, whatever the size."""
+    """Return rows for speed and for memory."""
     mib = 64 if quick else 512
     with (
         service_elsewhere(serve_blocks) as service,
@@ -90,8 +90,8 @@ async def measure(*, quick: bool) -> list[Row]:
 
 
 def memory_folder() -> str | None:
-    """Where no disk is waited for, which would be the same for all: what is left is the client."""
-    shared = "/dev/shm"  # noqa: S108  # a folder of our own is made within
+    """Return a folder in memory, so that the speed of a disk does not hide that of the client."""
+    shared = "/dev/shm"  # noqa: S108  # a temporary folder is created in it
     return shared if Path(shared).is_dir() else None
 
 
@@ -118,7 +118,7 @@ async def _speed(
         async def fetch(_: int) -> None:
             running = digest and digest()
             async with raw.get(source) as response:
-                content = response.content  # chunked, as it is commonly done
+                content = response.content  # as most programs do
                 chunks = content.iter_chunked(BARE_CHUNK) if chunked else content.iter_any()
                 with theirs.open("wb") as file:
                     async for chunk in chunks:
@@ -134,22 +134,22 @@ async def _speed(
             "ours": with_session,
             "bare aiohttp, read and write": bare(),
             "bare aiohttp, with SHA-256": bare(hashlib.sha256),
-            "bare aiohttp, as it comes (`iter_any`)": bare(chunked=False),
+            "bare aiohttp, chunks as received (`iter_any`)": bare(chunked=False),
         },
         rounds=3 if quick else 15,
     )
-    # A least of 0.85 of the speed, whether or not the bare one hashes as well.
+    # At least 0.85 of the speed, with and without a hash on the other side.
     targets = {
         "bare aiohttp, with SHA-256": at_least(0.85),
         "bare aiohttp, read and write": at_least(0.85),
-        "bare aiohttp, as it comes (`iter_any`)": None,
+        "bare aiohttp, chunks as received (`iter_any`)": None,
     }
     section = f"download of {mib} MiB, verified"
     return compare(section, samples, targets, scale=1000 / mib, unit="ms/MiB")
 
 
 async def _memory(url: str, folder: Path, mib: int) -> Row:
-    """The most that Python held at once; the resident memory, before and after, is in its name."""
+    """Return a row for the peak of allocated memory; its name has the growth of the process."""
     clip = clip_of(mib)
     async with ClipSession(API_KEY, media_url=url) as session:
         await session.download_clip(clip_of(8), folder / "first.mp4")
@@ -161,7 +161,7 @@ async def _memory(url: str, folder: Path, mib: int) -> Row:
         grown = memory_mib() - before
     most = peak / _MIB
     return Row(
-        section=f"download of {mib} MiB, memory held (process grown by {max(grown, 0):.0f} MiB)",
+        section=f"download of {mib} MiB, memory in use (process growth: {max(grown, 0):.0f} MiB)",
         peer=f"{_MOST_HELD} MiB",
         ours=most,
         theirs=_MOST_HELD,

@@ -1,4 +1,4 @@
-"""A service in a process of its own, so that client and service do not share an event loop."""
+"""Run a service in another process, so that client and service do not share an event loop."""
 
 import asyncio
 import multiprocessing
@@ -15,40 +15,40 @@ _SECONDS_TO_STOP = 10
 
 @define
 class Elsewhere:
-    """What the service said: *address* when it was ready, *report* when it was told to stop."""
+    """The service's *address*, and its *report* after it has stopped."""
 
     address: Any
     report: Any = field(default=None, init=False)
 
 
 class Lifetime:
-    """The service's side: say that it is ready, wait for the end, say how it went."""
+    """The service's side of the pipe: announce the address, wait for the end, report."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         self._pipe = pipe
 
     def ready(self, address: object) -> None:
-        """Let the client begin."""
+        """Send the address to the client, which then starts."""
         self._pipe.send(address)
 
     async def over(self) -> None:
-        """Wait until the client is done, or gone."""
+        """Wait until the client is done or has exited."""
         with suppress(EOFError):
             await asyncio.to_thread(self._pipe.recv)
 
     def report(self, report: object) -> None:
-        """Tell the client how it went."""
+        """Send a report to the client."""
         with suppress(BrokenPipeError):
             self._pipe.send(report)
 
 
 Serve = Callable[..., Awaitable[None]]
-"""``async def serve(lifetime, *arguments)``, at the top of a module: another process imports it."""
+"""``async def serve(lifetime, *arguments)``, at module level: the other process imports it."""
 
 
 @contextmanager
 def service_elsewhere(serve: Serve, *arguments: object) -> Generator[Elsewhere, None, None]:
-    """Run *serve* in a new process; its report is there when the block is left."""
+    """Run *serve* in a new process until the end of the block, which receives its report."""
     processes = multiprocessing.get_context("spawn")
     ours, theirs = processes.Pipe()
     process = processes.Process(target=_run, args=(serve, theirs, arguments), daemon=True)
@@ -61,7 +61,7 @@ def service_elsewhere(serve: Serve, *arguments: object) -> Generator[Elsewhere, 
         yield elsewhere
         ours.send("over")
         if ours.poll(_SECONDS_TO_STOP):
-            with suppress(EOFError):  # Not every service has something to report.
+            with suppress(EOFError):  # Some services report nothing.
                 elsewhere.report = ours.recv()
         process.join(_SECONDS_TO_STOP)
     finally:

@@ -1,15 +1,15 @@
-"""What a caller sees of each fault, how often the service hears of it, and how long it takes.
+"""Print what each fault does to a call: its result, the number of requests and the duration.
 
     python -m benchmarks.fault_table
 
-It prints the table of the README: every fault of `FakeRhombus` against an endpoint that only reads
-and one that changes something, befalling one request or all of them. Waits and limits are scaled
-down (5 attempts, 20 ms at the most between them, 0.5 s of silence, 3 s altogether), so that a run
-takes a minute; what is done is the same as with the defaults.
+Prints the table in README.md: every fault of `FakeRhombus` against an endpoint that only reads and
+one that changes something, affecting one request or all of them. Waits and limits are scaled down
+(5 attempts, at most 20 ms between them, 0.5 s of silence, 3 s in total), so that a run takes a
+minute.
 """
 
 # pyright: reportPrivateUsage=false
-# A look inside of the session is what this is for.
+# This program calls endpoints without the methods of a session.
 import asyncio
 import sys
 import time
@@ -22,7 +22,7 @@ from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.testing import FakeRhombus, faults
 
 READS = GET_SAVED_CLIPS
-# No endpoint of this release changes anything: a listing that is declared to takes the place.
+# A listing that is declared as a change has the same response as one that is declared as a read.
 CHANGES = evolve(GET_SAVED_CLIPS, safe=False)
 
 
@@ -35,31 +35,31 @@ FAULTS: Sequence[tuple[str, faults.Fault]] = [
     ("none", faults.Ok()),
     ("latency of 0.2 s", faults.Latency(0.2)),
     ("slow drip of the body", faults.Drip(200, pause=0.02)),
-    ("closed before the answer", faults.Disconnect()),
-    ("closed amid the headers", faults.Disconnect(after_bytes=30)),
-    ("closed amid the body", faults.Disconnect(after_bytes=300)),
-    ("reset before the answer", faults.Reset()),
-    ("reset amid the headers", faults.Reset(after_bytes=30)),
-    ("reset amid the body", faults.Reset(after_bytes=300)),
-    ("chunked body cut off", faults.TruncatedChunks()),
-    ("garbled chunk, hangs the parser", faults.GarbledChunks()),
+    ("closed before the response", faults.Disconnect()),
+    ("closed within the headers", faults.Disconnect(after_bytes=30)),
+    ("closed within the body", faults.Disconnect(after_bytes=300)),
+    ("reset before the response", faults.Reset()),
+    ("reset within the headers", faults.Reset(after_bytes=30)),
+    ("reset within the body", faults.Reset(after_bytes=300)),
+    ("truncated chunked body", faults.TruncatedChunks()),
+    ("invalid chunk, hangs the parser", faults.GarbledChunks()),
     ("silence", faults.Silence(10)),
-    ("body that never ends", faults.EndlessBody()),
+    ("endless body", faults.EndlessBody()),
     ("429, Retry-After: 1", _too_many("1")),
-    ("429, Retry-After as a date long past", _too_many("Wed, 21 Oct 2015 07:28:00 GMT")),
+    ("429, Retry-After: a date in the past", _too_many("Wed, 21 Oct 2015 07:28:00 GMT")),
     ("429 without Retry-After", _too_many(None)),
     ("429, Retry-After: -5", _too_many("-5")),
     ("429, Retry-After: soon", _too_many("soon")),
     ("429, Retry-After: a year", _too_many("31536000")),
     ("500", faults.INTERNAL_ERROR),
-    ("502 with html", faults.BAD_GATEWAY),
+    ("502 with HTML", faults.BAD_GATEWAY),
     ("503", faults.UNAVAILABLE),
-    ("504 with html", evolve(faults.BAD_GATEWAY, status=504)),
-    ("200 with html", faults.HTML_INSTEAD),
+    ("504 with HTML", evolve(faults.BAD_GATEWAY, status=504)),
+    ("200 with HTML", faults.HTML_INSTEAD),
     ("200 with an empty body", faults.Respond(200)),
-    ("200 with half of a JSON", faults.Respond(200, b'{"savedClips": [')),
+    ("200 with truncated JSON", faults.Respond(200, b'{"savedClips": [')),
     ("200 with error: true", faults.REFUSED),
-    ("gzip that is none", faults.GZIP_GARBAGE),
+    ("invalid gzip", faults.GZIP_GARBAGE),
     ("redirect to another host", faults.Respond(307, headers={"Location": "https://x.example"})),
     ("400", faults.BAD_STRUCTURE),
     ("401", faults.UNAUTHENTICATED),
@@ -68,7 +68,7 @@ FAULTS: Sequence[tuple[str, faults.Fault]] = [
 
 
 async def cell(fault: faults.Fault, endpoint: object, times: int | None) -> str:
-    """What one call comes to."""
+    """Return the result of one call, the number of requests and the duration."""
     async with FakeRhombus(3) as fake:
         fake.faults = [evolve(fault, times=times)]
         async with ClipSession(
@@ -78,20 +78,20 @@ async def cell(fault: faults.Fault, endpoint: object, times: int | None) -> str:
             timeout=Timeout(total=3.0, connect=1.0, read=0.5),
             max_response_bytes=1_000_000,
         ) as session:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             try:
                 await session._call(endpoint, {"max_page_size": 1})  # type: ignore[arg-type]  # noqa: SLF001
-                seen = "the answer"
+                result = "success"
             except RhombusError as error:
-                seen = f"`{type(error).__name__}`" + ("*" if error.maybe_applied else "")
-            seconds = time.perf_counter() - begun
-        return f"{seen}, {len(fake.requests)}, {seconds:.1f} s"
+                result = f"`{type(error).__name__}`" + ("*" if error.maybe_applied else "")
+            seconds = time.perf_counter() - started
+        return f"{result}, {len(fake.requests)}, {seconds:.1f} s"
 
 
 async def table() -> list[str]:
-    """The table, line by line."""
+    """Return the lines of the table."""
     lines = [
-        "| fault | reads, one request | reads, every request | changes, one request |",
+        "| fault | read, one request | read, every request | change, one request |",
         "|---|---|---|---|",
     ]
     for name, fault in FAULTS:

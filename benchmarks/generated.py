@@ -1,8 +1,8 @@
-"""The clients that OpenAPI generators make of the service's document, where they can be had.
+"""Clients that OpenAPI generators create from the service's document, if they are installed.
 
-They are generated into a folder that is deleted at the end, from the document that
-`RHOMBUS_OPENAPI` names: with ``openapi-generator-cli`` (which needs Java) one on aiohttp and
-pydantic, with ``openapi-python-client`` one on httpx and attrs.
+They are generated into a temporary folder from the document that `RHOMBUS_OPENAPI` names:
+``openapi-generator-cli`` (which needs Java) creates one on aiohttp and pydantic,
+``openapi-python-client`` one on httpx and attrs.
 """
 
 import importlib
@@ -17,7 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 List = Callable[[int], Awaitable[Any]]
-"""Lists a page of so many clips."""
+"""Requests a page with that many clips."""
 
 Make = Callable[[AsyncExitStack, str, Mapping[str, str]], Awaitable[List]]
 
@@ -26,7 +26,7 @@ ON_AIOHTTP, ON_HTTPX = "openapi-generator, aiohttp", "openapi-python-client, htt
 
 @contextmanager
 def generated() -> Generator[dict[str, Make], None, None]:
-    """What could be generated, by name; why something could not is said on standard error."""
+    """Generate the clients and yield them by name; print the reason for each that is missing."""
     document = os.environ.get("RHOMBUS_OPENAPI")
     with tempfile.TemporaryDirectory() as folder:
         sys.path.insert(0, folder)
@@ -37,7 +37,7 @@ def generated() -> Generator[dict[str, Make], None, None]:
                 if problem is None:
                     made[name] = make
                 else:
-                    print(f"left out: {name}: {problem}", file=sys.stderr)  # noqa: T201
+                    print(f"skipped: {name}: {problem}", file=sys.stderr)  # noqa: T201
             yield made
         finally:
             sys.path.remove(folder)
@@ -49,13 +49,13 @@ def generated() -> Generator[dict[str, Make], None, None]:
 async def clients(
     makes: Mapping[str, Make], url: str, headers: Mapping[str, str]
 ) -> AsyncGenerator[dict[str, List], None]:
-    """What each of them lists with."""
+    """Yield the listing function of each client."""
     async with AsyncExitStack() as stack:
         yield {name: await make(stack, url, headers) for name, make in makes.items()}
 
 
 def decoders(makes: Mapping[str, Make]) -> dict[str, Callable[[bytes], Any]]:
-    """What each of them makes a page's models with."""
+    """Return the function of each client that decodes a page."""
     made: dict[str, Callable[[bytes], Any]] = {}
     if ON_AIOHTTP in makes:
         models: Any = importlib.import_module("made_by_openapi_generator.models")
@@ -68,9 +68,9 @@ def decoders(makes: Mapping[str, Make]) -> dict[str, Callable[[bytes], Any]]:
 
 
 def _generate(command: list[str], document: str | None, folder: str) -> str | None:
-    """Run a generator; returns what went wrong."""
+    """Run a generator; return the reason if it failed."""
     if document is None:
-        return "RHOMBUS_OPENAPI does not name the document"
+        return "set RHOMBUS_OPENAPI to the path of the service's document"
     if shutil.which(command[0]) is None:
         return f"{command[0]} is not installed"
     command = [part.format(document=document, folder=folder) for part in command]

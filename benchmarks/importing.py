@@ -1,4 +1,4 @@
-"""What importing costs, each time in a fresh interpreter."""
+"""Measure the import, each time in a fresh interpreter."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ _MODULES = {"ours": "rhombus_clips", "aiohttp": "aiohttp"}
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """A row for aiohttp, most of whose import is ours too."""
+    """Return a row that compares the library with aiohttp, which it imports."""
     samples: Samples = {name: [] for name in _MODULES}
     with tempfile.TemporaryDirectory() as folder:
         environment = environment_with_bytecode(folder)
@@ -24,9 +24,9 @@ async def measure(*, quick: bool) -> list[Row]:
 
 
 def environment_with_bytecode(folder: str) -> dict[str, str]:
-    """The environment for interpreters that find modules compiled, as an installer leaves them.
+    """Return the environment of an interpreter that caches compiled modules in *folder*.
 
-    They are in *folder*, from the second interpreter on.
+    Later interpreters find them compiled, as after an installation.
     """
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": folder}
@@ -34,7 +34,7 @@ def environment_with_bytecode(folder: str) -> dict[str, str]:
 
 def _seconds_to_import(module: str, environment: dict[str, str]) -> float:
     program = f"from time import perf_counter as t; a = t(); import {module}; print(t() - a)"
-    run = subprocess.run(  # noqa: S603  # our own words
+    run = subprocess.run(  # noqa: S603  # no outside input
         [sys.executable, "-c", program],
         capture_output=True,
         text=True,

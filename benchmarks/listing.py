@@ -1,4 +1,4 @@
-"""Listing everything: one page after the other, ahead, and side by side, against latency."""
+"""Measure complete listings with latency: sequential, prefetched and sharded."""
 
 import asyncio
 import time
@@ -18,7 +18,7 @@ _LATENCY = 0.08
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Rows for each way of listing."""
+    """Return rows for each way of listing."""
     pages = 16 if quick else 60
     even = Setting(clips=pages * _PAGE, latency=_LATENCY)
     skewed = Setting(clips=pages * _PAGE, latency=_LATENCY, skewed=True)
@@ -40,7 +40,7 @@ async def _with_latency(setting: Setting, rounds: int) -> list[Row]:
             "sharded(16)": lister.sharded(16),
         }
         samples = await side_by_side(ways, rounds)
-    # Each page repeats the last clip of the one before, so that requests are a few more than pages.
+    # Pages overlap by one clip, so there are a few more requests than full pages.
     samples["sum of latencies"] = [lister.requests * _LATENCY] * rounds
     section = f"{setting.clips // _PAGE} pages at 80 ms"
     return [
@@ -59,7 +59,7 @@ async def _skewed(setting: Setting, rounds: int) -> list[Row]:
 
 
 async def _prefetched(setting: Setting, rounds: int) -> list[Row]:
-    """With a caller who takes as long for a page as the service."""
+    """Measure with a caller that takes as long per page as the service."""
     async with _Lister(setting, seconds_a_page=_LATENCY) as lister:
         ways = {"sequential": lister.plainly, "prefetched": lister.prefetched}
         samples = await side_by_side(ways, rounds)
@@ -67,39 +67,39 @@ async def _prefetched(setting: Setting, rounds: int) -> list[Row]:
 
 
 async def _limited(rounds: int) -> list[Row]:
-    """A fresh service, and so a full bucket, for each round."""
+    """Measure with a rate limit; each round has a new service, and so a full bucket."""
     pages, rate = 150, RateLimit(per_second=10, burst=100)
-    samples: Samples = {"sharded(8)": [], "the bucket's bound": []}
+    samples: Samples = {"sharded(8)": [], "the limit of the bucket": []}
     for _ in range(rounds):
         setting = Setting(clips=pages * _PAGE, latency=_LATENCY, rate=rate)
         async with _Lister(setting) as lister:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             await lister.sharded(8)(0)
-            samples["sharded(8)"].append(time.perf_counter() - begun)
-        samples["the bucket's bound"].append((pages - rate.burst) / rate.per_second)
+            samples["sharded(8)"].append(time.perf_counter() - started)
+        samples["the limit of the bucket"].append((pages - rate.burst) / rate.per_second)
     section = "150 pages at 10/s, burst 100"
-    return _rows(section, samples, "sharded(8)", {"the bucket's bound": at_most(1.25)})
+    return _rows(section, samples, "sharded(8)", {"the limit of the bucket": at_most(1.25)})
 
 
 async def _growing(most: int) -> list[Row]:
-    """What a clip costs in a long listing and in a short one, when nothing is kept."""
+    """Compare the cost per clip of a long and a short listing, without keeping clips."""
     few = 10_000
     async with _Lister(Setting(clips=few)) as lister:
         await lister.plainly(0)
-        begun = time.perf_counter()
+        started = time.perf_counter()
         for _ in range(5):
             await lister.plainly(0)
-        short = (time.perf_counter() - begun) / 5 / few
+        short = (time.perf_counter() - started) / 5 / few
         async with _Lister(Setting(clips=most)) as long_lister:
             memory = memory_mib()
-            begun = time.perf_counter()
+            started = time.perf_counter()
             await long_lister.plainly(0)
-            long = (time.perf_counter() - begun) / most
+            long = (time.perf_counter() - started) / most
             grown = memory_mib() - memory
     section = f"{most:,} clips"
     ratio = long / short
     bytes_ = Row(
-        section=f"{section}, memory grown",
+        section=f"{section}, memory growth",
         peer="10 MB",
         ours=grown,
         theirs=10,
@@ -122,7 +122,7 @@ async def _growing(most: int) -> list[Row]:
 
 
 class _Lister:
-    """Lists a service's clips, and makes sure that they are all there."""
+    """Lists the clips of a service and verifies their number."""
 
     def __init__(self, setting: Setting, *, seconds_a_page: float = 0.0) -> None:
         self._setting = setting
@@ -166,7 +166,7 @@ class _Lister:
                     await asyncio.sleep(self._seconds_a_page)
         expected = len(self._setting.times())
         if seen != expected:
-            raise AssertionError(f"{seen} clips were listed, but there are {expected}")
+            raise AssertionError(f"listed {seen} of {expected} clips")
 
 
 def _rows(section: str, samples: Samples, ours: str, targets: Any) -> list[Row]:

@@ -1,4 +1,4 @@
-"""A thousand calls at once: for how long the event loop is not there for anything else."""
+"""Measure how long a thousand concurrent calls block the event loop."""
 
 import asyncio
 import math
@@ -22,13 +22,13 @@ _LONGEST_STALL = 0.06
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """The longest stall, against the bound; and the time for all, against no budget at all."""
+    """Return rows for the longest stall, and for the throughput with and without a budget."""
     with_budget: list[tuple[float, float]] = []
     without: list[tuple[float, float]] = []
-    settings: Any = pacing  # one of which is no setting of a user's
+    settings: Any = pacing  # the budget is not a public setting
     budget = settings._SECONDS_PER_TURN  # noqa: SLF001
     with service_elsewhere(serve, Setting(latency=0.02)) as service:
-        await _run(service.address)  # the first one warms up
+        await _run(service.address)  # warm up
         for _ in range(2 if quick else 7):
             with_budget.append(await _run(service.address))
             settings._SECONDS_PER_TURN = math.inf  # noqa: SLF001
@@ -39,7 +39,7 @@ async def measure(*, quick: bool) -> list[Row]:
         kept = [] if quick else [await _kept(service.address) for _ in range(3)]
     stalls = [stall / _LONGEST_STALL for stall, _ in with_budget]
     throughput = [free / ours for (_, ours), (_, free) in zip(with_budget, without, strict=True)]
-    section = f"{_CALLS:,} calls of 100 clips at once"
+    section = f"{_CALLS:,} concurrent calls of 100 clips"
     return [
         Row(
             section=f"{section}, longest stall",
@@ -78,7 +78,7 @@ async def measure(*, quick: bool) -> list[Row]:
 
 
 async def _kept(url: str) -> tuple[float, float]:
-    """The longest stalls when a hundred thousand clips are kept: ours, and of bare aiohttp."""
+    """Return the longest stalls with a hundred thousand clips kept: ours, and bare aiohttp's."""
     ours, _ = await _run_and_keep(url)
     bare, _ = await _run_and_keep_bare(url)
     return ours, bare
@@ -90,7 +90,7 @@ def _kept_rows(section: str, kept: list[tuple[float, float]]) -> list[Row]:
     ratios = [ours / bare for ours, bare in kept]
     return [
         Row(
-            section=f"{section}, all of them kept, longest stall",
+            section=f"{section}, all kept, longest stall",
             peer="aiohttp + orjson",
             ours=median(ours for ours, _ in kept) * 1e3,
             theirs=median(bare for _, bare in kept) * 1e3,
@@ -103,7 +103,7 @@ def _kept_rows(section: str, kept: list[tuple[float, float]]) -> list[Row]:
 
 
 async def _run(url: str) -> tuple[float, float]:
-    """A thousand calls, whose results are used and dropped, as a backend does."""
+    """Run the calls and drop their results, as a backend does."""
 
     async def call() -> None:
         await session.get_saved_clips()
@@ -114,13 +114,13 @@ async def _run(url: str) -> tuple[float, float]:
 
 
 async def _run_and_keep(url: str) -> tuple[float, float]:
-    """The same, with all results kept."""
+    """Run the calls and keep their results."""
     async with ClipSession(API_KEY, base_url=url) as session:
         return await _watched(session.get_saved_clips)
 
 
 async def _run_and_keep_bare(url: str) -> tuple[float, float]:
-    """The same by aiohttp and orjson: the collector walks through their dictionaries as well."""
+    """Run the calls with aiohttp and orjson, and keep the dictionaries."""
 
     async def call() -> object:
         async with raw.post(url + SAVED_CLIPS, json={"maxPageSize": 100}) as response:
@@ -131,7 +131,7 @@ async def _run_and_keep_bare(url: str) -> tuple[float, float]:
 
 
 async def _watched(call: Callable[[], Awaitable[object]]) -> tuple[float, float]:
-    """The longest time that the loop ran nothing else, and the time for all calls, in seconds."""
+    """Return the longest stall of the loop and the duration of all calls, in seconds."""
     longest = 0.0
 
     async def watch() -> None:
@@ -144,8 +144,8 @@ async def _watched(call: Callable[[], Awaitable[object]]) -> tuple[float, float]
             last = now
 
     watching = asyncio.create_task(watch())
-    begun = time.perf_counter()
+    started = time.perf_counter()
     await asyncio.gather(*(call() for _ in range(_CALLS)))
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     watching.cancel()
     return longest, seconds

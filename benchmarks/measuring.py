@@ -1,4 +1,4 @@
-"""Measuring side by side: every candidate in every round, medians of what a round's ratios are."""
+"""Measure candidates side by side: each in every round, then medians of the rounds' ratios."""
 
 import asyncio
 import importlib
@@ -17,13 +17,13 @@ Samples = dict[str, list[float]]
 
 @frozen(kw_only=True)
 class Target:
-    """What a ratio has to be."""
+    """A bound for a ratio."""
 
     relation: Literal["<=", ">="]
     bound: float
 
     def is_met(self, ratio: float) -> bool:
-        """Whether *ratio* keeps it."""
+        """Return whether *ratio* is within the bound."""
         return ratio <= self.bound if self.relation == "<=" else ratio >= self.bound
 
     def __str__(self) -> str:
@@ -31,12 +31,12 @@ class Target:
 
 
 def at_most(bound: float) -> Target:
-    """A ratio of ours to the peer's that must not be above *bound*."""
+    """Return a target for the ratio of ours to the peer's: at most *bound*."""
     return Target(relation="<=", bound=bound)
 
 
 def at_least(bound: float) -> Target:
-    """A ratio of the peer's to ours that must not be below *bound*."""
+    """Return a target for the ratio of the peer's to ours: at least *bound*."""
     return Target(relation=">=", bound=bound)
 
 
@@ -50,36 +50,36 @@ class Row:
     theirs: float
     unit: str
     ratio: float
-    """Ours to theirs, or theirs to ours where the target is a least one."""
+    """Ours to theirs, or theirs to ours if the target is a minimum."""
     spread: tuple[float, float]
-    """The tenth and the ninetieth percentile of the rounds' ratios."""
+    """The 10th and 90th percentile of the rounds' ratios."""
     target: Target | None = None
     rounds: int = field(default=1)
 
     @property
     def is_met(self) -> bool | None:
-        """Whether the target is met; None without one."""
+        """True if the target is met; None without a target."""
         return None if self.target is None else self.target.is_met(self.ratio)
 
 
 async def side_by_side(candidates: Mapping[str, Callable[[int], Any]], rounds: int) -> Samples:
-    """Seconds that each candidate took in each round; one round before does not count.
+    """Return the seconds that each candidate took in each round, after a round of warming up.
 
-    A candidate takes the round's number; what it returns is awaited if it can be. The order is
-    drawn anew for each round: whoever comes next pays for what the one before left in the
-    processor's caches and to the garbage collector, and that must not always be the same one.
+    A candidate is called with the round's number, and awaited if its result is awaitable. The order
+    is random in each round, because a candidate pays for the caches and the garbage that the one
+    before it leaves.
     """
     samples: Samples = {name: [] for name in candidates}
     order, chance = list(candidates), random.Random(0)
     for number in range(-1, rounds):
         chance.shuffle(order)
         for name in order:
-            begun = time.perf_counter()
+            started = time.perf_counter()
             outcome = candidates[name](number)
             if inspect.isawaitable(outcome):
                 outcome = await outcome
-            seconds = time.perf_counter() - begun
-            del outcome  # Whoever comes next does not pay for dropping it.
+            seconds = time.perf_counter() - started
+            del outcome  # Otherwise the next candidate pays for its deallocation.
             if number >= 0:
                 samples[name].append(seconds)
     return samples
@@ -94,7 +94,7 @@ def compare(
     scale: float,
     unit: str,
 ) -> list[Row]:
-    """A row for each peer among *targets* that was sampled; *scale* makes seconds the unit."""
+    """Return a row for each sampled peer in *targets*; *scale* converts seconds to *unit*."""
     rows: list[Row] = []
     for peer, target in targets.items():
         if peer not in samples:
@@ -127,7 +127,7 @@ def _spread(ratios: list[float]) -> tuple[float, float]:
 
 
 def measured_apart(part: str, *, quick: bool) -> list[Row]:
-    """The rows of a module of this package, in a new process: no part is a burden to the next."""
+    """Return the rows of a module of this package, measured in a new process."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
         target=_measure, args=(part, quick, theirs)
@@ -143,6 +143,6 @@ def measured_apart(part: str, *, quick: bool) -> list[Row]:
     return rows
 
 
-def _measure(part: str, quick: bool, pipe: Any) -> None:  # noqa: FBT001  # as it is passed on
+def _measure(part: str, quick: bool, pipe: Any) -> None:  # noqa: FBT001  # passed to a process
     module: Any = importlib.import_module(f"benchmarks.{part}")
     pipe.send(asyncio.run(module.measure(quick=quick)))

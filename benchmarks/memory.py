@@ -1,4 +1,4 @@
-"""What a kept clip takes, in a process of its own for each way of keeping it."""
+"""Measure the memory of a clip, in another process for each way of keeping it."""
 
 import gc
 import json
@@ -15,14 +15,14 @@ from rhombus_clips.testing.clips import make_clips
 
 
 async def measure(*, quick: bool) -> list[Row]:
-    """Rows for plain dictionaries and two libraries' models."""
+    """Return rows for dictionaries and for the models of two libraries."""
     clips = 5_000 if quick else 30_000
     kept = {name: _bytes_a_clip(name, clips) for name in _DECODERS}
     targets = {"dicts of orjson": at_most(0.65), "dicts of json": None}
     targets |= {"pydantic": at_most(0.45), "msgspec": None}
     return [
         Row(
-            section="memory of a kept clip",
+            section="memory of one clip",
             peer=peer,
             ours=kept["ours"],
             theirs=kept[peer],
@@ -51,7 +51,7 @@ def _bytes_a_clip(name: str, clips: int) -> float:
 
 
 def _keep(name: str, clips: int) -> float:
-    """Decode a listing of *clips*, page by page, and keep it all."""
+    """Decode *clips* clips, page by page, and return the bytes that each takes."""
     decode: Decoder = _DECODERS[name]()
     listing = make_clips(clips)
     pages = [

@@ -1,4 +1,4 @@
-"""Pages of saved clips as the service would send them, made from a seed."""
+"""Pages of saved clips in the service's format, generated from a seed."""
 
 import json
 import random
@@ -10,9 +10,9 @@ CLIPS_A_PAGE = 100
 
 
 def make_page(seed: int, clips: int = CLIPS_A_PAGE) -> bytes:
-    """A page with what clips come with: nulls, left-out and unknown keys, views, unknown members.
+    """Return a page with nulls, missing keys, views and unknown enum members.
 
-    A hundred clips take some 140 KB.
+    A hundred clips take about 140 KB.
     """
     chance = random.Random(f"page {seed}")
     page = [_with_views(chance, clip) for clip in make_clips(clips, seed)]

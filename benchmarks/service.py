@@ -1,7 +1,7 @@
-"""A service that costs next to nothing: clips put together from prepared bytes, answers in time.
+"""A service that takes little CPU time: clips from prepared bytes, with a configurable latency.
 
-It lists newest first with an exclusive cursor, as `FakeRhombus` does by default, and is there to be
-waited for, not to be tested against.
+It lists newest first with an exclusive cursor, as `FakeRhombus` does by default. It is for
+measurements only.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ _PREPARED = 500
 
 @frozen(kw_only=True)
 class Setting:
-    """What is served, and how slowly."""
+    """The clips of the service, and its latency and rate limit."""
 
     clips: int = 100
     latency: float = 0.0
     rate: RateLimit | None = None
     skewed: bool = False
-    """Whether four fifths of the clips lie within a tenth of the time."""
+    """True to put four fifths of the clips into a tenth of the time."""
 
     @property
     def oldest_ms(self) -> int:
-        """A moment before all clips."""
+        """A time before all clips, in epoch milliseconds."""
         return NEWEST_MS - self.clips * _STEP_MS
 
     def times(self) -> Sequence[int]:
-        """When the clips were taken, newest first."""
+        """Return the timestamps of the clips, newest first."""
         if not self.skewed:
             return range(NEWEST_MS - 1, self.oldest_ms, -_STEP_MS)
         span, many = self.clips * _STEP_MS, self.clips * 4 // 5
@@ -52,10 +52,10 @@ class Setting:
         return sorted({*crowd, *others}, reverse=True)
 
 
-def _is_taken_by_all(clip: JsonObject) -> bool:
-    """Whether generated clients make a model of it too.
+def _is_decodable_by_all(clip: JsonObject) -> bool:
+    """Return whether generated clients can decode the clip.
 
-    They refuse unknown members and null items, or hand out plain dictionaries where one is null.
+    They reject unknown members and null items, or return dictionaries for clips that have them.
     """
     model = from_dict(clip, SavedClip)
     enums = (model.status, model.fisheye_hardware, model.mounting_direction)
@@ -66,20 +66,20 @@ def _is_taken_by_all(clip: JsonObject) -> bool:
 
 @define
 class Clips:
-    """The clips as bytes, put together on demand."""
+    """The clips as bytes, assembled on demand."""
 
     times: Sequence[int]
     _bodies: list[tuple[bytes, bytes]] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._bodies = []
-        for clip in filter(_is_taken_by_all, make_clips(_PREPARED)):
+        for clip in filter(_is_decodable_by_all, make_clips(_PREPARED)):
             clip["timestampMs"], clip["uuid"] = "@time", "@uuid"
             before, after = json.dumps(clip, separators=(",", ":")).split('"@uuid"')
             self._bodies.append((before.encode(), after.encode()))
 
     def page(self, cursor: int | None, size: int) -> bytes:
-        """The answer that lists what lies behind *cursor*."""
+        """Return the response with the page after *cursor*."""
         start = 0 if cursor is None else bisect_right(self.times, -cursor, key=lambda t: -t)
         end = min(start + size, len(self.times))
         clips = b",".join(self._clip(number) for number in range(start, end))
@@ -87,7 +87,7 @@ class Clips:
         return b'{"savedClips":[%b],"lastEvaluatedTimestampMs":%b}' % (clips, last)
 
     def one(self) -> bytes:
-        """The answer that holds one clip."""
+        """Return the response with one clip."""
         return b'{"clip":%b}' % self._clip(0)
 
     def _clip(self, number: int) -> bytes:
@@ -97,7 +97,7 @@ class Clips:
 
 
 async def serve(lifetime: Lifetime, setting: Setting) -> None:
-    """The service's process."""
+    """Run the service, in its own process."""
     clips = Clips(setting.times())
     bucket = None if setting.rate is None else RateLimiter(setting.rate)
     loop = asyncio.get_running_loop()

@@ -1,16 +1,16 @@
-"""Many tasks list, poll and fail for minutes against a service that fails and limits its rate.
+"""Run many tasks for minutes against a service that fails and limits its rate.
 
     python -m benchmarks.soak --minutes 10 --tasks 200 --faults 0.02
 
-It prints what was asked and answered, what the tasks saw, and what is left at the end; it exits
-with 1 when a clip was lost or came twice, when an exception came that is not one of the library's,
-or when a request was sent within a pause. The service runs in a process of its own; when a request
-leaves, aiohttp's tracing tells. What was on its way when the first refusal came back may still be
-refused within the pause that this refusal began; such answers are counted by themselves.
+Prints how many requests were sent and refused, what the tasks received, and the memory and sockets
+in use at the end. Exits with 1 if a clip was lost or repeated, if an exception was raised that does
+not belong to the library, or if a request was sent during a pause. The service runs in another
+process; aiohttp's tracing tells when a request is sent. Requests that were in flight when a pause
+started may still be refused during it; they are counted separately.
 """
 
 # pyright: reportPrivateUsage=false
-# A look inside of the session is what this is for.
+# This program inspects the internals of a session.
 import argparse
 import asyncio
 import gc
@@ -61,7 +61,7 @@ _FAULTS = [
 
 @define
 class Tally:
-    """What the tasks did and saw."""
+    """Counters of what the tasks did and received."""
 
     listings: int = 0
     clips_seen: int = 0
@@ -74,30 +74,30 @@ class Tally:
     is_pause_on: Callable[[], bool] = bool
     sent_in_pause: int = 0
     refused_sent_in_pause: int = 0
-    refused_on_their_way: int = 0
+    refused_in_flight: int = 0
     sockets_before: int = 0
     sockets_after: int = 0
-    memory_begin: float = 0.0
+    memory_start: float = 0.0
     memory_end: float = 0.0
     errors: Counter[str] = Factory(Counter[str])
     unexpected: Counter[str] = Factory(Counter[str])
 
 
 class Attempts(logging.Handler):
-    """Counts the attempts that the library logs."""
+    """Count the attempts that the library logs."""
 
     attempts = 0
     retries = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count a line of one attempt."""
+        """Count the record of one attempt."""
         if record.levelno == logging.DEBUG:
             self.attempts += 1
             self.retries += not record.getMessage().endswith("attempt 1")
 
 
 class Service(FakeRhombus):
-    """The stand-in, counting what it receives and refuses."""
+    """A fake service that counts the requests it receives and refuses."""
 
     received = 0
     refused = 0
@@ -111,12 +111,12 @@ class Service(FakeRhombus):
 
 
 def rate_limit(per_second: float) -> RateLimit:
-    """The service's limit: a second's worth at once."""
+    """Return the service's limit, with a burst of one second."""
     return RateLimit(per_second=per_second, burst=int(per_second))
 
 
 async def serve(lifetime: Lifetime, clips: int, rate: float, share_of_faults: float) -> None:
-    """The service's process."""
+    """Run the service, in its own process."""
     async with Service(clips, rate=rate_limit(rate)) as service:
         service.faults = [faults.Sometimes(_FAULTS, share_of_faults, times=None)]
         lifetime.ready((service.url, service.api_key))
@@ -125,7 +125,7 @@ async def serve(lifetime: Lifetime, clips: int, rate: float, share_of_faults: fl
 
 
 async def work(session: ClipSession, uuids: list[str], tally: Tally, until: float) -> None:
-    """One task: list everything, poll a clip, ask for one that is not there; again and again."""
+    """List everything, poll one clip and ask for a missing one, repeatedly."""
     everything = Counter[str | None](uuids)
     while time.monotonic() < until:
         pager, seen = session.saved_clips(), Counter[str | None]()
@@ -145,14 +145,14 @@ async def work(session: ClipSession, uuids: list[str], tally: Tally, until: floa
 async def _read_on(
     pager: SavedClipPager, seen: Counter[str | None], tally: Tally, until: float
 ) -> bool:
-    """Read until the end, True, or an error, False."""
+    """Read the listing; return False if it stopped with an error and has to be resumed."""
     try:
         async for clip in pager:
             seen[clip.uuid] += 1
     except RhombusError as error:
         tally.errors[type(error).__name__] += 1
         return time.monotonic() >= until
-    except Exception as error:  # noqa: BLE001  # counting such is what this is for
+    except Exception as error:  # noqa: BLE001  # unexpected exceptions are counted
         tally.unexpected[repr(error)] += 1
     return True
 
@@ -170,8 +170,8 @@ async def _poll(session: ClipSession, clip_uuid: str, tally: Tally) -> None:
 
 
 def watch_pauses(session: ClipSession, tally: Tally) -> None:
-    """Count the session's pauses, and when those requests were sent that were refused."""
-    # ruff: noqa: SLF001  # to see inside
+    """Count the session's pauses, and the requests that were sent during one."""
+    # ruff: noqa: SLF001  # inspects internals
     pacing = session._call._pacing
     session._transport.client.open()._trace_configs.append(tracing(tally))
     pause = pacing.begin_pause
@@ -185,7 +185,7 @@ def watch_pauses(session: ClipSession, tally: Tally) -> None:
 
 
 def tracing(tally: Tally) -> aiohttp.TraceConfig:
-    """What aiohttp says of each request: when its headers went out, and how it was answered."""
+    """Return a trace that records when each request was sent and how it was answered."""
     trace = aiohttp.TraceConfig()
 
     async def sent(_: object, context: SimpleNamespace, __: object) -> None:
@@ -197,7 +197,7 @@ def tracing(tally: Tally) -> aiohttp.TraceConfig:
     ) -> None:
         if end.response.status == 429:
             tally.refused_sent_in_pause += context.late
-            tally.refused_on_their_way += not context.late and tally.is_pause_on()
+            tally.refused_in_flight += not context.late and tally.is_pause_on()
 
     trace.on_request_headers_sent.append(sent)
     trace.on_request_end.append(answered)
@@ -206,14 +206,14 @@ def tracing(tally: Tally) -> aiohttp.TraceConfig:
 
 
 def memory_mib() -> float:
-    """The resident memory of this process."""
+    """Return the resident memory of this process, in MiB."""
     gc.collect()
     pages = int(pathlib.Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def open_sockets() -> int:
-    """How many sockets this process holds, the service's among them."""
+    """Return how many sockets this process has open."""
     count = 0
     for entry in pathlib.Path("/proc/self/fd").iterdir():
         try:
@@ -224,7 +224,7 @@ def open_sockets() -> int:
 
 
 async def soak(options: argparse.Namespace, service: Elsewhere) -> Tally:
-    """Run the tasks, and tell what they saw."""
+    """Run the tasks and return their counters."""
     tally = Tally()
     url, api_key = service.address
     uuids = [clip["uuid"] for clip in FakeRhombus(options.clips).clips]
@@ -243,9 +243,9 @@ async def soak(options: argparse.Namespace, service: Elsewhere) -> Tally:
         watch_pauses(session, tally)
         for _ in range(options.tasks):
             tasks.create_task(work(session, uuids, tally, until))
-        # What the first minute fills (pools, caches, the code's own tables) is no leak.
+        # The first minute fills pools and caches, which is not a leak.
         await asyncio.sleep(min(60.0, 20 * options.minutes))
-        tally.memory_begin = memory_mib()
+        tally.memory_start = memory_mib()
     tally.memory_end = memory_mib()
     await asyncio.sleep(1)
     tally.sockets_after = open_sockets()
@@ -255,7 +255,7 @@ async def soak(options: argparse.Namespace, service: Elsewhere) -> Tally:
 def print_report(
     options: argparse.Namespace, service: Elsewhere, attempts: Attempts, tally: Tally
 ) -> None:
-    """Print what was asked, answered and seen."""
+    """Print the counters."""
     received, refused = service.report
     report = {
         "minutes": options.minutes,
@@ -263,40 +263,47 @@ def print_report(
         "share of requests with a fault": options.faults,
         "requests received": received,
         "attempts": attempts.attempts,
-        "of them retries": attempts.retries,
+        "of these retries": attempts.retries,
         "answered 429": refused,
         "pauses": tally.pauses,
-        "sent within a pause": tally.sent_in_pause,
-        "of them answered 429": tally.refused_sent_in_pause,
-        "on their way, then answered 429": tally.refused_on_their_way,
+        "sent during a pause": tally.sent_in_pause,
+        "of these answered 429": tally.refused_sent_in_pause,
+        "in flight when a pause started, then answered 429": tally.refused_in_flight,
         "listings": tally.listings,
-        "clips seen": tally.clips_seen,
-        "clips there": tally.clips_there,
+        "clips yielded": tally.clips_seen,
+        "clips expected": tally.clips_there,
         "clips lost": tally.lost,
-        "clips twice": tally.twice,
+        "clips repeated": tally.twice,
         "polls": tally.polls,
         "unknown clips": tally.not_found,
         "errors by class": dict(tally.errors.most_common()),
         "unexpected exceptions": dict(tally.unexpected),
-        "memory, MiB, begin and end": [round(tally.memory_begin, 1), round(tally.memory_end, 1)],
-        "client sockets, begin and end": [tally.sockets_before, tally.sockets_after],
+        "memory in MiB, after the first minute and at the end": [
+            round(tally.memory_start, 1),
+            round(tally.memory_end, 1),
+        ],
+        "client sockets, before and after": [tally.sockets_before, tally.sockets_after],
     }
     for name, value in report.items():
-        print(f"{name:32} {json.dumps(value)}")  # noqa: T201  # this is a command
+        print(f"{name:52} {json.dumps(value)}")  # noqa: T201  # this is a command
 
 
 def main() -> int:
-    """Read the arguments and soak."""
+    """Parse the arguments and run."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--tasks", type=int, default=200)
-    parser.add_argument("--faults", type=float, default=0.02, help="share of the requests, 0 to 1")
-    parser.add_argument("--clips", type=int, default=250)
-    parser.add_argument("--rate", type=float, default=40.0, help="the service's requests a second")
     parser.add_argument(
-        "--keep-below", action="store_true", help="give the session a rate of the same size"
+        "--faults", type=float, default=0.02, help="share of requests with a fault, 0 to 1"
+    )
+    parser.add_argument("--clips", type=int, default=250)
+    parser.add_argument(
+        "--rate", type=float, default=40.0, help="requests per second that the service accepts"
+    )
+    parser.add_argument(
+        "--keep-below", action="store_true", help="give the session a rate limit of the same size"
     )
     options = parser.parse_args()
     attempts = Attempts()

@@ -1,28 +1,61 @@
-"""The README: its Python runs, its Quick start is two lines, its table names every error."""
+"""README and the guides: their examples run, their links work and their tables are complete."""
 
+import ast
 import asyncio
+import inspect
 import pathlib
 import re
+import subprocess
+import sys
 import textwrap
 from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from rhombus_clips import errors
+from rhombus_clips import ClipSession, errors
 
-README = pathlib.Path(__file__).parent.parent / "README.md"
+ROOT = pathlib.Path(__file__).parent.parent
+README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
+DOCUMENTS = [
+    README,
+    *sorted((ROOT / "rhombus_clips").rglob("README.md")),
+    *sorted((ROOT / "benchmarks").rglob("README.md")),
+]
+MOST_LINES = 300
 
 
-def _blocks(language: str, text: str = TEXT) -> list[str]:
+def _blocks(language: str, text: str) -> list[str]:
     fenced = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
     return [textwrap.dedent(block) for _, block in fenced]
 
 
+def _section(title: str) -> str:
+    return TEXT.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def _name(document: pathlib.Path) -> str:
+    return document.relative_to(ROOT).as_posix()
+
+
+def _python_of(document: pathlib.Path) -> list[str]:
+    return _blocks("python", document.read_text(encoding="utf-8"))
+
+
+EXAMPLES = [
+    pytest.param(block, id=f"{_name(document)} {number}")
+    for document in DOCUMENTS
+    for number, block in enumerate(_python_of(document), 1)
+]
+
+
+# --- examples --------------------------------------------------------------------------------
+
+
 @pytest.fixture
 def environment(fake_elsewhere, monkeypatch, tmp_path):
-    """What ``rhombus-clips fake`` would print, in an empty folder."""
+    """The variables that ``rhombus-clips fake`` prints, and an empty folder to work in."""
     fake_elsewhere.render_seconds = 0.1
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RHOMBUS_MEDIA_URL", fake_elsewhere.media_url)
@@ -31,47 +64,135 @@ def environment(fake_elsewhere, monkeypatch, tmp_path):
     return fake_elsewhere
 
 
-@pytest.mark.parametrize("block", _blocks("python"))
-def test_python_of_the_readme_runs(block: str, environment) -> None:
-    """Each block as it stands, against the stand-in."""
-    namespace: dict[str, Any] = {"__name__": "readme"}
-    exec(compile(block, "README.md", "exec"), namespace)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_example_runs(example: str, environment) -> None:
+    """Programs and tests run unchanged; snippets run with the names that README promises them."""
+    code = compile(example, "example", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    if code.co_flags & inspect.CO_COROUTINE:
+        asyncio.run(_run_snippet(code, environment))
+        return
+    if re.search(r"^(async )?def test_", example, re.MULTILINE) and "asyncio.run" not in example:
+        _run_tests(example)
+        return
+    namespace: dict[str, Any] = {"__name__": "example", "ClipSession": ClipSession}
+    exec(code, namespace)
     if "make_app" in namespace:
         asyncio.run(_use_backend(namespace["make_app"](), environment))
 
 
+async def _run_snippet(code, fake) -> None:
+    async with ClipSession.from_env() as session:
+        namespace = {
+            "__name__": "example",
+            "ClipSession": ClipSession,
+            "session": session,
+            "clip_uuid": fake.clips[0]["uuid"],
+            "clip_uuids": [clip["uuid"] for clip in fake.clips[:3]],
+            "alert_uuid": "A" * 22,
+            "camera_uuid": fake.clips[0]["deviceUuid"],
+        }
+        await eval(code, namespace)
+
+
+def _run_tests(example: str) -> None:
+    pathlib.Path("test_example.py").write_text(example, encoding="utf-8")
+    pathlib.Path("pytest.ini").write_text("[pytest]\nanyio_mode = auto\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    subprocess.run([*command, "test_example.py"], check=True, timeout=60)
+
+
 async def _use_backend(app, fake) -> None:
     async with TestClient(TestServer(app)) as client:
-        clips = await (await client.get("/clips")).json()
-        assert [clip["uuid"] for clip in clips] == [clip["uuid"] for clip in fake.clips[:25]]
-        clip = await (await client.get(f"/clips/{clips[0]['uuid']}")).json()
-        assert clip["uuid"] == clips[0]["uuid"]
-        assert (await client.get("/clips/unknown")).status == 404
+        page = await (await client.get("/clips")).json()
+        assert len(page["savedClips"]) == 25
+        query = {"page": page["pageToken"]}
+        last = await (await client.get("/clips", params=query)).json()
+        uuids = [clip["uuid"] for clip in page["savedClips"] + last["savedClips"]]
+        assert sorted(uuids) == sorted(clip["uuid"] for clip in fake.clips)
+        assert "pageToken" not in last
 
 
-def test_there_is_python_to_run() -> None:
-    assert len(_blocks("python")) == 9
+def test_each_document_that_explains_a_package_has_an_example() -> None:
+    documents = {_name(document) for document in DOCUMENTS if _python_of(document)}
+    packages = ("paging", "renders", "calls", "media", "testing")
+    assert documents >= {"README.md", *(f"rhombus_clips/{name}/README.md" for name in packages)}
 
 
-def test_quick_start_is_two_lines_of_shell() -> None:
-    section = TEXT.partition("## Quick start\n")[2].partition("\n## ")[0]
-    blocks = _blocks("sh", section)
+# --- README ----------------------------------------------------------------------------------
+
+
+def test_readme_is_short() -> None:
+    assert len(TEXT.splitlines()) <= MOST_LINES
+
+
+def test_quick_start_has_two_commands() -> None:
+    """The checks of every change run the first two shell blocks of this section."""
+    blocks = _blocks("sh", _section("Quick start"))
     assert len(blocks) == 2
     assert all(block.count("\n") == 1 for block in blocks)
     assert "demo" in blocks[0]
     assert "pytest" in blocks[1]
 
 
-def test_table_of_errors_names_every_error() -> None:
-    table = TEXT.partition("## When something fails\n")[2].partition("\n## ")[0]
-    kinds = {value for value in vars(errors).values() if isinstance(value, type)}
-    names = {kind.__name__ for kind in kinds if issubclass(kind, Exception)} - {"TransportError"}
-    assert {name for name in names if f"`{name}`" not in table} == set()
+def test_method_table_lists_every_method_with_its_parameters() -> None:
+    listed = re.findall(r"`(\w+(?:\([^`]*\))?)`", _table("Methods"))
+    assert sorted(listed) == sorted(map(_call_of, _public_names(ClipSession)))
 
 
-def test_table_of_dependencies_names_every_dependency() -> None:
-    project = (README.parent / "pyproject.toml").read_text(encoding="utf-8")
-    listed = re.search(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)
-    assert listed is not None
-    for name in re.findall(r'"([a-z]+)', listed[1]):
-        assert f"| [{name}](" in TEXT
+def _public_names(owner: type) -> list[str]:
+    return [name for name in dir(owner) if not name.startswith("_")]
+
+
+def _call_of(name: str) -> str:
+    """A method as the table writes it: ``name(positional, keyword=, **rest)``."""
+    if isinstance(inspect.getattr_static(ClipSession, name), property):
+        return name
+    parameters = [
+        _parameter(parameter)
+        for parameter in inspect.signature(getattr(ClipSession, name)).parameters.values()
+        if parameter.name != "self"
+    ]
+    return f"{name}({', '.join(parameters)})"
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+        return f"**{parameter.name}"
+    is_keyword = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    return f"{parameter.name}=" if is_keyword else parameter.name
+
+
+def test_error_table_lists_every_error() -> None:
+    listed = set(re.findall(r"`(\w+Error)`", _table("Errors")))
+    assert listed >= set(errors.__all__) - {"RhombusError"}
+
+
+def test_dependency_table_lists_every_dependency() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    required = re.search(r"^dependencies = \[(.*?)^\]", project, re.DOTALL | re.MULTILINE)
+    assert required is not None
+    listed = re.findall(r"^\| \[([a-z]+)\]\(", _table("Dependencies"), re.MULTILINE)
+    assert sorted(listed) == sorted(re.findall(r'"([a-z]+)', required[1]))
+
+
+def test_package_table_links_every_package_and_module() -> None:
+    listed = set(re.findall(r"\]\((rhombus_clips/[\w.]+)\)", _table("Packages")))
+    package = ROOT / "rhombus_clips"
+    modules = [path for path in package.iterdir() if path.suffix == ".py" or path.is_dir()]
+    names = {path.name for path in modules if not path.name.startswith("_")}
+    assert names <= {path.removeprefix("rhombus_clips/") for path in listed} | {"concurrency.py"}
+
+
+def _table(title: str) -> str:
+    return "\n".join(line for line in _section(title).splitlines() if line.startswith("|"))
+
+
+# --- links -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
+def test_relative_links_lead_to_files(document: pathlib.Path) -> None:
+    prose = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    targets = re.findall(r"\]\(([^)\s#]+)", prose)
+    relative = [target for target in targets if not re.match(r"[a-z]+:", target)]
+    assert [target for target in relative if not (document.parent / target).exists()] == []

@@ -1,1 +1,1 @@
-"""Where the time goes, of what is missed or near its bound."""
+"""Profiles of the measurements that miss a target or barely meet it."""

@@ -1,9 +1,9 @@
-"""What holds the targets that are missed: where the time goes, step by step.
+"""Print where the time goes, step by step.
 
     python -m benchmarks.profiles
 
-Each figure is a median, in a process that does nothing else; figures of one table belong together,
-and move with the machine from one run to the next.
+Each figure is a median. Figures of one table are comparable; between runs they vary with the
+machine.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from benchmarks.profiles.importing import import_by_package
 
 
 def main() -> None:
-    """Measure and print."""
-    _print("Importing, in ms, by whose modules", import_by_package())
-    _print("Decoding, in µs a clip", decoding())
+    """Measure and print all profiles."""
+    _print("Import, in ms, by package", import_by_package())
+    _print("Decoding, in µs per clip", decoding())
     _print("One call with one clip, in µs", asyncio.run(one_call()))
     _print("The same call by other clients, in µs", asyncio.run(other_clients()))
     _print("A download, in ms/MiB", asyncio.run(download()))

@@ -1,4 +1,4 @@
-"""One call, from a bare client to the session, one thing more at a time."""
+"""Profile one call, from bare aiohttp to the session, one step at a time."""
 
 import importlib
 import random
@@ -23,7 +23,7 @@ _ROUNDS = 200
 
 
 async def one_call() -> dict[str, float]:
-    """From bare aiohttp to the session, one thing more at a time, all in each round."""
+    """Return the cost of each step from bare aiohttp to the session, in µs."""
     with service_elsewhere(serve, Setting()) as service:
         async with (
             ClipSession(API_KEY, base_url=service.address) as session,
@@ -31,7 +31,7 @@ async def one_call() -> dict[str, float]:
         ):
             url, body = service.address + SAVED_CLIPS, encode_request({"max_page_size": 1})
             inside: Any = session
-            transport = inside._transport  # noqa: SLF001  # a profile looks inside
+            transport = inside._transport  # noqa: SLF001  # a profile inspects internals
             http = transport.client.open()
             headers, timeout = transport._headers, transport._client_timeout  # noqa: SLF001
 
@@ -39,7 +39,7 @@ async def one_call() -> dict[str, float]:
                 async with raw.post(url, data=body) as response:
                     await response.read()
 
-            async def as_we_ask() -> None:
+            async def with_our_options() -> None:
                 async with http.post(
                     url, data=body, headers=headers, timeout=timeout,
                     allow_redirects=False, raise_for_status=False,
@@ -63,11 +63,11 @@ async def one_call() -> dict[str, float]:
             calls = await _side_by_side(
                 {
                     "bare aiohttp": bare,
-                    "its timers, our headers, no redirects, no cookies": as_we_ask,
-                    "a bounded body, errors of our own": transported,
+                    "our timeouts and headers, no redirects": with_our_options,
+                    "a size limit for the body, our errors": transported,
                     "orjson.loads": parsed,
                     "the model": decoded,
-                    "arguments, pause and rate, envelope, the loop's budget, deadline": ours,
+                    "arguments, pause, rate, envelope, decoding budget, deadline": ours,
                 }
             )
     steps = dict(zip(calls, [0.0, *calls.values()], strict=False))
@@ -81,20 +81,20 @@ async def _side_by_side(calls: dict[str, Callable[[], Awaitable[object]]]) -> di
     samples: dict[str, list[float]] = {name: [] for name in calls}
     order, chance = list(calls), random.Random(0)
     for number in range(-10, _ROUNDS):
-        chance.shuffle(order)  # Whoever comes next pays for what the one before left behind.
+        chance.shuffle(order)  # A call pays for the garbage of the one before it.
         for name in order:
             call = calls[name]
-            begun = time.perf_counter()
+            started = time.perf_counter()
             for _ in range(10):
                 await call()
             if number >= 0:
-                samples[name].append((time.perf_counter() - begun) / 10)
+                samples[name].append((time.perf_counter() - started) / 10)
     return {name: median(seconds) * 1e6 for name, seconds in samples.items()}
 
 
 async def other_clients() -> dict[str, float]:
-    """What clients on aiohttp and on httpx take, so that it is seen how far apart they are."""
-    httpx: Any = importlib.import_module("httpx")  # of the extra, as pydantic is
+    """Return the cost of a call by clients on aiohttp and on httpx, in µs."""
+    httpx: Any = importlib.import_module("httpx")  # an extra, like pydantic
     validate = with_pydantic()
     with service_elsewhere(serve, Setting()) as service:
         async with (

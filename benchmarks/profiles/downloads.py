@@ -1,4 +1,4 @@
-"""A download, by what it is made of, and what the processors of this machine have to do for it."""
+"""Profile a download: its steps, and the CPU time of client and service."""
 
 import hashlib
 import os
@@ -20,18 +20,18 @@ _ROUNDS = 9
 
 
 async def download() -> dict[str, float]:
-    """Reading, with hashing, with writing, and ours, each in each round; and the service's part."""
+    """Return the time of reading, hashing, writing and of this library, in ms/MiB."""
     with (
         service_elsewhere(serve_blocks) as service,
         tempfile.TemporaryDirectory(dir=memory_folder()) as folder,
     ):
         profile, of_ours = await _stages(service.address, Path(folder) / "clip.mp4")
     seconds, served = service.report
-    profile["processor time of ours, all threads"] = of_ours
-    profile["processor time of the service"] = seconds * 1e3 / served
+    profile["CPU time of ours, all threads"] = of_ours
+    profile["CPU time of the service"] = seconds * 1e3 / served
     processors = len(os.sched_getaffinity(0))
-    least = (of_ours + profile["processor time of the service"]) / processors
-    profile[f"these two shared out evenly among {processors} processors"] = least
+    least = (of_ours + profile["CPU time of the service"]) / processors
+    profile[f"CPU time of both, divided by {processors} cores"] = least
     return profile
 
 

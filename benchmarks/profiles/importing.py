@@ -1,4 +1,4 @@
-"""An import, by whose modules it is."""
+"""Profile the import, by package."""
 
 import subprocess
 import sys
@@ -14,12 +14,12 @@ _PACKAGES = {"attr": "attrs", "attrs": "attrs", "cattr": "cattrs", "cattrs": "ca
 
 
 def import_by_package() -> dict[str, float]:
-    """The time that the modules of each package take themselves, in the order of import."""
+    """Return the time of the modules of each package, in ms, longest first."""
     rounds: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         environment = environment_with_bytecode(folder)
         for number in range(-1, 9):
-            run = subprocess.run(  # our own words
+            run = subprocess.run(
                 [sys.executable, "-X", "importtime", "-c", "import aiohttp, rhombus_clips"],
                 capture_output=True, text=True, check=True, env=environment,
             )  # fmt: skip
@@ -31,29 +31,29 @@ def import_by_package() -> dict[str, float]:
 
 
 def _by_package(report: str) -> dict[str, float]:
-    """Milliseconds by package, from what ``-X importtime`` writes: children before parents."""
+    """Return milliseconds by package from the output of ``-X importtime``: children first."""
     times: dict[str, float] = defaultdict(float)
     waiting: list[tuple[int, str, float]] = []
     for line in report.splitlines()[1:]:
         self_us, _, module = line.removeprefix("import time:").split("|")
         depth = len(module) - len(module.lstrip())
         name = _package(module.strip())
-        # What a module of theirs imports of the standard library is theirs.
+        # Modules of the standard library count for the package that imports them.
         children = [entry for entry in waiting if entry[0] > depth]
         waiting = [entry for entry in waiting if entry[0] <= depth]
         for _, child, milliseconds in children:
-            times[child or name or "the interpreter"] += milliseconds
+            times[child or name or "interpreter"] += milliseconds
         waiting.append((depth, name, float(self_us) / 1000))
     for _, child, milliseconds in waiting:
-        times[child or "the interpreter"] += milliseconds
+        times[child or "interpreter"] += milliseconds
     return times
 
 
 def _package(module: str) -> str:
-    """Whose module it is; nothing for one of the standard library."""
+    """Return the package of *module*; empty for the standard library."""
     top, *rest = module.split(".")
     if top == _OURS:
         return ".".join([_OURS, *rest[:1]])
     if top in sys.stdlib_module_names or top.startswith("_"):
         return ""
-    return _PACKAGES.get(top, top if top in {"anyio", "orjson"} else "aiohttp and what it needs")
+    return _PACKAGES.get(top, top if top in {"anyio", "orjson"} else "aiohttp and its dependencies")

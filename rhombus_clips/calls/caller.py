@@ -31,7 +31,7 @@ from rhombus_clips.errors import DecodeError, RateLimitedError, RhombusError, St
 from rhombus_clips.models.base import Answer
 from rhombus_clips.models.moments import from_epoch_ms
 
-logger = logging.getLogger("rhombus_clips")
+logger: logging.Logger = logging.getLogger("rhombus_clips")
 
 T = TypeVar("T")
 AnswerT = TypeVar("AnswerT", bound=Answer)

@@ -36,8 +36,8 @@ class HttpClient:
     ) -> None:
         self._http = borrowed
         self._make = make
-        self.is_borrowed = borrowed is not None
-        self.is_closed = False
+        self.is_borrowed: bool = borrowed is not None
+        self.is_closed: bool = False
         """Whether `aclose` was called."""
 
     def open(self) -> aiohttp.ClientSession:

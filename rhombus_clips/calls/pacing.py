@@ -98,7 +98,7 @@ class Pacing:
         self._in_flight = 0
         self._queue = asyncio.Lock()
         self._answered = asyncio.Event()
-        self.pause = Pause()
+        self.pause: Pause = Pause()
 
     def begin_pause(self, seconds: float) -> None:
         """Admit no request for *seconds* from now; a longer pause that is on remains."""

@@ -47,8 +47,8 @@ class RequestBody(aiohttp.BytesPayload):
     aiohttp holds the head back until the body is written, and then sends both.
     """
 
-    was_sent = False
-    sent_at = _NEVER
+    was_sent: bool = False
+    sent_at: float = _NEVER
     """When it was written, on the clock of the event loop."""
 
     async def write_with_length(
@@ -171,7 +171,7 @@ class Transport:
         self._max_response_bytes = max_response_bytes
         self._responses: set[aiohttp.ClientResponse] = set()
         self.client = client
-        self.clock = ServiceClock()
+        self.clock: ServiceClock = ServiceClock()
 
     async def aclose(self) -> None:
         """Close the client session, unless it is borrowed."""

@@ -93,7 +93,7 @@ class FileBars(Bars):
         super().__init__(time=TimeRemainingColumn())
         self._total = total
         self._ended = 0
-        self.byte_count = 0
+        self.byte_count: int = 0
         """The bytes of the files that were downloaded."""
         self._show_all()
 

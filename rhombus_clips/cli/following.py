@@ -99,7 +99,7 @@ class StateFile:
         self._path = path
         self._next_write = -math.inf
         self._is_outdated = False
-        self.is_busy = False
+        self.is_busy: bool = False
         """Whether the follower has yielded a clip that is still being processed."""
 
     def read(self) -> str | None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import click
 
@@ -126,20 +126,29 @@ FILE = _LocalPath(dir_okay=False)
 
 # --- options -------------------------------------------------------------------------------------
 
-as_json_option = click.option(
+
+class Option(Protocol):
+    """A decorator that adds an option to a command."""
+
+    def __call__(self, command: CommandT, /) -> CommandT:
+        """Add the option to *command*."""
+        ...
+
+
+as_json_option: Option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object per line."
 )
-yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-interval_option = click.option(
+yes_option: Option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+interval_option: Option = click.option(
     "--interval", type=SECONDS, default=2.0, show_default=True,
     help="Seconds between two requests for a clip whose progress changes.",
 )  # fmt: skip
 
-device_option = click.option(
+device_option: Option = click.option(
     "--device", "device_uuid_filters", type=UUID, multiple=True,
     help="Only clips of this device. Can be repeated.",
 )  # fmt: skip
-location_option = click.option(
+location_option: Option = click.option(
     "--location", "location_uuid_filters", type=UUID, multiple=True,
     help="Only clips of devices at this location. Can be repeated.",
 )  # fmt: skip

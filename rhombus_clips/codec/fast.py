@@ -298,5 +298,5 @@ def _is_ours(kind: Any) -> bool:
     return is_model(kind) and kind.__module__.startswith("rhombus_clips.models.")
 
 
-fast = strict.copy()
+fast: Converter = strict.copy()
 fast.register_structure_hook_factory(_is_ours, _make_hook)

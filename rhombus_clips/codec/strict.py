@@ -285,7 +285,7 @@ def _json_type(value: object) -> str:
 
 # --- the converter ---------------------------------------------------------------------------
 
-strict = Converter()
+strict: Converter = Converter()
 """A converter with strict hooks for everything that a model can hold."""
 
 # singledispatch prefers the most specific class, so OpenEnum's hook takes precedence over that of

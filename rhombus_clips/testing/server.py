@@ -72,8 +72,9 @@ class FakeRhombus(Organization):
             api = partial(self._serve, answer=self._answer, is_media=False)
             media = partial(self._serve, answer=self._answer_media, is_media=True)
             storage = partial(self._serve, answer=self._answer_storage, is_media=True)
-            self.port = await enter(serving(api, prepare, self.port))
-            self.media_port = await enter(serving(media, prepare, self.media_port))
+            options: Organization = self  # it declares them
+            options.port = await enter(serving(api, prepare, self.port))
+            options.media_port = await enter(serving(media, prepare, self.media_port))
             self._storage_port = await enter(serving(storage, prepare))
             self._hosts = hosts.pop_all()
         return self
