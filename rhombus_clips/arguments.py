@@ -2,6 +2,8 @@
 
 import inspect
 import math
+import os
+import re
 import unicodedata
 from collections.abc import (
     AsyncGenerator,
@@ -16,6 +18,7 @@ from collections.abc import (
 from datetime import datetime, timedelta
 from enum import Enum
 from numbers import Real
+from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from attrs import Attribute, evolve, fields
@@ -313,6 +316,43 @@ def _quoted(value: object) -> str:
     except ValueError:  # Python refuses to format an int of thousands of digits.
         return f"a {type(value).__name__} that is too long to show"
     return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}…"
+
+
+# --- paths ----------------------------------------------------------------------------------
+
+# A scheme of one letter is a Windows drive. `Path` turns two slashes into one, or into none at the
+# end.
+_PATH_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:([/\\]|$)")
+
+
+def local_path(value: object, name: str) -> Path:
+    """Return *value* as a path of this machine's file system.
+
+    Raises `TypeError` for anything but a string or a path object of strings, and `ValueError` for
+    an empty path, a URL, or a character that no file name can have.
+    """
+    text = value
+    if isinstance(value, os.PathLike):
+        text = os.fspath(cast("os.PathLike[str] | os.PathLike[bytes]", value))
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a string or a path object of strings, not {value!r}")
+    if not text:
+        raise ValueError(f'{name} must not be empty; use "." for the current folder')
+    if "\0" in text:
+        raise ValueError(f"{name} must not contain a NUL character: {text!r}")
+    if _PATH_URL.match(text):
+        raise ValueError(
+            f"{name} must be a path on this machine, and {text!r} is a URL: download to a local"
+            " path and copy the file from there (for a folder with this name, pass an absolute"
+            " path)"
+        )
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{name} must not contain a character that no file name can have: {text!r}"
+        ) from None
+    return Path(text)
 
 
 # --- functions -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Work beside other work: nothing outlives its block, and exceptions arrive as they are."""
+"""Concurrent work: no task outlives its block, and exceptions are raised unwrapped."""
 
 import asyncio
 import threading
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 @asynccontextmanager
 async def alongside(job: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None, None]:
-    """Run *job* while the block runs. It has to keep its own exceptions.
+    """Run *job* while the block runs, and discard its exceptions.
 
-    A task, and no task group: a group would wrap what the user's block raises, and its scope
-    belongs to the task that entered it, while a generator around the block may be finished by
-    another, when it is garbage collected.
+    This is a task rather than a task group. A group would wrap the exceptions of the user's block,
+    and only the task that entered a group may leave it, while a generator around the block may be
+    finished by another task, during garbage collection.
     """
     task = asyncio.create_task(job())
     try:
@@ -30,9 +30,12 @@ async def alongside(job: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenera
 
 
 async def wait_until_done(future: "asyncio.Future[Any]") -> None:
-    """Wait for the end of *future*, whatever it is; a cancellation meanwhile waits for it too."""
+    """Wait until *future* has ended, with any outcome, even if cancelled meanwhile.
+
+    A cancellation is raised afterwards.
+    """
     interruption: asyncio.CancelledError | None = None
-    # The shield is for a scope of anyio that is cancelled: it would interrupt without end.
+    # A cancelled scope of anyio would otherwise interrupt the wait again and again.
     with anyio.CancelScope(shield=True):
         while not future.done():
             try:
@@ -46,86 +49,103 @@ async def wait_until_done(future: "asyncio.Future[Any]") -> None:
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any, executor: Executor | None = None) -> T:
-    """Run *work*, which blocks, in a thread: one of *executor*, or of the loop's own executor.
+    """Run *work*, which blocks, in a thread of *executor*, by default the loop's executor.
 
-    A cancellation waits for work that runs. Work that is still in a queue, behind that of others,
-    is taken back instead: it never begins.
+    A cancellation waits for work that is running. Work that is still queued never starts.
     """
     turn = threading.Lock()
 
-    def begin() -> T:
+    def start() -> T:
         if not turn.acquire(blocking=False):
             raise asyncio.CancelledError
         return work(*arguments)
 
-    running = asyncio.get_running_loop().run_in_executor(executor, begin)
+    running = asyncio.get_running_loop().run_in_executor(executor, start)
     try:
         return await asyncio.shield(running)
     finally:
-        # Whichever comes first, the thread or this, has the turn; so it is certain which it was.
+        # The first to acquire the lock decides whether the work starts: the thread or this task.
         if turn.acquire(blocking=False):
             running.cancel()
         await wait_until_done(running)
 
 
 async def in_thread_surely(work: Callable[..., T], *arguments: Any, executor: Executor) -> T:
-    """Run *work* in a thread of *executor*, though this may be cancelled: for what cleans up."""
+    """Run *work* in a thread of *executor*, even if cancelled meanwhile. Use it to clean up."""
     running = asyncio.get_running_loop().run_in_executor(executor, work, *arguments)
     await wait_until_done(running)
     return running.result()
 
 
-async def side_by_side(
-    work: Callable[[T], Awaitable[None]], items: AsyncIterator[T], *, at_once: int
-) -> None:
-    """Await *work* for each of *items*, *at_once* at a time; an item is taken when one is free.
+@asynccontextmanager
+async def tasks() -> AsyncGenerator[Callable[..., None], None]:
+    """Run tasks that the block starts, and wait for them: ``start(work, argument)``.
 
-    The first exception, of *work* or of *items*, ends the others and is raised as it is.
+    The first exception of a task cancels the others and is raised unwrapped. The block itself
+    must not raise.
     """
-    taking = asyncio.Lock()
     failures: list[Exception] = []
 
-    async def worker(scope: anyio.CancelScope) -> None:
+    async def run(work: Callable[..., Awaitable[None]], arguments: tuple[Any, ...]) -> None:
         try:
-            while True:
-                async with taking:
-                    try:
-                        item = await anext(items)
-                    except StopAsyncIteration:
-                        return
-                await work(item)
+            await work(*arguments)
         except Exception as error:  # noqa: BLE001  # raised again below
             failures.append(error)
-            scope.cancel()
+            group.cancel_scope.cancel()
+
+    def start(work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        group.start_soon(run, work, arguments)
 
     async with anyio.create_task_group() as group:
-        for _ in range(at_once):
-            group.start_soon(worker, group.cancel_scope)
+        yield start
     if failures:
         raise failures[0]
 
 
+async def side_by_side(
+    work: Callable[[T], Awaitable[None]], items: AsyncIterator[T], *, at_once: int
+) -> None:
+    """Await *work* for each of *items*, *at_once* at a time, taking an item when one is free.
+
+    The first exception, of *work* or of *items*, cancels the others and is raised unwrapped.
+    """
+    taking = asyncio.Lock()
+
+    async def worker() -> None:
+        while True:
+            async with taking:
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    return
+            await work(item)
+
+    async with tasks() as start:
+        for _ in range(at_once):
+            start(worker)
+
+
 async def each(items: Iterable[T]) -> AsyncGenerator[T, None]:
-    """*items*, for what takes an async iterator."""
+    """Yield *items*, where an async iterator is required."""
     for item in items:
         yield item
 
 
 class Waiting:
-    """What one iteration waits for, so that another task can end it.
+    """The current wait of an iteration, which another task can end.
 
-    A generator that one task awaits cannot be closed by another: `aclose` raises `RuntimeError`,
-    in the place of whatever the other was about to raise.
+    Closing a generator that another task awaits raises `RuntimeError`, which would replace the
+    exception that the closing task is about to raise.
     """
 
     def __init__(self) -> None:
         self.has_ended = False
-        """Whether the iteration is to end, and to wait for nothing more."""
+        """True once the iteration must end without waiting again."""
         self._scope: anyio.CancelScope | None = None
         self._idle: asyncio.Future[None] | None = None
 
     async def for_(self, work: Callable[[], Awaitable[T]]) -> T | None:
-        """Await *work*; None when the iteration is to end."""
+        """Await *work*. Return None if the iteration must end."""
         if self.has_ended:
             return None
         try:
@@ -138,7 +158,7 @@ class Waiting:
                 self._idle.set_result(None)
 
     async def close(self, generator: AsyncGenerator[Any, None]) -> None:
-        """Close *generator*, which waits by this. Its task has stopped waiting afterwards."""
+        """Close *generator*, whose waits use this object, after its task has stopped waiting."""
         self.has_ended = True
         if self._scope is not None:
             if self._idle is None:
@@ -151,44 +171,44 @@ class Waiting:
 class Iteration(AsyncGenerator[T, None]):
     """An async generator that any task may close at any time.
 
-    A task that awaits its next item gets `StopAsyncIteration` then, as it would afterwards.
+    A task that awaits its next item then gets `StopAsyncIteration`.
 
-    :param generate: Makes the generator. It waits by the `Waiting` that it is given, and for
-        nothing once that has ended.
+    :param generate: Creates the generator. All of its waits use the `Waiting` that is passed, and
+        it does not wait once that has ended.
     """
 
     def __init__(self, generate: Callable[[Waiting], AsyncGenerator[T, None]]) -> None:
         self.waiting = Waiting()
         self.generator = generate(self.waiting)
 
-    # No coroutines of their own: these are on the way of every item.
+    # These return the generator's coroutines, because wrapping them would slow down every item.
 
     def __anext__(self) -> Coroutine[Any, Any, T]:
         return self.generator.__anext__()
 
     def asend(self, value: None) -> Coroutine[Any, Any, T]:
-        """As of any async generator."""
+        """Delegate to the generator."""
         return self.generator.asend(value)
 
     def athrow(self, *error: Any) -> Coroutine[Any, Any, T]:
-        """As of any async generator."""
+        """Delegate to the generator."""
         return self.generator.athrow(*error)
 
     async def aclose(self) -> None:
-        """End it, also while another task awaits it."""
+        """End the iteration, even while another task awaits it."""
         await self.waiting.close(self.generator)
 
 
 def closable(generator: AsyncGenerator[T, None]) -> Iteration[T]:
-    """*generator*, none of whose items is None, as an `Iteration`.
+    """Return *generator*, which must not yield None, as an `Iteration`.
 
-    It costs a cancel scope for each item, which is much for many items and nothing for few.
+    This costs a cancel scope per item, which is noticeable for many items.
     """
     return Iteration(partial(relayed, items=generator))
 
 
 async def relayed(waiting: Waiting, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """*items*, until there are no more or *waiting* has ended."""
+    """Yield *items* until they are exhausted or *waiting* has ended."""
     async with aclosing(items):
         while (item := await waiting.for_(partial(anext, items, None))) is not None:
             yield item

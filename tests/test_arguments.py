@@ -26,7 +26,7 @@ from rhombus_clips.arguments import (
     text,
     whole_number,
 )
-from rhombus_clips.media.ranges import MediaTimeout
+from rhombus_clips.media.host import MediaTimeout
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.models.views import CroppedPermyriadRect

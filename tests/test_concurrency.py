@@ -1,4 +1,4 @@
-"""Work beside other work: it ends with its block, and nothing spins or is left behind."""
+"""Concurrent work ends with its block, without busy waiting and without leftovers."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ async def numbers(count: int) -> AsyncIterator[int]:
         yield number
 
 
-async def test_first_failure_ends_the_others_and_arrives_as_it_is() -> None:
+async def test_first_failure_cancels_the_others_and_is_raised_unwrapped() -> None:
     ended: list[int] = []
 
     async def work(number: int) -> None:
@@ -33,7 +33,7 @@ async def test_first_failure_ends_the_others_and_arrives_as_it_is() -> None:
     assert sorted(ended) == [0, 1]
 
 
-async def test_no_more_at_once_than_asked_for_and_each_item_once() -> None:
+async def test_concurrency_is_limited_and_each_item_is_processed_once() -> None:
     under_way, most = 0, 0
     done: list[int] = []
 
@@ -51,10 +51,10 @@ async def test_no_more_at_once_than_asked_for_and_each_item_once() -> None:
 
 
 @pytest.mark.parametrize("by_scope", [True, False])
-async def test_work_in_a_thread_is_waited_for_without_spinning(
+async def test_cancellation_waits_for_work_in_a_thread_without_spinning(
     *, by_scope: bool, monkeypatch
 ) -> None:
-    """Also in a scope that is cancelled, which would interrupt each wait at once."""
+    """Even in a cancelled scope, which interrupts each wait at once."""
     waits = 0
     wait = asyncio.wait
 
@@ -64,10 +64,10 @@ async def test_work_in_a_thread_is_waited_for_without_spinning(
         return await wait(futures)
 
     monkeypatch.setattr(asyncio, "wait", counting)
-    begun, release, ended = threading.Event(), threading.Event(), threading.Event()
+    started, release, ended = threading.Event(), threading.Event(), threading.Event()
 
     def block() -> None:
-        begun.set()
+        started.set()
         release.wait(10)
         ended.set()
 
@@ -82,7 +82,7 @@ async def test_work_in_a_thread_is_waited_for_without_spinning(
     if not by_scope:
         task.cancel()
     await asyncio.sleep(0.1)
-    assert begun.is_set()
+    assert started.is_set()
     assert not task.done()
     release.set()
     await wait({task})
@@ -92,10 +92,8 @@ async def test_work_in_a_thread_is_waited_for_without_spinning(
 
 
 @pytest.mark.parametrize("by_scope", [True, False])
-async def test_work_that_waits_for_a_busy_thread_is_cancelled_at_once_and_never_begins(
-    *, by_scope: bool
-) -> None:
-    """Cancelling would last as long as the work of others otherwise."""
+async def test_queued_work_is_cancelled_at_once_and_never_starts(*, by_scope: bool) -> None:
+    """Otherwise a cancellation would take as long as the work of others."""
     release = threading.Event()
     done: list[str] = []
     with ThreadPoolExecutor(1) as executor:
@@ -115,7 +113,7 @@ async def test_work_that_waits_for_a_busy_thread_is_cancelled_at_once_and_never_
     assert done == []
 
 
-async def test_what_cleans_up_is_run_though_it_is_cancelled() -> None:
+async def test_cleanup_runs_although_it_is_cancelled() -> None:
     done: list[str] = []
     with ThreadPoolExecutor(1) as executor, anyio.CancelScope() as scope:
         scope.cancel()
@@ -123,13 +121,13 @@ async def test_what_cleans_up_is_run_though_it_is_cancelled() -> None:
     assert done == ["work"]
 
 
-async def test_work_is_either_run_to_its_end_or_not_at_all() -> None:
-    """Whenever the cancellation comes."""
+async def test_work_runs_to_its_end_or_not_at_all() -> None:
+    """At any time of the cancellation."""
     for delay in range(200):
         steps: list[str] = []
 
         def work(steps: list[str]) -> None:
-            steps.append("begun")
+            steps.append("started")
             steps.append("ended")
 
         task = asyncio.create_task(in_thread(work, steps))
@@ -138,6 +136,6 @@ async def test_work_is_either_run_to_its_end_or_not_at_all() -> None:
         task.cancel()
         await asyncio.wait({task})
         seen = [*steps]
-        assert seen in ([], ["begun", "ended"])
+        assert seen in ([], ["started", "ended"])
         await asyncio.sleep(0)
         assert steps == seen

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import click
 
-from rhombus_clips.media.file_names import local_path
+from rhombus_clips.arguments import local_path
 
 T = TypeVar("T")
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])

@@ -1,8 +1,8 @@
-"""The files of clips: download, resume, stream, and many at a time."""
+"""Clip files: downloads, bulk downloads and streams."""
 
 from rhombus_clips.media.download import Downloaded, Progress
+from rhombus_clips.media.host import MediaTimeout
 from rhombus_clips.media.many import DownloadFailure, DownloadSummary, OnEnd
-from rhombus_clips.media.ranges import MediaTimeout
 from rhombus_clips.media.stream import ClipStream
 
 __all__ = [

@@ -1,220 +1,159 @@
-"""One file, from the media host to a path: whole and verified, or not there."""
+"""The download of one file to a path, where it is whole and verified or absent."""
 
 import hashlib
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing, suppress
 from io import FileIO
 from pathlib import Path
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from rhombus_clips.concurrency import in_thread, in_thread_surely
 from rhombus_clips.errors import IntegrityError, RhombusError
-from rhombus_clips.media.fetching import Fetching
-from rhombus_clips.media.files import NotRegularFileError, open_to_read, regular_status
+from rhombus_clips.media import files
 from rhombus_clips.media.part_file import PartFile
-from rhombus_clips.media.ranges import MediaFile
-from rhombus_clips.media.storing import Storing
+from rhombus_clips.media.reader import MediaReader
+from rhombus_clips.media.writer import FileWriter
 
 Progress = Callable[[int, int | None], None]
-"""Takes how many bytes are there, and how many there will be, None while that is not known."""
-
-_HASHED_AT_ONCE = 16 * 1024 * 1024
-_CHUNK = 1024 * 1024
+"""Called with the bytes received so far and the total, which is None while it is unknown."""
 
 
 @frozen(kw_only=True)
 class Downloaded:
-    """A file that is there, whole."""
+    """A file that is whole and verified."""
 
     path: Path
     byte_count: int
     sha256_hex: str
     requests: int
-    """How many requests it took; 0 when it was there already."""
+    """The number of requests; 0 if the file existed already."""
 
 
 @define
 class Download:
-    """Brings a file to a path.
+    """Downloads a file to a path.
 
-    What has come is hashed and written by threads while more is read: the loop waits for no disk,
-    and for no hash.
+    Threads hash and write the bytes while more are read, so the event loop waits neither for the
+    disk nor for the hash.
     """
 
-    fetching: Fetching
+    reader: MediaReader
     path: Path
     progress: Progress | None
     replaces: bool = True
-    """Whether another file at the path is replaced, or left alone, which is an error."""
+    """True to replace another file at the path, which is an error otherwise."""
     is_listed: bool = False
-    """Whether a manifest names the file afterwards, and removes the note that proves it until then.
+    """True if a manifest lists the file afterwards, and removes the note that proves it until then.
 
-    A file that is described needs no such note: its own hash proves it.
+    A file with a known hash needs no such note.
     """
-    _raised: Exception | None = field(default=None, init=False)
-    """What *progress* raised: the caller's own, whatever its class."""
 
     async def run(self) -> Downloaded:
-        """Fetch what is missing, verify the whole, put it in its place.
+        """Fetch the missing bytes, verify the file and move it to the path.
 
-        Raises `IntegrityError` when it is not what the clip's record says, `OSError` when it
-        cannot be written, and what `Fetching.pieces` does. Then nothing is at the path that was
-        not there before, and a part is kept to go on from, unless it was wrong.
+        Raises `IntegrityError` if it does not match the clip's record, `OSError` if it cannot be
+        written, and the errors of `MediaReader.pieces`. The path is unchanged then, and the part
+        is kept to continue later, unless it is wrong.
         """
-        file = self.fetching.fetch.file
+        file = self.reader.state.file
         keeps_note = self.is_listed and file.sha256_hex is None
         part = PartFile(self.path, file.path, replaces=self.replaces, keeps_note=keeps_note)
         try:
-            return await self._brought(part)
+            existing = file.sha256_hex and await verified_file(
+                self.path, file.sha256_hex, file.byte_count, part.thread
+            )
+            return existing or await self._downloaded(part)
         finally:
             if part.is_open:
                 await in_thread_surely(part.close, executor=part.thread)
             else:
                 part.close()
 
-    async def _brought(self, part: PartFile) -> Downloaded:
-        there = await self._whole_file(part.thread)
-        if there is not None:
-            return there
+    async def _downloaded(self, part: PartFile) -> Downloaded:
         await in_thread(part.open, executor=part.thread)
-        await self._recall(part)
+        await self._resume(part)
         await self._complete(part)
         await in_thread(part.put_in_place, executor=part.thread)
-        return Downloaded(
-            path=self.path,
-            byte_count=part.size,
-            sha256_hex=part.sha256_hex,
-            requests=self.fetching.requests,
-        )
+        size, sha256_hex, requests = part.size, part.sha256_hex, self.reader.requests
+        return Downloaded(path=self.path, byte_count=size, sha256_hex=sha256_hex, requests=requests)
 
-    async def _whole_file(self, thread: Executor) -> Downloaded | None:
-        """What is at the path already, if it is provably the file."""
-        file = self.fetching.fetch.file
-        if file.sha256_hex is None or not await in_thread(
-            _may_be, self.path, file, executor=thread
-        ):
-            return None
-        byte_count, sha256_hex = await hashed(self.path, executor=thread)
-        if sha256_hex != file.sha256_hex:
-            return None
-        return Downloaded(path=self.path, byte_count=byte_count, sha256_hex=sha256_hex, requests=0)
-
-    async def _recall(self, part: PartFile) -> None:
-        """Take up what an earlier download left, if the whole can be trusted afterwards."""
-        fetch = self.fetching.fetch
-        left = await in_thread(part.recall, executor=part.thread)
-        too_long = fetch.file.byte_count is not None and left > fetch.file.byte_count
-        fetch.offset, fetch.etag = left, part.etag
-        if too_long or not fetch.can_resume:
-            fetch.start_over()
-        fetch.was_resumed = fetch.offset > 0
-        while fetch.offset and await in_thread(
-            part.hash_more, _HASHED_AT_ONCE, executor=part.thread
-        ):
+    async def _resume(self, part: PartFile) -> None:
+        """Continue from the bytes of an earlier download, if the whole can be trusted then."""
+        state = self.reader.state
+        state.offset = await in_thread(part.recall, executor=part.thread)
+        state.etag = part.etag
+        is_too_long = state.file.byte_count is not None and state.offset > state.file.byte_count
+        if is_too_long or not state.can_resume:
+            state.restart()
+        state.was_resumed = state.offset > 0
+        while state.offset and await in_thread(part.hash_more, executor=part.thread):
             pass
 
     async def _complete(self, part: PartFile) -> None:
-        while True:
-            try:
-                if not self._is_complete(part):
-                    await self._write_pieces(part)
-                self.fetching.fetch.check_whole(part.size, part.sha256_hex)
-            except IntegrityError as error:
-                if error is self._raised:
-                    raise
-                # What was put together from several answers may be wrong where it was; what
-                # came by one is what the host has.
-                if not self.fetching.fetch.was_resumed:
-                    await in_thread_surely(part.discard, executor=part.thread)
-                    raise self.fetching.explained(error) from None
-                self.fetching.fetch.start_over(trusts_ranges=False)
-                part.hash(0, b"")
-            else:
-                return
+        state = self.reader.state
+        while (mismatch := await self._write_missing(part)) is not None:
+            # Joining several responses may have gone wrong. A single response is what the host has.
+            if not state.was_resumed:
+                await in_thread_surely(part.discard, executor=part.thread)
+                raise self.reader.explained(mismatch)
+            state.restart(trusts_ranges=False)
+            part.hash(0, b"")
 
-    def _is_complete(self, part: PartFile) -> bool:
-        """Whether a part that was left is all that there is, by the clip's own record."""
-        file = self.fetching.fetch.file
-        return part.size > 0 and (part.size, part.sha256_hex) == (file.byte_count, file.sha256_hex)
-
-    async def _write_pieces(self, part: PartFile) -> None:
-        async with aclosing(Storing(part)) as storing, aclosing(self.fetching.pieces()) as pieces:
-            piece = None
+    async def _write_missing(self, part: PartFile) -> IntegrityError | None:
+        """Write the missing bytes. Return an error if the file does not match the record."""
+        state = self.reader.state
+        described = (state.file.byte_count, state.file.sha256_hex)
+        if part.size > 0 and (part.size, part.sha256_hex) == described:
+            return None
+        async with aclosing(FileWriter(part)) as writer, aclosing(self.reader.pieces()) as pieces:
             try:
-                async for piece in pieces:
-                    await storing.add(piece, self.fetching.fetch.etag)
-                    self._report(piece.end)
-            except RhombusError as error:
-                # A disk that is full, of which nothing was heard yet, is the greater trouble.
-                if error is not self._raised:
-                    await storing.finish()
-                raise
+                while True:
+                    # Outside of this block, *progress* may raise any error of the caller's.
+                    try:
+                        piece = await anext(pieces, None)
+                        if piece is None:
+                            await writer.finish()
+                            state.verify(part.size, part.sha256_hex)
+                            return None
+                    except RhombusError as error:
+                        # A full disk that was not noticed yet is the more important error.
+                        await writer.finish()
+                        if isinstance(error, IntegrityError):
+                            return error
+                        raise
+                    await writer.add(piece, state.etag)
+                    if self.progress is not None:
+                        self.progress(piece.end, state.expected_length)
             finally:
                 piece = None  # A failure that is kept would keep its bytes.
-            await storing.finish()
-
-    def _report(self, byte_count: int) -> None:
-        if self.progress is None:
-            return
-        try:
-            self.progress(byte_count, self._total)
-        except Exception as error:
-            self._raised = error
-            raise
-
-    @property
-    def _total(self) -> int | None:
-        fetch = self.fetching.fetch
-        return fetch.total if fetch.total is not None else fetch.file.byte_count
 
 
-async def hashed(path: Path, *, executor: Executor | None = None) -> tuple[int, str]:
-    """How long the file at *path* is, and its SHA-256.
+async def verified_file(
+    path: Path, sha256_hex: str, byte_count: int | None = None, executor: Executor | None = None
+) -> Downloaded | None:
+    """Return the file at *path*, which may be a link, if it has that SHA-256 and length.
 
-    Slice by slice: whoever cancels does not wait for the hash of a large file.
+    It is hashed in slices, so that a cancellation does not wait for the hash of a large file.
     """
-    hashing = _Hashing(path)
-    try:
-        while await in_thread(hashing.slice, executor=executor):
+    running = hashlib.sha256()
+    # Closing a file that was only read does not wait for the disk.
+    with ExitStack() as stack:
+
+        def opened() -> FileIO | None:
+            with suppress(files.NotRegularFileError):
+                status = files.regular_status(path, follows_links=True)
+                if status is not None and byte_count in {None, status.st_size}:
+                    return stack.enter_context(files.open_to_read(path, follows_links=True))
+            return None
+
+        file = await in_thread(opened, executor=executor)
+        if file is None:
+            return None
+        while await in_thread(files.hash_slice, file, running.update, executor=executor):
             pass
-    finally:
-        # Nothing was written: closing it waits for no disk.
-        hashing.close()
-    return hashing.size, hashing.running.hexdigest()
-
-
-class _Hashing:
-    """A file that is being hashed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: FileIO | None = None
-        self.running = hashlib.sha256()
-        self.size = 0
-
-    def slice(self) -> bool:
-        """Hash some more; whether that was not yet the end."""
-        if self._file is None:
-            self._file = open_to_read(self._path, follows_links=True)
-        for _ in range(0, _HASHED_AT_ONCE, _CHUNK):
-            data = self._file.read(min(_CHUNK, _HASHED_AT_ONCE))
-            if not data:
-                return False
-            self.running.update(data)
-            self.size += len(data)
-        return True
-
-    def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-def _may_be(path: Path, file: MediaFile) -> bool:
-    """Whether what is at *path*, also by a link, has the length of *file*; nothing is opened."""
-    try:
-        status = regular_status(path, follows_links=True)
-    except NotRegularFileError:
-        return False
-    return status is not None and file.byte_count in {None, status.st_size}
+        size = file.tell()
+    if running.hexdigest() != sha256_hex:
+        return None
+    return Downloaded(path=path, byte_count=size, sha256_hex=sha256_hex, requests=0)

@@ -1,10 +1,9 @@
-"""Files on the disk: only regular ones are opened, no link is written through, nothing blocks.
+"""Safe access to files: only regular files are opened, and nothing is written through a link.
 
-A name that the library uses may have been taken by something else: a link to a file that matters,
-a pipe on which an open waits forever, a device that acts when it is opened. Everything that the
-library reads or writes is opened here.
+Something else may have a name that the library uses: a link to an important file, a pipe that
+blocks on opening, a device that acts when it is opened. All files of the library are opened here.
 
-What some file systems lack is never required: locks, links and the flushing of folders.
+Locks, links and folder syncs are optional, because some file systems do not support them.
 """
 
 import contextlib
@@ -18,45 +17,37 @@ from pathlib import Path
 
 from rhombus_clips.errors import DownloadError
 
-NOT_SUPPORTED = frozenset(
-    {
-        errno.EINVAL,
-        errno.ENOLCK,
-        errno.ENOSYS,
-        errno.ENOTSUP,
-        errno.ENOTTY,
-        errno.EOPNOTSUPP,
-        errno.EPERM,  # as a sandbox says it
-    }
-)
-"""How file systems say that they lack a feature, as network and FUSE file systems do."""
-
+# Errors of file systems that do not support a feature, such as network and FUSE ones, and of
+# sandboxes, which raise EPERM.
+_UNSUPPORTED = {"EINVAL", "ENOLCK", "ENOSYS", "ENOTSUP", "ENOTTY", "EOPNOTSUPP", "EPERM"}
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _TRIES = 10
-# eCryptfs has room for 143 bytes, and nothing in use has less.
+_CHUNK = 1024 * 1024
+_SLICE = 16 * _CHUNK
 SHORTEST_LIMIT = 143
+"""The fewest bytes of a file name that a common file system supports, which is eCryptfs."""
 _USUAL_LIMIT = 255
-_KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a named pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 class NotRegularFileError(DownloadError, OSError):
-    """Something other than a regular file has a name that the library needs for a file."""
+    """Something other than a regular file has the name of a file that the library needs."""
 
 
-# --- what is there -----------------------------------------------------------------------------
+# --- checking ----------------------------------------------------------------------------------
 
 
 def regular_status(path: Path, *, follows_links: bool = False) -> os.stat_result | None:
-    """The status of the regular file at *path*; None if nothing is there.
+    """Return the status of the regular file at *path*; None if nothing exists there.
 
-    Raises `NotRegularFileError` if something else is there.
+    Raises `NotRegularFileError` for anything else.
     """
     try:
         status = path.stat(follow_symlinks=follows_links)
@@ -73,22 +64,22 @@ def _refuse_irregular(path: Path, status: os.stat_result) -> None:
             f" choose another path ({os.strerror(errno.ELOOP)})"
         )
     if not stat.S_ISREG(status.st_mode):
-        kind = next((name for test, name in _KINDS if test(status.st_mode)), "something else")
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
         raise NotRegularFileError(
-            f"{path} is no file but {kind}, which is neither opened nor replaced: move it away, or"
-            " choose another path"
+            f"{path} is {kind}, which is neither opened nor replaced: move it away, or choose"
+            " another path"
         )
 
 
 def refuse_linked(file: FileIO, path: Path) -> None:
-    """Raise `NotRegularFileError` if *file* has a second name: its other owner expects no change.
+    """Raise `NotRegularFileError` if *file* has another hard link, whose owner expects no change.
 
-    Some file systems count no names at all and say 0.
+    Some file systems do not count links and report 0.
     """
     if os.fstat(file.fileno()).st_nlink > 1:
         raise NotRegularFileError(
-            f"{path} has another name too (a hard link), so that it is not written: move it away,"
-            " or put a copy in its place"
+            f"{path} has another name (a hard link) and is not written: move it away, or replace it"
+            " with a copy"
         )
 
 
@@ -96,30 +87,31 @@ def refuse_linked(file: FileIO, path: Path) -> None:
 
 
 def open_to_read(path: Path, *, follows_links: bool = False) -> FileIO:
-    """Open the regular file at *path*. Raises `FileNotFoundError` if nothing is there."""
+    """Open the regular file at *path*. Raises `FileNotFoundError` if nothing exists there."""
     return _opened(path, os.O_RDONLY, "rb", follows_links=follows_links)
 
 
 def open_or_create(path: Path, *, appends: bool = False) -> FileIO:
-    """Open the regular file at *path* for reading and writing, or only to append; or make it."""
+    """Open or create the regular file at *path* for reading and writing, or only to append."""
     flags, mode = (os.O_WRONLY | os.O_APPEND, "ab") if appends else (os.O_RDWR, "r+b")
     for _ in range(_TRIES):
         with contextlib.suppress(FileNotFoundError):
             return _opened(path, flags, mode)
         with contextlib.suppress(FileExistsError):
             return _created(path, flags, mode)
-    raise DownloadError(f"{path} appears and disappears: another program uses the same name")
+    raise DownloadError(f"{path} keeps appearing and disappearing: another program uses this name")
 
 
 def create(path: Path) -> FileIO:
-    """Make the file *path* and open it for writing. Raises `FileExistsError` if it is there."""
+    """Create the file *path* and open it for writing. Raises `FileExistsError` if it exists."""
     return _created(path, os.O_WRONLY, "wb")
 
 
 def read(path: Path, *, will_be_written: bool = False) -> bytes | None:
-    """All of the regular file at *path*; None if nothing is there.
+    """Return the content of the regular file at *path*; None if nothing exists there.
 
-    Raises `NotRegularFileError` as `open_to_read`, and where it *will_be_written* and must not be.
+    Raises `NotRegularFileError` for anything else, and if it *will_be_written* and has another
+    hard link.
     """
     try:
         file = open_to_read(path)
@@ -132,12 +124,11 @@ def read(path: Path, *, will_be_written: bool = False) -> bytes | None:
 
 
 def _opened(path: Path, flags: int, mode: str, *, follows_links: bool = False) -> FileIO:
-    # Looked at before it is opened, because a device may act on that; and afterwards, because it
-    # may have become something else in between.
+    # Checked before it is opened, because opening may make a device act, and again afterwards,
+    # because it may have been replaced in between.
     if regular_status(path, follows_links=follows_links) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
-    descriptor = os.open(path, flags | _ALWAYS | (0 if follows_links else _NO_LINK))
-    file = _wrapped(descriptor, mode, path)
+    file = _open(path, flags | (0 if follows_links else _NO_LINK), mode)
     try:
         _refuse_irregular(path, os.fstat(file.fileno()))
         if not (_NO_LINK or follows_links):
@@ -149,57 +140,59 @@ def _opened(path: Path, flags: int, mode: str, *, follows_links: bool = False) -
 
 
 def _created(path: Path, flags: int, mode: str) -> FileIO:
-    flags |= os.O_CREAT | os.O_EXCL | _ALWAYS | _NO_LINK
-    return _wrapped(os.open(path, flags, 0o666), mode, path)
+    return _open(path, flags | os.O_CREAT | os.O_EXCL | _NO_LINK, mode)
 
 
-def _wrapped(descriptor: int, mode: str, path: Path) -> FileIO:
-    try:
-        # "wb" and "ab" tell how to use the descriptor; they empty nothing that is open already.
-        file = FileIO(descriptor, mode)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-        raise
-    file.name = str(path)
-    return file
+def _open(path: Path, flags: int, mode: str) -> FileIO:
+    # These flags replace those of *mode*, which would truncate an existing file.
+    return FileIO(str(path), mode, opener=lambda name, _: os.open(name, flags | _ALWAYS, 0o666))
 
 
-# --- writing, removing, replacing --------------------------------------------------------------
+# --- reading, writing, removing, replacing -----------------------------------------------------
+
+
+def hash_slice(file: FileIO, add: Callable[[bytes], None]) -> bool:
+    """Pass the next 16 MiB of *file* to *add*, in chunks. Return whether there may be more."""
+    for _ in range(0, _SLICE, _CHUNK):
+        chunk = file.read(min(_CHUNK, _SLICE))
+        if not chunk:
+            return False
+        add(chunk)
+    return True
 
 
 def write_all(file: FileIO, data: bytes | bytearray | memoryview) -> None:
-    """Write all of *data*. No view of it outlives this call, not in a traceback either."""
+    """Write all of *data*. No view of it outlives this call, not even in a traceback."""
     with memoryview(data) as whole, _named(file):
-        written = 0
-        while written < len(whole):
-            with whole[written:] as rest:
-                written += file.write(rest) or 0
+        count = 0
+        while count < len(whole):
+            with whole[count:] as rest:
+                count += file.write(rest) or 0
 
 
 def remove(path: Path) -> None:
-    """Remove the regular file at *path*, if there is one; leave anything else."""
+    """Remove the regular file at *path* if it exists; leave anything else."""
     with contextlib.suppress(NotRegularFileError, FileNotFoundError):
         if regular_status(path) is not None:
             path.unlink()
 
 
 def remove_quietly(path: Path) -> None:
-    """As `remove`, where a file that stays does no harm, and an error would hide another one."""
+    """As `remove`, but ignore errors, where a remaining file is harmless."""
     with contextlib.suppress(OSError):
         remove(path)
 
 
 def close_quietly(file: FileIO) -> None:
-    """Close *file* where nothing is lost if that fails, and an error would hide another one."""
+    """Close *file*, but ignore errors, where no data can be lost."""
     with contextlib.suppress(OSError):
         file.close()
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Make *data* what the file *path* holds; a crash leaves the old content or the new.
+    """Replace the content of the file *path* with *data*; a crash leaves the old or the new one.
 
-    It comes into a new file of a name that nobody else has, which then takes the place.
+    The data is written to a new file with a unique name, which then replaces the other.
     """
     regular_status(path)
     token = secrets.token_hex(4)
@@ -222,21 +215,21 @@ def replace(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-# --- what file systems may lack ----------------------------------------------------------------
+# --- what file systems may not support ---------------------------------------------------------
 
 
 def sync(file: FileIO) -> None:
-    """Wait until *file* is on the disk, where the file system can tell."""
+    """Wait until the content of *file* is on the disk, if the file system supports it."""
     with _named(file), _optional():
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in *folder* are on the disk, where the system can tell."""
+    """Wait until the names in *folder* are on the disk, if the system supports it."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     # A folder may be writable and not readable.
-    with _optional(errno.EACCES, errno.EBADF, errno.EISDIR):
+    with _optional("EACCES", "EBADF", "EISDIR"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         try:
             os.fsync(descriptor)
@@ -245,9 +238,14 @@ def sync_folder(folder: Path) -> None:
                 os.close(descriptor)
 
 
+def is_unsupported(error: OSError, *more: str) -> bool:
+    """Return whether *error* means that the file system does not support a feature."""
+    return errno.errorcode.get(error.errno or 0) in _UNSUPPORTED.union(more)
+
+
 @contextlib.contextmanager
 def _named(file: FileIO) -> Generator[None, None, None]:
-    """Let an error say which file it is about: the system knows only the number of an open one."""
+    """Add the file's name to an error, because the system knows only its descriptor."""
     try:
         yield
     except OSError as error:
@@ -257,25 +255,25 @@ def _named(file: FileIO) -> Generator[None, None, None]:
 
 
 @contextlib.contextmanager
-def _optional(*more: int) -> Generator[None, None, None]:
-    """Pass over errors that say that the file system lacks a feature; raise real ones."""
+def _optional(*more: str) -> Generator[None, None, None]:
+    """Ignore errors of a file system that does not support a feature; raise others."""
     try:
         yield
     except OSError as error:
-        if error.errno not in NOT_SUPPORTED and error.errno not in more:
+        if not is_unsupported(error, *more):
             raise
 
 
 def longest_name(folder: Path) -> int:
-    """How many bytes a name in *folder* may have.
+    """Return the longest length of a name in *folder*, in bytes.
 
-    The system is asked, and then the file system, which may have room for less than it says.
+    The system states a limit, which is then tested, because the file system's may be lower.
     """
     limit = _USUAL_LIMIT
     if hasattr(os, "pathconf"):
         with contextlib.suppress(OSError, ValueError):
             limit = os.pathconf(folder, "PC_NAME_MAX")
-    # What is said to have no limit has one.
+    # A negative limit means that there is none, but there always is one.
     for length in (limit if limit > 0 else _USUAL_LIMIT, SHORTEST_LIMIT):
         try:
             os.close(os.open(folder / ("_" * length), os.O_RDONLY | _ALWAYS | _NO_LINK))

@@ -1,20 +1,23 @@
-"""The media host: one answer of it, over a client session that is owned or borrowed."""
+"""HTTP: one response of the media host, or of a host that it redirects to."""
 
 import asyncio
 import math
 import ssl
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
+from functools import partial
 from http.cookies import CookieError
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import anyio
+from attrs import field, frozen
 from yarl import URL
 
+from rhombus_clips.arguments import is_positive_or_zero, is_seconds, to_seconds
 from rhombus_clips.calls.hosts import checked_base_url
-from rhombus_clips.calls.http_client import has_free_connection
+from rhombus_clips.calls.http_client import HttpClient, has_free_connection, proxy_arguments
 from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
 from rhombus_clips.calls.pacing import Pause
 from rhombus_clips.calls.transport import end_reading, read_any
@@ -24,37 +27,52 @@ from rhombus_clips.errors import (
     DisconnectedError,
     DownloadError,
     RhombusError,
-    SessionClosedError,
     StatusError,
     TransportError,
     redacted,
 )
-from rhombus_clips.media.clients import Clients
-from rhombus_clips.media.ranges import Head, MediaTimeout, redirect_target
-from rhombus_clips.media.redirects import check_host, host_of, origin_of, request_target
+from rhombus_clips.media import redirects
+from rhombus_clips.media.head import Head
 from rhombus_clips.media.refusals import media_error
 
 T = TypeVar("T")
 
-# What aiohttp raises about a connection. All else comes from the resolver or the settings of a
-# borrowed session, before anything is sent.
+# aiohttp raises these about a connection. Others come from the resolver or the settings of a
+# borrowed client session, before anything is sent.
 _OF_CONNECTIONS = (aiohttp.ClientError, OSError, RuntimeError)
 
 _MOST_REDIRECTS = 5
 _READ_BUFFER = 256 * 1024
 _ERROR_BODY = 64 * 1024
-# A signed URL in a Location may be long. These hold whatever a borrowed session is set to.
+# A signed URL in a Location may be long. This limit overrides that of a borrowed client session.
 _LONGEST_LINE = 16 * 1024
 
 
-class MediaHost:
-    """Answers of the media host, which has client sessions of its own.
+@frozen
+class MediaTimeout:
+    """When to give up on a response of the media host; the duration of a download has no limit."""
 
-    :param base_url: Where it is; None when that is not known, which any use of it will say.
-    :param credentials: The headers that say who is asking; they go to this host only.
-    :param user_agent: Sent to every host.
-    :param http: A client session to borrow, for requests to this host only.
-    :param tls: How to verify this host, and no other; by the system's authorities when None.
+    connect: float = field(default=10.0, converter=to_seconds, validator=is_seconds)
+    """The longest time to open a connection, in seconds."""
+    stall: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
+    """The longest time without data, in seconds, before and within a response."""
+    min_bytes_per_second: float = field(default=1024.0, validator=is_positive_or_zero)
+    """The lowest average rate over each `stall` seconds of waiting; 0 accepts any."""
+
+
+class MediaHost:
+    """The media host, over an owned client session and possibly a borrowed one.
+
+    A borrowed client session has its own headers, cookies and certificates, so it sends requests
+    to the media host only. The targets of redirects are requested through an owned one, which has
+    none of these. It chooses proxies by the library's rules, because aiohttp's ``trust_env`` would
+    also add the credentials that ``.netrc`` has for a host.
+
+    :param base_url: The URL of the host; None if it is unknown, which each request reports.
+    :param credentials: The headers with the API key, sent to this host only.
+    :param user_agent: The User-Agent, sent to every host.
+    :param http: A client session to borrow; it is neither closed nor modified.
+    :param tls: How to verify this host only; None for the system's authorities.
     """
 
     def __init__(
@@ -68,11 +86,15 @@ class MediaHost:
         timeout: MediaTimeout,
     ) -> None:
         self._base = None if base_url is None else checked_base_url(base_url, "media_url")
-        self._sent: str | None = None
         self._credentials = dict(credentials)
         self._user_agent = user_agent
-        self._clients = Clients(http, tls)
-        self._answers: set[aiohttp.ClientResponse] = set()
+        open_bare = partial(_bare_session, http)
+        self._own = HttpClient(None, open_bare)
+        self._home = self._own if http is None else HttpClient(http, open_bare)
+        self._tls = tls
+        self._proxies: dict[redirects.Origin, dict[str, Any]] = {}
+        self.responses: set[aiohttp.ClientResponse] = set()
+        """The current responses over the owned client session, which end with it."""
         self.timeout = timeout
         self._client_timeout = aiohttp.ClientTimeout(
             total=None,
@@ -82,26 +104,26 @@ class MediaHost:
         )
         self.pause = Pause()
 
-    async def aclose(self) -> None:
-        """Close the client session of our own; leave a borrowed one as it is."""
-        self.pause.close()
-        end_reading(self._answers)
-        await self._clients.aclose()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether `aclose` was called."""
-        return self.pause.is_closed
-
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session does not pickle: it holds connections and the API key")
 
-    async def get(self, path: str, headers: Mapping[str, str]) -> "MediaAnswer":
-        """Ask for *path*, and follow redirects, to which no credential goes along.
+    async def aclose(self) -> None:
+        """Close the owned client session, which ends its responses; leave a borrowed one open."""
+        self.pause.close()
+        end_reading(self.responses)
+        await self._home.aclose()
+        await self._own.aclose()
 
-        Whoever gets the answer has to `close` it. Raises `ConnectError` when nothing was sent,
-        `DisconnectedError` when no answer began, and `DownloadError` for a redirect that is not
-        to be followed.
+    @property
+    def _was_closed(self) -> bool:
+        return self._home.was_closed or self._own.was_closed
+
+    async def get(self, path: str, headers: Mapping[str, str]) -> "MediaResponse":
+        """Request *path*, and follow redirects without credentials. The caller has to `close` the
+        response.
+
+        Raises `ConnectError` if nothing was sent, `DisconnectedError` if no response started, and
+        `DownloadError` for a redirect that must not be followed.
         """
         home = self._base_as_sent()
         url, is_home, has_left = home + path, True, False
@@ -109,62 +131,64 @@ class MediaHost:
         for hops in range(_MOST_REDIRECTS + 1):
             await self.pause.wait()
             credentials = {} if hops else self._credentials
-            http, settings = self._chosen(url, is_home=is_home, has_left=has_left)
-            response = await self._begun(http, url, {**headers, **credentials}, settings)
-            if http is self._http:
-                self._answers.add(response)
-            answer = MediaAnswer(self, response, url, is_redirected=hops > 0)
+            client, settings = self._client(url, is_home=is_home, has_left=has_left)
+            sent = await self._sent(client.open(), url, {**headers, **credentials}, settings)
+            if not client.is_borrowed:
+                self.responses.add(sent)
+            response = MediaResponse(self, sent, url, is_redirected=hops > 0)
             try:
-                target = self._target_of(url, answer.head)
+                target = self._redirect_target(url, response.head)
             except RhombusError:
-                answer.close()
+                response.close()
                 raise
             if target is None:
-                return answer
-            answer.close()
-            url, is_home = target, origin_of(target) == origin_of(home)
+                return response
+            response.close()
+            url, is_home = target, redirects.origin_of(target) == redirects.origin_of(home)
             has_left = has_left or not is_home
         raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
 
-    def _target_of(self, url: str, head: Head) -> str | None:
-        """As `redirect_target`. Raises `DownloadError` also where the URL would tell the key."""
-        target = redirect_target(url, head)
-        written = "" if target is None else unquote(target)
-        if written and redacted(written, self._credentials["x-auth-apikey"]) != written:
+    def _redirect_target(self, url: str, head: Head) -> str | None:
+        """As `redirect_target`, but raise `DownloadError` for a URL that contains the API key."""
+        target = redirects.redirect_target(url, head)
+        decoded = "" if target is None else unquote(target)
+        if decoded and redacted(decoded, self._credentials["x-auth-apikey"]) != decoded:
             raise DownloadError("the media host redirects to a URL that has the API key in it")
         return target
 
-    @property
-    def _http(self) -> aiohttp.ClientSession | None:
-        """The client session of our own: the answers on it end with it, those on a borrowed one
-        may go on.
-        """
-        return self._clients.bare
-
     def _base_as_sent(self) -> str:
-        """The URL of the media host, in the spelling in which it is sent."""
+        """Return the URL of the media host in the spelling that is sent."""
         if self._base is None:
             raise ConfigurationError(
-                "where the files of this base_url lie is not known: pass media_url, or set"
-                " RHOMBUS_MEDIA_URL where the session comes from the environment"
+                "the media host of this base_url is unknown: pass media_url, or set"
+                " RHOMBUS_MEDIA_URL for a session from the environment"
             )
-        if self._sent is None:
-            url = self._base.geturl()
-            # A host name that cannot be written in ASCII is refused below.
-            with suppress(ValueError):
-                url = str(URL(url)).removesuffix("/")
-            check_host(url)
-            self._sent = url
-        return self._sent
+        url = self._base.geturl()
+        # `check_host` rejects a host name that has no ASCII form.
+        with suppress(ValueError):
+            url = str(URL(url)).removesuffix("/")
+        redirects.check_host(url)
+        return url
 
-    def _chosen(
+    def _client(
         self, url: str, *, is_home: bool, has_left: bool
-    ) -> tuple[aiohttp.ClientSession, dict[str, Any]]:
-        if self.is_closed:
-            raise SessionClosedError("the session is closed")
-        return self._clients.chosen(url, is_home=is_home, has_left=has_left)
+    ) -> tuple[HttpClient, dict[str, Any]]:
+        """Return the client session for *url* and the arguments of its request.
 
-    async def _begun(
+        :param is_home: True if *url* is on the media host.
+        :param has_left: True if a redirect led to another host. Later URLs are chosen by that host
+            and get nothing of the caller's, even if they lead back.
+        """
+        client = self._home if is_home and not has_left else self._own
+        tls = self._tls if is_home and self._tls is not None else True
+        if client.is_borrowed:
+            return client, {"ssl": tls}
+        origin = redirects.origin_of(url)
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_arguments(url)
+        return client, {"ssl": tls, **self._proxies[origin]}
+
+    async def _sent(
         self,
         http: aiohttp.ClientSession,
         url: str,
@@ -183,31 +207,27 @@ class MediaHost:
             max_field_size=_LONGEST_LINE,
             **settings,
         )
-        # The wait for a connection that other requests hold has no limit: a file may take long.
-        # aiohttp limits the steps that come after it.
+        # The wait for a connection held by other requests has no limit, as a file may take long.
+        # aiohttp limits the later steps.
         limit = self.timeout.connect + self.timeout.stall
         seconds = limit if has_free_connection(http) else math.inf
-        return await self.within(seconds, request, "no answer began")
-
-    def forget(self, response: aiohttp.ClientResponse) -> None:
-        """Note that nobody reads *response* any more."""
-        self._answers.discard(response)
+        return await self.within(seconds, request, "no response started")
 
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
-        """As `guarded`, but raises `DisconnectedError` when it takes longer than *seconds*."""
+        """As `guarded`, but raise `DisconnectedError` after *seconds*."""
         with anyio.move_on_after(seconds):
             return await self.guarded(work)
         raise DisconnectedError(f"{otherwise} for {seconds:g} s")
 
     async def guarded(self, work: Awaitable[T]) -> T:
-        """Await *work* of aiohttp's, with errors of ours in place of its own."""
+        """Await *work* of aiohttp, and translate its exceptions."""
         try:
             return await work
         except RhombusError:
             raise
         except Exception as error:  # noqa: BLE001  # A resolver or a cookie jar may raise anything.
             # Raised below, outside of this block: aiohttp's exceptions hold the request's
-            # headers, and so the key; they must not leave, not even as a context.
+            # headers, and so the key; they must not escape, not even as a context.
             failure = closed_meanwhile() if self._was_closed else self._translated(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -219,10 +239,10 @@ class MediaHost:
     def _translated(self, error: Exception) -> RhombusError:
         match error:
             case UnicodeError() | aiohttp.InvalidURL():
-                # That is how Python's own resolver says that it cannot look up such a name.
+                # Python's resolver raises these for a name that it cannot look up.
                 return ConnectError("cannot connect: the host name is not valid", is_lasting=True)
             case OverflowError() | CookieError():
-                return DisconnectedError("the answer has a cookie that cannot be read")
+                return DisconnectedError("the response has an invalid cookie")
             case _:
                 return transport_error(
                     error,
@@ -232,37 +252,39 @@ class MediaHost:
                     was_sent=isinstance(error, _OF_CONNECTIONS),
                 )
 
-    @property
-    def _was_closed(self) -> bool:
-        return self.is_closed or self._clients.is_any_closed
+
+def _bare_session(borrowed: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
+    """Open a client session without cookies, with the limits of a borrowed one if there is one."""
+    lent = None if borrowed is None else borrowed.connector
+    limit, per_host = (0, 0) if lent is None else (lent.limit, lent.limit_per_host)
+    connector = aiohttp.TCPConnector(limit=limit, limit_per_host=per_host)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
 def _verbatim(url: str) -> URL:
-    """*url* such that aiohttp sends it byte for byte.
+    """Return *url* in a form that aiohttp sends byte for byte.
 
-    yarl, whose URLs aiohttp takes, drops an empty query even of a URL that counts as encoded, so
-    that the whole request target has to pass for its path.
+    yarl drops an empty query even from a URL marked as encoded, so the whole request target is
+    passed as the path.
     """
     parts = urlsplit(url)
     return URL.build(
-        scheme=parts.scheme, authority=parts.netloc, path=request_target(url), encoded=True
+        scheme=parts.scheme,
+        authority=parts.netloc,
+        path=redirects.request_target(url),
+        encoded=True,
     )
 
 
-class MediaAnswer:
-    """An answer that has begun: its head, and its body to be read.
+class MediaResponse:
+    """A response that has started: its head, and its body to read.
 
-    :param url: Where it comes from.
-    :param is_redirected: Whether a redirect of the media host led there.
+    :param url: The URL that it answers.
+    :param is_redirected: True if the media host redirected to that URL.
     """
 
     def __init__(
-        self,
-        host: MediaHost,
-        response: aiohttp.ClientResponse,
-        url: str,
-        *,
-        is_redirected: bool,
+        self, host: MediaHost, response: aiohttp.ClientResponse, url: str, *, is_redirected: bool
     ) -> None:
         self._host = host
         self._response = response
@@ -270,38 +292,57 @@ class MediaAnswer:
         self.is_redirected = is_redirected
         self._loop = asyncio.get_running_loop()
         self._waiting_since: float | None = None
+        self._seconds_waited = 0.0
+        self._bytes_received = 0
         self._has_stalled = False
         self._alarm: asyncio.TimerHandle | None = None
         self.head = Head(status=response.status, headers=response.headers)
 
     def close(self) -> None:
-        """Let go of the connection, which is used again only when all was read."""
+        """Release the connection, which is reused only if the whole body was read."""
         if self._alarm is not None:
             self._alarm.cancel()
-        self._host.forget(self._response)
+        self._host.responses.discard(self._response)
         self._response.close()
 
     async def read(self) -> bytes:
-        """What has come of the body; nothing at its end.
+        """Return the bytes that have arrived, waiting for some; empty at the end of the body.
 
-        Raises `DisconnectedError` when nothing came for too long, or the body ends too early.
+        Raises `DisconnectedError` if none arrive for too long, too few arrived over the last
+        waits, or the body is truncated.
         """
+        self._check_rate()
         if self._alarm is None:
             self._watch()
-        self._waiting_since = self._loop.time()
+        self._waiting_since = started = self._loop.time()
         try:
-            return await self._host.guarded(read_any(self._response))
+            data = await self._host.guarded(read_any(self._response))
+            self._bytes_received += len(data)
+            return data
         except DisconnectedError:
             if not self._has_stalled:
                 raise
         finally:
+            self._seconds_waited += self._loop.time() - started
             self._waiting_since = None
-        raise DisconnectedError(f"nothing came for {self._host.timeout.stall:g} s")
+        raise DisconnectedError(f"received no data for {self._host.timeout.stall:g} s")
+
+    def _check_rate(self) -> None:
+        """Raise `DisconnectedError` if too few bytes arrived; time between reads is not counted."""
+        seconds, timeout = self._seconds_waited, self._host.timeout
+        if seconds < timeout.stall:
+            return
+        if self._bytes_received < timeout.min_bytes_per_second * seconds:
+            raise DisconnectedError(
+                f"received only {self._bytes_received} bytes in {seconds:.0f} s, less than"
+                f" {timeout.min_bytes_per_second:g} bytes per second"
+            )
+        self._seconds_waited, self._bytes_received = 0.0, 0
 
     def _watch(self) -> None:
-        """End a read that has waited for too long, and look again when the next may have.
+        """End a read that has waited too long, and check again when the next one may have.
 
-        aiohttp's own timer begins anew with every byte, also with those that its parser hangs on;
+        aiohttp's own timer restarts with every byte, including bytes on which its parser hangs,
         and a cancel scope around each read would cost more than the read.
         """
         now, stall = self._loop.time(), self._host.timeout.stall
@@ -313,11 +354,13 @@ class MediaAnswer:
             self._alarm = self._loop.call_at(since + stall, self._watch)
 
     async def error(self) -> StatusError:
-        """The error for an answer whose status is not a success; it reads the body."""
+        """Return the error for an unsuccessful status, after reading the body."""
         body, stall = b"", self._host.timeout.stall
-        # What the status says stays true when its explanation does not come whole.
+        # The status is valid even if the body does not arrive.
         with suppress(TransportError):
             body = await self._host.within(
-                stall, self._response.content.read(_ERROR_BODY), "the answer did not end"
+                stall, self._response.content.read(_ERROR_BODY), "the response did not end"
             )
-        return media_error(self.head, body, host_of(self._url), is_redirected=self.is_redirected)
+        return media_error(
+            self.head, body, redirects.host_of(self._url), is_redirected=self.is_redirected
+        )

@@ -1,4 +1,4 @@
-"""What a folder of clips holds: one line of JSON for each file, read again by the next run."""
+"""The manifest of a folder of clips: one line of JSON per file, read again by the next run."""
 
 import contextlib
 import json
@@ -7,63 +7,33 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from attrs import define, frozen
+from attrs import frozen
 
 from rhombus_clips.concurrency import in_thread
-from rhombus_clips.media.download import Downloaded, hashed
-from rhombus_clips.media.file_names import (
-    MANIFEST,
-    NOTE,
-    is_safe_file_name,
-    names_for,
-    spelling,
-)
-from rhombus_clips.media.files import (
-    longest_name,
-    open_or_create,
-    read,
-    refuse_linked,
-    regular_status,
-    remove_quietly,
-    write_all,
-)
+from rhombus_clips.media import file_names, files
+from rhombus_clips.media.download import Downloaded, verified_file
 from rhombus_clips.media.part_file import noted_at
 from rhombus_clips.models import SavedClip
 
 
 @frozen
-class Entry:
-    """A file that is there."""
+class ManifestLine:
+    """A file that the manifest lists."""
 
-    name: str
-    byte_count: int
-    sha256_hex: str
+    file: Downloaded
     modified_at_ns: int | None
-    """When the file system says that it was written last; None in a line that does not tell."""
+    """The file's modification time when it was listed; None in a line without it."""
 
 
 @frozen
-class Place:
-    """Where the file of a clip belongs."""
+class Destination:
+    """The path for the file of a clip."""
 
     path: Path
     replaces: bool
-    """Whether what is there is a file of the clip, and may be replaced."""
-    there: Downloaded | None
-    """The clip's whole file, if it is there though the manifest does not say so."""
-
-
-@define
-class _Names:
-    """The names in a folder, by how a file system that tells fewer apart spells them."""
-
-    by_spelling: dict[str, set[str]]
-    most_bytes: int
-
-    def is_taken(self, path: Path) -> bool:
-        """Whether something is at *path*, or would be on another file system."""
-        others = self.by_spelling.get(spelling(path.name), set()) - {path.name}
-        return bool(others) or os.path.lexists(path)
+    """True if a file at the path is the clip's and may be replaced."""
+    existing: Downloaded | None
+    """The clip's whole file, if it is there but not listed."""
 
 
 class Manifest:
@@ -71,108 +41,115 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / MANIFEST
-        self._entries: dict[str, Entry] = {}
+        self._path = folder / file_names.MANIFEST
+        self._lines: dict[str, ManifestLine] = {}
         self._owners: dict[str, str] = {}
-        self._names: _Names | None = None
-        self._begins_line = True
+        self._names: dict[str, set[str]] = {}
+        self._most_name_bytes = 0
+        self._ends_with_newline = True
         self._adding = threading.Lock()
 
     def read(self) -> None:
-        """Make the folder if it is not there, and read what the manifest says of it.
+        """Create the folder if it does not exist, and read its manifest.
 
-        A line that cannot be read, as a process leaves that was killed within it, is passed over:
-        its file is looked at again. Raises `DownloadError` when the manifest is a link or no file.
+        An invalid line, as a killed process may leave, is ignored, and its file is examined again.
+        Raises `DownloadError` if the manifest is a link or not a file.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
-        text = (read(self._path, will_be_written=True) or b"\n").decode("utf-8", errors="replace")
-        self._begins_line = text.endswith("\n")
+        content = files.read(self._path, will_be_written=True) or b"\n"
+        text = content.decode("utf-8", errors="replace")
+        self._ends_with_newline = text.endswith("\n")
         for line in text.split("\n"):
-            found = _entry_of(line)
-            if found is not None:
-                self._note(*found)
+            parsed = self._parsed(line)
+            if parsed is not None:
+                self._list(*parsed)
 
-    def _note(self, uuid: str, entry: Entry) -> None:
-        owner = self._owners.get(spelling(entry.name))
+    def _parsed(self, text: str) -> tuple[str, ManifestLine] | None:
+        """Return the clip's uuid and the line; None if it is invalid or names no file here."""
+        try:
+            line: Any = json.loads(text)
+            name, size, sha256_hex = line["file"], line["byteCount"], line["sha256Hex"]
+            uuid, modified_at_ns = line["clipUuid"], line.get("modifiedAtNs")
+        except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
+            return None
+        has_strings = all(type(value) is str and value for value in (name, sha256_hex, uuid))
+        if not has_strings or type(size) is not int or not file_names.is_safe_file_name(name):
+            return None
+        path = self._folder / name
+        file = Downloaded(path=path, byte_count=size, sha256_hex=sha256_hex, requests=0)
+        return uuid, ManifestLine(file, modified_at_ns if type(modified_at_ns) is int else None)
+
+    def _list(self, uuid: str, line: ManifestLine) -> None:
+        owner = self._owners.get(file_names.spelling(line.file.path.name))
         if owner not in {None, uuid}:
-            # The later line is of the clip whose file was put there last.
-            self._entries.pop(str(owner), None)
-        self._entries[uuid] = entry
-        self._owners[spelling(entry.name)] = uuid
+            # The file there is the one of the later line.
+            self._lines.pop(str(owner), None)
+        self._lines[uuid] = line
+        self._owners[file_names.spelling(line.file.path.name)] = uuid
 
     async def file_of(self, clip: SavedClip) -> Downloaded | None:
-        """The clip's file, if it is there, and as it was when it was found whole.
+        """Return the clip's file if it is listed and unchanged, and still matches the record.
 
-        A file that another time is noted of, as of a copy, is hashed once, and its time noted.
-        None also where the clip's record names another length or hash by now.
+        A file with another modification time, such as a copy, is hashed once, and its new time
+        listed.
         """
-        entry = self._entries.get(clip.uuid or "")
-        if entry is None or not _may_be(clip, entry.byte_count, entry.sha256_hex):
+        line = self._lines.get(clip.uuid or "")
+        if line is None or not _may_be(clip, line.file):
             return None
-        path = self._folder / entry.name
-        status = await in_thread(_status, path)
-        if status is None or status.st_size != entry.byte_count:
+        file = line.file
+        status = await in_thread(_status, file.path)
+        if status is None or status.st_size != file.byte_count:
             return None
-        file = Downloaded(
-            path=path, byte_count=entry.byte_count, sha256_hex=entry.sha256_hex, requests=0
-        )
-        if status.st_mtime_ns != entry.modified_at_ns:
-            if await hashed(path) != (entry.byte_count, entry.sha256_hex):
+        if status.st_mtime_ns != line.modified_at_ns:
+            if await verified_file(file.path, file.sha256_hex) is None:
                 return None
-            # Otherwise it is hashed in the next run, too: no reason for this one to fail.
+            # On failure, the next run hashes the file again, which is no reason to fail now.
             with contextlib.suppress(OSError):
                 await in_thread(self.add, clip, file, status.st_mtime_ns)
         return file
 
-    async def claim(self, clip: SavedClip, name: str) -> Place:
-        """Where the clip's file belongs: at *name*, or another where that is not free for it.
+    async def destination(self, clip: SavedClip, name: str) -> Destination:
+        """Return where to store the clip's file: at *name*, or a similar name that is free for it.
 
-        What the manifest names as the clip's file is, and so is a file with the clip's hash, or
-        with the hash that its own download noted: a process may end before it wrote the line.
+        A file belongs to the clip if the manifest lists it as such, or if it has the clip's hash or
+        the hash that its own download noted, because a process may end before it adds the line.
         """
         uuid = str(clip.uuid)
-        names = await self._names_there()
-        entry = self._entries.get(uuid)
-        own = None if entry is None else entry.name
-        candidates = names_for(name if own is None else own, uuid, names.most_bytes)
-        for candidate in candidates:
-            if self._owners.get(spelling(candidate), uuid) != uuid:
+        if not self._most_name_bytes:
+            self._names, self._most_name_bytes = await in_thread(_names_in, self._folder)
+        line = self._lines.get(uuid)
+        listed = None if line is None else line.file.path.name
+        for candidate in file_names.names_for(listed or name, uuid, self._most_name_bytes):
+            if self._owners.get(file_names.spelling(candidate), uuid) != uuid:
                 continue
-            path, there = self._folder / candidate, None
-            if candidate != own and await in_thread(names.is_taken, path):
-                there = await self._recognized(path, clip)
-                # A folder or a link in the way is no other clip's file: the download says so.
-                if there is None and not await in_thread(_is_obstacle, path):
+            path, existing = self._folder / candidate, None
+            if candidate != listed and await in_thread(self._is_taken, path):
+                existing = await self._recognized(path, clip)
+                # A folder or a link is not another clip's file, so the download reports it.
+                if existing is None and not await in_thread(_is_obstacle, path):
                     continue
             # Another clip may have taken the name while the file was hashed.
-            if self._owners.setdefault(spelling(candidate), uuid) == uuid:
-                is_own = candidate == own or there is not None
-                return Place(path, replaces=is_own, there=there)
-        raise AssertionError("there is always one more name")
+            if self._owners.setdefault(file_names.spelling(candidate), uuid) == uuid:
+                is_own = candidate == listed or existing is not None
+                return Destination(path, is_own, existing)
+        raise AssertionError("there is always another name")
 
-    async def _names_there(self) -> _Names:
-        if self._names is None:
-            self._names = await in_thread(_names_in, self._folder)
-        return self._names
+    def _is_taken(self, path: Path) -> bool:
+        """Return whether something is at *path*, or would be on a file system that ignores case."""
+        others = self._names.get(file_names.spelling(path.name), set()) - {path.name}
+        return bool(others) or os.path.lexists(path)
 
     async def _recognized(self, path: Path, clip: SavedClip) -> Downloaded | None:
-        """What lies at *path*, if it is the clip's file by its hash, whatever else says so."""
-        proof = (clip.sha256_hex or "").lower()
-        if not proof:
-            proof = await in_thread(_noted_hash, path, clip)
-        if not proof or await in_thread(_status, path) is None:
-            return None
-        byte_count, sha256_hex = await hashed(path)
-        if sha256_hex != proof:
-            return None
-        return Downloaded(path=path, byte_count=byte_count, sha256_hex=sha256_hex, requests=0)
+        """Return the file at *path* if its hash proves that it is the clip's."""
+        proof = (clip.sha256_hex or "").lower() or await in_thread(_noted_hash, path, clip)
+        return await verified_file(path, proof) if proof else None
 
     def add(self, clip: SavedClip, file: Downloaded, modified_at_ns: int | None = None) -> None:
-        """Write the line of a file that is there."""
+        """Append the line of a file, and remove the note of its download."""
         uuid = str(clip.uuid)
         if modified_at_ns is None:
             modified_at_ns = file.path.stat().st_mtime_ns
-        line = json.dumps(
+        text = json.dumps(
             {
                 "clipUuid": uuid,
                 "file": file.path.name,
@@ -184,70 +161,53 @@ class Manifest:
                 "title": clip.title,
             }
         )
-        with self._adding, open_or_create(self._path, appends=True) as lines:
-            refuse_linked(lines, self._path)
-            begins_line, self._begins_line = self._begins_line, False
-            write_all(lines, (f"{line}\n" if begins_line else f"\n{line}\n").encode())
-            self._begins_line = True
-        self._note(uuid, Entry(file.path.name, file.byte_count, file.sha256_hex, modified_at_ns))
-        remove_quietly(_note_beside(file.path))
+        with self._adding, files.open_or_create(self._path, appends=True) as manifest:
+            files.refuse_linked(manifest, self._path)
+            newline, self._ends_with_newline = "" if self._ends_with_newline else "\n", False
+            files.write_all(manifest, f"{newline}{text}\n".encode())
+            self._ends_with_newline = True
+        self._list(uuid, ManifestLine(file, modified_at_ns))
+        files.remove_quietly(_note_of(file.path))
 
 
-def _names_in(folder: Path) -> _Names:
-    by_spelling: dict[str, set[str]] = {}
+def _names_in(folder: Path) -> tuple[dict[str, set[str]], int]:
+    """Return the names in *folder* by spelling, and the longest length of a clip's file name."""
+    names: dict[str, set[str]] = {}
     for path in folder.iterdir():
-        by_spelling.setdefault(spelling(path.name), set()).add(path.name)
-    return _Names(by_spelling, longest_name(folder) - len(NOTE))
+        names.setdefault(file_names.spelling(path.name), set()).add(path.name)
+    return names, files.longest_name(folder) - len(file_names.NOTE)
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """The status of a file, or of one that a link leads to: a clip may have been moved away."""
+    """Return the status of a file, or of a link's target: a clip may have been moved away."""
     with contextlib.suppress(OSError):
-        return regular_status(path, follows_links=True)
+        return files.regular_status(path, follows_links=True)
     return None
 
 
 def _is_obstacle(path: Path) -> bool:
-    """Whether something is at *path* that no clip's file is: a folder, a link, a pipe."""
+    """Return whether something other than a regular file is at *path*."""
     try:
-        regular_status(path)
+        files.regular_status(path)
     except OSError:
         return True
     return False
 
 
-def _note_beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}{NOTE}")
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}{file_names.NOTE}")
 
 
 def _noted_hash(path: Path, clip: SavedClip) -> str:
-    """The hash that the download of the clip's file noted when it was put there; or nothing."""
-    note = noted_at(_note_beside(path)) or {}
+    """Return the hash that the download of the clip's file noted; empty if it noted none."""
+    note = noted_at(_note_of(path)) or {}
     source, sha256_hex = str(note.get("source")), note.get("sha256Hex")
     is_of_clip = source.rpartition("/")[2] == f"{clip.uuid}.mp4"
     return sha256_hex if is_of_clip and isinstance(sha256_hex, str) else ""
 
 
-def _may_be(clip: SavedClip, byte_count: int, sha256_hex: str) -> bool:
-    """Whether the clip's record does not contradict a file of that length and hash."""
-    return clip.byte_count in {None, 0, byte_count} and (
-        not clip.sha256_hex or clip.sha256_hex.lower() == sha256_hex
-    )
-
-
-def _entry_of(line: str) -> tuple[str, Entry] | None:
-    """What a line says; None when it is none of ours, or names what is not in the folder."""
-    try:
-        said: Any = json.loads(line)
-        name, size, sha256_hex = said["file"], said["byteCount"], said["sha256Hex"]
-        uuid, modified_at_ns = said["clipUuid"], said.get("modifiedAtNs")
-    except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
-        return None
-    texts = (name, sha256_hex, uuid)
-    if type(size) is not int or not all(type(text) is str and text for text in texts):
-        return None
-    if not is_safe_file_name(name):
-        return None
-    return uuid, Entry(
-        name, size, sha256_hex, modified_at_ns if type(modified_at_ns) is int else None
+def _may_be(clip: SavedClip, file: Downloaded) -> bool:
+    """Return whether *file* does not contradict the clip's record."""
+    return clip.byte_count in {None, 0, file.byte_count} and (
+        not clip.sha256_hex or clip.sha256_hex.lower() == file.sha256_hex
     )

@@ -1,8 +1,8 @@
-"""A file that is being fetched: ``name.part`` until it is whole, with a running hash.
+"""A file during its download: ``name.part``, with a running hash and a note beside it.
 
-Everything here blocks and is run in threads. Beside the part lies ``name.part.json`` for as long
-as it is not whole: whose bytes these are, and the entity tag by which the media host can tell
-that they still are.
+All of this blocks, and runs in threads. Until the file is whole, ``name.part.json`` records which
+file the bytes belong to, and the entity tag by which the media host can confirm that they are
+still valid.
 """
 
 import contextlib
@@ -10,105 +10,90 @@ import errno
 import hashlib
 import json
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
 from rhombus_clips.errors import DownloadError
+from rhombus_clips.media import files
 from rhombus_clips.media.file_names import NOTE, PART, name_of_part
-from rhombus_clips.media.files import (
-    NOT_SUPPORTED,
-    SHORTEST_LIMIT,
-    close_quietly,
-    create,
-    longest_name,
-    open_or_create,
-    open_to_read,
-    read,
-    refuse_linked,
-    regular_status,
-    remove,
-    remove_quietly,
-    sync,
-    sync_folder,
-    write_all,
-)
-from rhombus_clips.media.ranges import strong_etag
+from rhombus_clips.media.head import strong_etag
 
 try:
     import fcntl
-except ImportError:  # On Windows an open file cannot be renamed over, which protects as well.
+except ImportError:  # On Windows an open file cannot be replaced, which protects it as well.
     fcntl = None  # type: ignore[assignment, unused-ignore]  # it is a module elsewhere
 
-_CHUNK = 1024 * 1024
 _TRIES = 10
 
-# What this process writes where the file system has no locks.
-_unlocked: set[str] = set()
-_unlocked_guard = threading.Lock()
+# The parts that this process writes on file systems without locks, by path.
+_unlocked: dict[str, "PartFile"] = {}
 
 
 class PartFile:
-    """The part of *path*; at *path* itself a file is whole or absent.
+    """The part of *path*; *path* itself never holds an incomplete file.
 
-    :param keeps_note: Whether a note stays when the part was put in its place. It has the hash of
-        the file then, so that the next run knows it again should this one end before it is listed.
+    :param source: The path on the media host; the bytes of another source are discarded.
+    :param replaces: True to replace an existing file at *path*.
+    :param keeps_note: True to keep the note after the part became *path*. It then has the hash of
+        the file, by which the next run recognizes it if this one ends before listing it.
     """
 
     def __init__(
         self, path: Path, source: str, *, replaces: bool, keeps_note: bool = False
     ) -> None:
         self.path = path.absolute()
-        self.part = self.path.parent / f"{self.path.name}{PART}"
-        self._note = self.path.parent / f"{self.path.name}{NOTE}"
+        self._set_names(self.path.name)
         self._source = source
         self._replaces = replaces
         self._keeps_note = keeps_note
         self._file: FileIO | None = None
         self._hash = hashlib.sha256()
         self._has_failed = False
-        self._is_listed_as_unlocked = False
         self._has_stable_identity = True
         self.size = 0
         self.etag: str | None = None
         self.thread = ThreadPoolExecutor(1)
-        """Where to run all this but `hash`: no other work keeps it busy."""
+        """Runs all of these methods except `hash`; no other work delays it."""
+
+    def _set_names(self, name: str) -> None:
+        self.part = self.path.parent / f"{name}{PART}"
+        self._note = self.path.parent / f"{name}{NOTE}"
+
+    # --- opening -------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the part, for this download alone.
+        """Open the part for this download alone.
 
-        Raises `DownloadError` when another has it open, it is linked from elsewhere, or something
-        other than a file lies in one of the places, and `OSError` where nothing can be written.
+        Raises `DownloadError` if another download has it open, it has a hard link, or something
+        other than a file has one of the names, and `OSError` if nothing can be written.
         """
         if self.path.is_dir():
-            raise IsADirectoryError(
-                errno.EISDIR, "a file cannot be put in the place of a folder", str(self.path)
-            )
-        regular_status(self.path)
+            raise IsADirectoryError(errno.EISDIR, "a file cannot replace a folder", str(self.path))
+        files.regular_status(self.path)
         self._fit_names()
-        regular_status(self._note)
+        files.regular_status(self._note)
         for tries_left in reversed(range(_TRIES)):
-            file = open_or_create(self.part)
+            file = files.open_or_create(self.part)
             try:
                 self._lock(file)
-                # Between opening and locking it another download may have put it in its place.
-                # Where that seems to happen each time, the file system numbers its files anew.
+                # Another download may have moved the part before it was locked. If that seems to
+                # happen each time, the file system has no stable inode numbers.
                 self._has_stable_identity = tries_left > 0
                 if self._is_at_part(file):
-                    refuse_linked(file, self.part)
+                    files.refuse_linked(file, self.part)
                     self._file = file
                     return
             except BaseException:
-                self._let_go(file)
+                self._release(file)
                 raise
-            self._let_go(file)
-        raise DownloadError(f"{self.part} is moved or replaced all the time: choose another path")
+            self._release(file)
+        raise DownloadError(f"{self.part} is moved or replaced repeatedly: choose another path")
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to close."""
+        """True if the part is open."""
         return self._file is not None and not self._file.closed
 
     @property
@@ -118,64 +103,52 @@ class PartFile:
         return self._file
 
     def _fit_names(self) -> None:
-        """Give the part and the note names that the file system has room for."""
-        if len(os.fsencode(self._note.name)) > SHORTEST_LIMIT:
-            most = longest_name(self.path.parent)
+        """Shorten the names of the part and the note if the file system requires it."""
+        if len(os.fsencode(self._note.name)) > files.SHORTEST_LIMIT:
+            most = files.longest_name(self.path.parent)
             if len(os.fsencode(self.path.name)) > most:
-                raise OSError(
-                    errno.ENAMETOOLONG,
-                    f"{os.strerror(errno.ENAMETOOLONG)}: {most} bytes are the most here",
-                    str(self.path),
-                )
-            name = name_of_part(self.path.name, most - len(NOTE))
-            self.part = self.path.parent / f"{name}{PART}"
-            self._note = self.path.parent / f"{name}{NOTE}"
+                reason = f"{os.strerror(errno.ENAMETOOLONG)}: at most {most} bytes are possible"
+                raise OSError(errno.ENAMETOOLONG, reason, str(self.path))
+            self._set_names(name_of_part(self.path.name, most - len(NOTE)))
 
     def _lock(self, file: FileIO) -> None:
-        error = DownloadError(
-            f"{self.part} is being written by another download: wait for its end, or choose"
-            " another path"
-        )
         if fcntl is None:
             return
+        in_use = DownloadError(
+            f"another download is writing {self.part}: wait until it ends, or choose another path"
+        )
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise error from None
-        except OSError as lacking:
-            if lacking.errno not in NOT_SUPPORTED:
+            raise in_use from None
+        except OSError as error:
+            if not files.is_unsupported(error):
                 raise
-            # Without locks two processes are not told apart. Two downloads of one process are.
-            with _unlocked_guard:
-                if str(self.part) in _unlocked:
-                    raise error from None
-                _unlocked.add(str(self.part))
-                self._is_listed_as_unlocked = True
+            # Without locks, only two downloads of the same process can be told apart.
+            if _unlocked.setdefault(str(self.part), self) is not self:
+                raise in_use from None
 
-    def _let_go(self, file: FileIO) -> None:
-        close_quietly(file)
-        if self._is_listed_as_unlocked:
-            self._is_listed_as_unlocked = False
-            with _unlocked_guard:
-                _unlocked.discard(str(self.part))
+    def _release(self, file: FileIO) -> None:
+        files.close_quietly(file)
+        if _unlocked.get(str(self.part)) is self:
+            del _unlocked[str(self.part)]
 
     def _is_at_part(self, file: FileIO) -> bool:
-        """Whether *file* is what has the name of the part."""
-        there = regular_status(self.part)
-        if there is None:
+        """Return whether the path of the part still leads to *file*."""
+        current = files.regular_status(self.part)
+        if current is None:
             return False
         status = os.fstat(file.fileno())
         if self._has_stable_identity:
-            return os.path.samestat(status, there)
-        return status.st_size == there.st_size
+            return os.path.samestat(status, current)
+        return status.st_size == current.st_size
 
-    # --- what is there already ---------------------------------------------------------------
+    # --- bytes of an earlier download ----------------------------------------------------------
 
     def recall(self) -> int:
-        """How many bytes an earlier download left, none if they are of another file.
+        """Return how many bytes an earlier download of the same source left, and set `etag`.
 
-        `etag` is their entity tag then; of bytes that nothing is noted of, none. They are still
-        to be hashed, by `hash_more`.
+        They are not hashed yet, see `hash_more`.
         """
         note = noted_at(self._note)
         if note is not None:
@@ -184,22 +157,17 @@ class PartFile:
             self.etag = strong_etag(note.get("etag"))
         return os.fstat(self._opened.fileno()).st_size
 
-    def hash_more(self, most: int) -> bool:
-        """Hash up to *most* of the bytes that are there; whether there are more."""
-        for _ in range(0, most, _CHUNK):
-            chunk = self._opened.read(_CHUNK)
-            if not chunk:
-                return False
-            self.hash(self.size, chunk)
-        return True
+    def hash_more(self) -> bool:
+        """Hash the next slice of those bytes. Return whether there may be more."""
+        return files.hash_slice(self._opened, lambda data: self.hash(self.size, data))
 
-    # --- writing -----------------------------------------------------------------------------
+    # --- writing -------------------------------------------------------------------------------
 
-    def _begin(self, etag: str | None) -> None:
-        """Empty the part, for bytes that have that entity tag."""
-        # In this order, so that never, wherever the process ends, bytes lie there under the
-        # entity tag of others.
-        remove(self._note)
+    def _restart(self, etag: str | None) -> None:
+        """Truncate the part for bytes with that entity tag."""
+        # In this order, so that bytes never have the entity tag of others, wherever the process
+        # ends.
+        files.remove(self._note)
         file = self._opened
         file.seek(0)
         if os.fstat(file.fileno()).st_size:
@@ -209,27 +177,32 @@ class PartFile:
 
     def _write_note(self, **more: str) -> None:
         note = json.dumps({"source": self._source, "etag": self.etag, **more})
-        with create(self._note) as file:
-            write_all(file, note.encode())
+        with files.create(self._note) as file:
+            files.write_all(file, note.encode())
 
     def write(self, start: int, data: bytes | memoryview, etag: str | None) -> None:
-        """Write *data* after what is there; at the start of the file, in place of it.
+        """Append *data*, or replace the content with it if *start* is 0.
 
-        After a write that failed nothing is written: it would lie where it does not belong.
+        After a failed write nothing is written, as its offset would be wrong.
         """
         if self._has_failed:
             return
         self._has_failed = True
         if start == 0:
-            self._begin(etag)
-        write_all(self._opened, data)
+            self._restart(etag)
+        files.write_all(self._opened, data)
         self._has_failed = False
-        _begin_storing(self._opened, start, len(data))
+        if hasattr(os, "posix_fadvise"):
+            # Start writing to the disk, so that the final sync is short. The advice means that the
+            # data is not needed in memory. Linux drops nothing that is not on the disk yet, and
+            # writes it instead.
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self._opened.fileno(), start, len(data), os.POSIX_FADV_DONTNEED)
 
     def hash(self, start: int, data: bytes | memoryview) -> None:
-        """Hash *data* after what was hashed; at the start of the file, in place of it.
+        """Hash *data* after the bytes hashed so far, or alone if *start* is 0.
 
-        It touches nothing that `write` does, and may run beside it.
+        It shares no state with `write`, and may run at the same time.
         """
         if start == 0:
             self._hash = hashlib.sha256()
@@ -239,116 +212,100 @@ class PartFile:
 
     @property
     def sha256_hex(self) -> str:
-        """The hash of what is there."""
+        """The hash of the bytes hashed so far."""
         return self._hash.hexdigest()
 
-    # --- the end -----------------------------------------------------------------------------
+    # --- the end -------------------------------------------------------------------------------
 
     def put_in_place(self) -> None:
-        """Make the part what lies at the path, so that a loss of power does not undo it.
+        """Move the part to the path, in a way that survives a power failure.
 
-        Raises `DownloadError` when somebody else has changed the part, or made a file at the path
-        that is not to be replaced.
+        Raises `DownloadError` if another program has changed the part, or created a file at a
+        path that is not to be replaced.
         """
         file = self._opened
-        sync(file)
+        files.sync(file)
         is_whole = os.fstat(file.fileno()).st_size == self.size
         if not is_whole or not (self._is_at_part(file) or self._part_has_the_hash()):
             raise DownloadError(
-                f"{self.part} was changed by somebody else: download the file once more"
+                f"{self.part} was changed by another program: download the file again"
             )
         if self._keeps_note:
-            # Without it the file is perhaps fetched once more: no reason not to have it now.
+            # Without the note the file may be fetched once more, which is no reason to fail now.
             with contextlib.suppress(OSError):
-                remove(self._note)
+                files.remove(self._note)
                 self._write_note(sha256Hex=self.sha256_hex)
         if fcntl is None:
             file.close()
-        regular_status(self.path)
+        files.regular_status(self.path)
         if self._replaces:
             self.part.replace(self.path)
         else:
-            self._put_beside_others()
+            self._move_without_replacing()
         if not self._keeps_note:
-            remove_quietly(self._note)
-        sync_folder(self.path.parent)
-        self._let_go(file)
+            files.remove_quietly(self._note)
+        files.sync_folder(self.path.parent)
+        self._release(file)
 
     def _part_has_the_hash(self) -> bool:
-        """Whether the file called as the part holds what was written, whatever its number is.
+        """Return whether the file at the part has the content that was written.
 
-        Where a file system numbers its files anew, nothing else tells whether it is the same.
+        On a file system without stable inode numbers, nothing else identifies it.
         """
-        status = regular_status(self.part)
+        status = files.regular_status(self.part)
         if status is None or status.st_size != self.size:
             return False
-        with open_to_read(self.part) as there:
-            return hashlib.file_digest(there, "sha256").hexdigest() == self.sha256_hex
+        with files.open_to_read(self.part) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == self.sha256_hex
 
-    def _put_beside_others(self) -> None:
-        """Put the part at a path where nothing is, and nothing is replaced."""
-        has_links = True
+    def _move_without_replacing(self) -> None:
         try:
-            os.link(self.part, self.path)  # the order of the other spelling misleads
+            os.link(self.part, self.path)  # the order of Path.hardlink_to is misleading
         except FileExistsError:
             pass
-        except OSError:
-            has_links = False
+        except OSError:  # The file system may not support links.
+            if not os.path.lexists(self.path):
+                self.part.rename(self.path)
+                return
         else:
-            # A part that stays does no harm: the file is in its place.
-            remove_quietly(self.part)
+            # A remaining part is harmless, as the file is in its place.
+            files.remove_quietly(self.part)
             return
-        if has_links or os.path.lexists(self.path):
-            raise DownloadError(
-                f"{self.path} was made by somebody else meanwhile: move it away, and download the"
-                " file once more"
-            )
-        self.part.rename(self.path)
+        raise DownloadError(
+            f"another program created {self.path} meanwhile: move it away, and download the file"
+            " again"
+        )
 
     def close(self) -> None:
-        """Leave the part for another time; nothing, if there is nothing in it. Never raises."""
+        """Close the part, and remove it if it is empty. Never raises."""
         self.thread.shutdown(wait=False)
         if self._file is None or self._file.closed:
             return
-        try:
-            is_empty = os.fstat(self._file.fileno()).st_size == 0
-        except OSError:
-            is_empty = False
-        if is_empty:
-            self.discard()
-        self._let_go(self._file)
+        with contextlib.suppress(OSError):
+            if os.fstat(self._file.fileno()).st_size == 0:
+                self.discard()
+        self._release(self._file)
 
     def discard(self) -> None:
-        """Remove the part. Never raises: why it is removed is what the caller has to know."""
+        """Remove the part. Never raises, as that would hide the reason for the removal."""
         file = self._opened
         with contextlib.suppress(OSError, DownloadError):
             if not self._is_at_part(file):
                 return
-            if fcntl is None:  # An open file cannot be removed there.
-                self._let_go(file)
+            if fcntl is None:  # An open file cannot be removed on Windows.
+                self._release(file)
             try:
-                remove(self.part)
+                files.remove(self.part)
             except OSError:
-                self._let_go(file)
-                remove(self.part)
-            remove(self._note)
-        self._let_go(file)
+                self._release(file)
+                files.remove(self.part)
+            files.remove(self._note)
+        self._release(file)
 
 
 def noted_at(path: Path) -> dict[str, Any] | None:
-    """What the note at *path* says; None if it says nothing that can be understood."""
+    """Return the content of the note at *path*; None if there is no valid one."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
-        note: object = json.loads(read(path) or b"")
+        note: object = json.loads(files.read(path) or b"")
         return cast("dict[str, Any]", note) if isinstance(note, dict) else None
     return None
-
-
-def _begin_storing(file: FileIO, start: int, length: int) -> None:
-    """Let the disk begin with what was just written, so that the wait for it at the end is short.
-
-    It was written only now, and so is not on the disk: that is why this advice, which is about
-    what is no longer needed in memory, makes Linux write it and drop nothing.
-    """
-    if hasattr(os, "posix_fadvise"):
-        with contextlib.suppress(OSError):
-            os.posix_fadvise(file.fileno(), start, length, os.POSIX_FADV_DONTNEED)

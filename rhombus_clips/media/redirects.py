@@ -1,4 +1,4 @@
-"""Where a redirect leads: resolved by our own rules, because a signed URL is valid byte for byte.
+"""Redirects of the media host, resolved without changing a byte of a signed URL.
 
 The standard library and yarl both normalize a URL: they drop an empty query, resolve dot segments
 and change percent escapes. Each of these invalidates a signature.
@@ -10,17 +10,19 @@ from urllib.parse import SplitResult, urlsplit
 from rhombus_clips.calls.auth import is_confidential
 from rhombus_clips.calls.hosts import host_mistake
 from rhombus_clips.errors import ConnectError, DownloadError
+from rhombus_clips.media.head import Head
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _VISIBLE_ASCII = re.compile(r"[!-~]*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 Origin = tuple[str, str, int | None]
-"""Scheme, host and port. Two URLs with the same one are answered by the same host."""
+"""Scheme, host and port, which identify a server."""
 
 
 def origin_of(url: str) -> Origin:
-    """The origin of *url*, in one spelling.
+    """Return the origin of *url* in a normalized spelling.
 
     Raises `ValueError` for a URL whose port or IPv6 address is invalid.
     """
@@ -30,25 +32,29 @@ def origin_of(url: str) -> Origin:
 
 
 def host_of(url: str) -> str:
-    """The host and port of *url*, for messages: the query may be a signature, which is secret."""
+    """Return the host and port of *url*, for messages; the query may be a secret signature."""
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
 def request_target(url: str) -> str:
-    """What the request line names of *url*: path and query, as they are written there."""
+    """Return the path and query of *url*, unchanged, for the request line."""
     parts = urlsplit(url)
     rest = url[len(parts.scheme) + len("://") + len(parts.netloc) :]
     return rest if rest.startswith("/") else f"/{rest}"
 
 
-def followed(url: str, location: str) -> str:
-    """The URL that *location* in an answer from *url* names, without its fragment.
+def redirect_target(url: str, head: Head) -> str | None:
+    """Return the URL to which a response from *url* redirects; None if it does not redirect.
 
-    Raises `DownloadError` unless it is ``https`` and well-formed; a URL on the loopback may also
-    lead to another one there. Raises `ConnectError` for a host name that cannot exist.
+    The fragment is removed. Raises `DownloadError` unless the target is well-formed and ``https``;
+    a URL on the loopback interface may also redirect to another one there. Raises `ConnectError`
+    for a host name that cannot exist.
     """
+    location = head.headers.get("Location")
+    if head.status not in _REDIRECTS or location is None:
+        return None
     if not _VISIBLE_ASCII.fullmatch(location):
-        raise DownloadError("the media host redirects to a URL with characters that no URL has")
+        raise DownloadError("the media host redirects to a URL with invalid characters")
     target = _resolved(url, location.partition("#")[0])
     parts, is_well_formed = SplitResult("", "", "", "", ""), False
     try:
@@ -58,7 +64,7 @@ def followed(url: str, location: str) -> str:
         pass
     is_safe = parts.scheme == "https" or not url.startswith("https:")
     if not (is_well_formed and is_safe and is_confidential(parts)):
-        raise DownloadError("the media host redirects to what is not https, which is not followed")
+        raise DownloadError("the media host redirects to a URL that is not https")
     if "@" in parts.netloc:
         raise DownloadError("the media host redirects to a URL with a user name in it")
     check_host(target)
@@ -66,38 +72,40 @@ def followed(url: str, location: str) -> str:
 
 
 def check_host(url: str) -> None:
-    """Raise `ConnectError` when the host of *url* cannot exist.
+    """Raise `ConnectError` if the host of *url* cannot exist.
 
-    Otherwise it depends on the resolver whether such a name raises `UnicodeError`.
+    Without this check, some resolvers raise `UnicodeError` for such a name.
     """
     parts = urlsplit(url)
     name = parts.hostname or ""
     mistake = host_mistake(f"[{name}]" if "[" in parts.netloc else name)
     if mistake is None and "%" in name:
-        mistake = "has a zone, which names an interface of another machine"
+        mistake = "has a zone, which is valid on one machine only"
     if mistake is not None:
         raise ConnectError(f"cannot connect: the host {name[:80]!r} {mistake}", is_lasting=True)
 
 
 def _resolved(url: str, location: str) -> str:
-    """*location* relative to *url* (RFC 3986, 5.2); only a relative path loses dot segments."""
+    """Resolve *location* against *url* (RFC 3986, 5.2), with dot segments removed only from a
+    relative path.
+    """
     if _SCHEME.match(location):
         scheme, _, rest = location.partition(":")
         return f"{scheme.lower()}:{rest}"
     parts = urlsplit(url)
     if location.startswith("//"):
         return f"{parts.scheme}:{location}"
-    place = f"{parts.scheme}://{parts.netloc}"
+    origin = f"{parts.scheme}://{parts.netloc}"
     if location.startswith("/"):
-        return place + location
+        return origin + location
     path, question_mark, query = request_target(url).partition("?")
     if not location:
-        return f"{place}{path}{question_mark}{query}"
+        return f"{origin}{path}{question_mark}{query}"
     if location.startswith("?"):
-        return f"{place}{path}{location}"
+        return f"{origin}{path}{location}"
     relative, question_mark, query = location.partition("?")
     merged = _without_dots(path[: path.rindex("/") + 1] + relative)
-    return f"{place}{merged}{question_mark}{query}"
+    return f"{origin}{merged}{question_mark}{query}"
 
 
 def _without_dots(path: str) -> str:

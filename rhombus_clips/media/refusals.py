@@ -1,4 +1,4 @@
-"""What an answer of the media host, or of one that it redirects to, refuses."""
+"""Responses without a file: the error for each, and whether to request the file again."""
 
 from rhombus_clips.calls.envelope import Reply, status_error
 from rhombus_clips.calls.retry import PASSING_REFUSALS
@@ -11,39 +11,39 @@ from rhombus_clips.errors import (
     TransportError,
 )
 from rhombus_clips.media.head import Head
-from rhombus_clips.media.ranges import EXPIRED
+
+EXPIRED = frozenset({401, 403, 404, 410})
+"""Statuses that a host sends for an expired signed URL."""
 
 
-def media_error(head: Head, body: bytes, place: str, *, is_redirected: bool) -> StatusError:
-    """The error for an answer whose status is no success.
+def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> StatusError:
+    """Return the error for a response whose status is not a success.
 
-    :param place: The host that refused, which the message names.
-    :param is_redirected: Whether a redirect of the media host led there. Such a host may quote the
-        signed URL, which is secret, so what it says is left out. It never saw the key, so its 401
-        is no `AuthenticationError`.
+    :param host: The host that sent it; the message names it.
+    :param is_redirected: True if the media host redirected to that host. Its body may quote the
+        signed URL, which is secret, so the message omits it. It never received the key, so its
+        401 is not an `AuthenticationError`.
     """
     status = head.status
     if status < 400:
-        return StatusError(
-            f"{place} answered with HTTP {status}, which brings no file", status=status
-        )
+        return StatusError(f"{host} answered with HTTP {status} and no file", status=status)
     error = status_error(Reply(status, b"" if is_redirected else body, head.headers))
     text = error.args[0]
     if is_redirected:
-        text = f"HTTP {status}, to a signed URL of the media host"
+        text = f"HTTP {status} for a signed URL"
         if status in EXPIRED:
             text += ", which may have expired"
         if status == 401:
             error = StatusError(text, status=status)
-    error.args = (f"{place} answered with {text}",)
+    error.args = (f"{host} answered with {text}",)
     return error
 
 
 def is_passing(error: RhombusError, *, is_redirected: bool) -> bool:
-    """Whether to ask the media host again after *error*.
+    """Return whether *error* may be temporary, so that the file is requested again.
 
-    :param is_redirected: Whether a host that the media host redirected to has refused; then the
-        media host may sign another URL.
+    :param is_redirected: True if a redirect's target sent it; then the media host may sign
+        another URL.
     """
     match error:
         case ConnectError(is_lasting=is_lasting):

@@ -1,37 +1,35 @@
-"""A clip's bytes as they come, for whoever passes them on."""
+"""The bytes of a clip as they arrive, to be passed on."""
 
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing, suppress
+from contextlib import suppress
 
 from rhombus_clips.errors import DownloadError, IntegrityError
-from rhombus_clips.media.fetching import Fetching, Piece
+from rhombus_clips.media.reader import MediaReader
 
 
 class ClipStream:
-    """A clip's video, as an async iterable of chunks; see `ClipSession.stream_clip`."""
+    """A clip's video as an async iterable of chunks, see `ClipSession.stream_clip`."""
 
-    def __init__(self, fetching: Fetching) -> None:
-        self._fetching = fetching
-        self._pieces = fetching.pieces()
-        self._first: Piece | None = None
+    def __init__(self, reader: MediaReader) -> None:
+        self._reader = reader
+        self._pieces = reader.pieces()
         self._chunks = self._verified_chunks()
 
     @property
     def total(self) -> int | None:
-        """How many bytes there will be altogether; None when nothing says so."""
-        fetch = self._fetching.fetch
-        return fetch.total if fetch.total is not None else fetch.file.byte_count
+        """The length of the video in bytes; None if it is unknown."""
+        return self._reader.state.expected_length
 
-    async def begin(self) -> None:
-        """Wait for the first bytes, so that a file that is not there is known at once."""
-        self._first = await anext(self._pieces, None)
+    async def open(self) -> None:
+        """Wait for the first bytes, so that a missing file raises at once."""
+        await anext(self._chunks)
 
     async def aclose(self) -> None:
-        """Let go of the connection."""
-        self._fetching.close()
+        """Release the connection."""
+        self._reader.close()
         for generator in (self._chunks, self._pieces):
-            # Another task may still be reading; it was woken up just now, and ends by itself.
+            # Another task may still be reading; closing the response has woken it, and it ends.
             with suppress(RuntimeError):
                 await generator.aclose()
 
@@ -42,28 +40,28 @@ class ClipStream:
         return await anext(self._chunks)
 
     async def _verified_chunks(self) -> AsyncGenerator[bytes, None]:
-        running, size = hashlib.sha256(), 0
-        async with aclosing(self._all_pieces()) as pieces:
-            async for piece in pieces:
-                # A host that began anew sends what was handed out once more.
-                chunk = piece.data[max(0, size - piece.start) :]
-                running.update(chunk)
-                size += len(chunk)
-                if chunk:
-                    yield chunk
-        try:
-            self._fetching.fetch.check_whole(size, running.hexdigest())
-        except IntegrityError as error:
-            raise self._fetching.explained(error) from None
-
-    async def _all_pieces(self) -> AsyncGenerator[Piece, None]:
-        etag = self._fetching.fetch.etag
-        if self._first is not None:
-            yield self._first
-        async for piece in self._pieces:
-            if piece.start == 0 and (etag is None or self._fetching.fetch.etag != etag):
+        state, size, running = self._reader.state, 0, hashlib.sha256()
+        piece = await anext(self._pieces, None)
+        etag = state.etag
+        yield b""  # for `open`
+        while piece is not None:
+            # A host that restarts the file repeats bytes that were yielded.
+            start, chunk = piece.start, piece.data[max(0, size - piece.start) :]
+            piece = None  # A failure that is kept would keep its bytes.
+            if start == 0 and size and (etag is None or state.etag != etag):
+                chunk = b""
                 error = DownloadError(
-                    "the stream broke off, and the media host does not let it go on where it was"
+                    "the stream broke off, and the media host cannot continue it after the bytes"
+                    " received"
                 )
-                raise self._fetching.explained(error) from self._fetching.last_failure
-            yield piece
+                raise self._reader.explained(error) from self._reader.last_failure
+            running.update(chunk)
+            size += len(chunk)
+            if chunk:
+                yield chunk
+            chunk = b""
+            piece = await anext(self._pieces, None)
+        try:
+            state.verify(size, running.hexdigest())
+        except IntegrityError as error:
+            raise self._reader.explained(error) from None

@@ -23,8 +23,7 @@ from rhombus_clips.calls.retry import RateLimit, RetryPolicy, Timeout
 from rhombus_clips.calls.transport import Transport
 from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_of_environment
 from rhombus_clips.errors import ConfigurationError
-from rhombus_clips.media.host import MediaHost
-from rhombus_clips.media.ranges import MediaTimeout
+from rhombus_clips.media.host import MediaHost, MediaTimeout
 from rhombus_clips.session.alerts import Alerts
 from rhombus_clips.session.downloads import ClipFiles
 from rhombus_clips.session.listings import ClipListings

@@ -1,4 +1,4 @@
-"""Downloads: the files of clips, whole and verified."""
+"""The files of clips: downloads, bulk downloads and streams."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -10,17 +10,19 @@ from rhombus_clips.arguments import (
     function,
     function_or_none,
     instance,
+    local_path,
     seconds_of,
     whole_number,
 )
 from rhombus_clips.calls.retry import RetryPolicy
 from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary
 from rhombus_clips.media.download import Download, Progress
-from rhombus_clips.media.fetching import Fetching
-from rhombus_clips.media.file_names import local_path, usual_file_name
+from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.host import MediaHost
-from rhombus_clips.media.many import ClipProgress, Downloads, OnEnd
-from rhombus_clips.media.ranges import Fetch, MediaFile, clip_file, thumbnail_file
+from rhombus_clips.media.many import BulkDownload, ClipProgress, OnEnd
+from rhombus_clips.media.media_file import MediaFile, clip_file, thumbnail_file
+from rhombus_clips.media.ranges import FetchState
+from rhombus_clips.media.reader import MediaReader
 from rhombus_clips.models import SavedClip
 from rhombus_clips.renders.polling import Polling
 from rhombus_clips.renders.waiting import WaitingRoom
@@ -30,7 +32,7 @@ _MOST_AT_ONCE = 64
 
 
 class ClipFiles(Resource):
-    """What a session does with the files of clips."""
+    """The part of a session that downloads the files of clips."""
 
     _media: MediaHost
     _retry: RetryPolicy
@@ -44,30 +46,32 @@ class ClipFiles(Resource):
         verify: bool = True,
         progress: Progress | None = None,
     ) -> Downloaded:
-        """Bring a clip's video to *path*: there is the whole file, or what was there before.
+        """Download a clip's video to *path*, replacing an existing file only after verification.
 
-        It is fetched from ``/media/metadata/{region}/{uuid}.mp4`` of the media host into
-        ``path.part`` beside it, and put in its place when it is whole. A download that broke off,
-        or was cancelled or killed, goes on where it was, when the clip has a hash or the host an
-        entity tag by which the parts can be trusted; ``path.part.json`` keeps that tag. How long a
-        file takes has no limit, see `MediaTimeout` for what ends a stalled one.
+        The video is fetched from ``/media/metadata/{region}/{uuid}.mp4`` on the media host to
+        ``path.part`` in the same folder, verified, and renamed. A download that broke off, or was
+        cancelled or killed, continues where it stopped, if the clip has a hash or the host sends an
+        entity tag, which prove that the parts belong together. ``path.part.json`` stores the tag
+        meanwhile. The duration of a download has no limit; `MediaTimeout` ends a stalled one.
 
-        A file that is at *path* already, and has the clip's hash, is left there; any other is
-        replaced.
+        If the file at *path* already has the clip's hash, nothing is requested.
 
-        :param clip: The clip, as any of the session's methods gives it.
-        :param path: Where to, on this machine; the folder must be there.
-        :param verify: Compare length and SHA-256 with `byte_count` and `sha256_hex`, where the
-            clip has them; True unless given. What they stand for is not documented.
-        :param progress: Called with the bytes that are there and how many there will be.
-        :return: The path, the length and the hash of the file, and how many requests it took.
-        :raises NotFoundError: when the media host has no such file: before the clip is complete.
-        :raises IntegrityError: when the file is not the one of the clip's record.
-        :raises DownloadError: when the clip does not say where it lies, *path* is being written by
-            another download, or something other than a regular file has its name or that of a part.
-        :raises ValueError: when *path* is empty or a URL.
-        :raises OSError: when it cannot be written.
-        :raises RhombusError: as every request to the media host, see the README's table.
+        :param clip: The clip, from any method of the session.
+        :param path: A path on this machine; its folder must exist.
+        :param verify: Compare the length and SHA-256 with the clip's `byte_count` and `sha256_hex`,
+            if it has them. True by default. The vendor does not document these fields.
+        :param progress: Called with the bytes received so far and the total, or None while it is
+            unknown.
+        :return: The path, length and hash of the file, and the number of requests.
+        :raises NotFoundError: if the media host has no such file, such as before the clip is
+            complete.
+        :raises IntegrityError: if the file does not match the clip's record.
+        :raises DownloadError: if the clip has no uuid or region, another download is writing
+            *path*, or something other than a regular file has its name or that of its part.
+        :raises ValueError: if *path* is empty or a URL.
+        :raises OSError: if the file cannot be written.
+        :raises RhombusError: as for every request to the media host, see the table of errors in
+            the README.
         """
         progress = function_or_none(progress, "progress")
         target = local_path(path, "path")
@@ -77,16 +81,17 @@ class ClipFiles(Resource):
     async def download_thumbnail(
         self, clip: SavedClip, path: str | PathLike[str], *, progress: Progress | None = None
     ) -> Downloaded:
-        """Bring a clip's picture to *path* (``/media/metadata/{region}/{uuid}.jpeg``).
+        """Download a clip's thumbnail to *path*, as `download_clip` does the video.
 
-        As `download_clip`, but the clip says nothing of the picture's length or hash: only what
-        the media host says of them is verified.
+        It is fetched from ``/media/metadata/{region}/{uuid}.jpeg`` on the media host. The clip's
+        record has no length or hash of it, so only the host's own statements are verified.
 
         :param clip: The clip.
-        :param path: Where to; the folder must be there.
-        :param progress: Called with the bytes that are there and how many there will be.
+        :param path: A path on this machine; its folder must exist.
+        :param progress: Called with the bytes received so far and the total, or None while it is
+            unknown.
         :return: As `download_clip`.
-        :raises NotFoundError: and the others of `download_clip`.
+        :raises NotFoundError: and the other errors of `download_clip`.
         """
         progress = function_or_none(progress, "progress")
         target = local_path(path, "path")
@@ -97,21 +102,22 @@ class ClipFiles(Resource):
     async def stream_clip(
         self, clip: SavedClip, *, verify: bool = True
     ) -> AsyncGenerator[ClipStream, None]:
-        """Read a clip's video chunk by chunk, to pass it on (``/media/metadata/...``, its `.mp4`).
+        """Read a clip's video in chunks as they arrive (``/media/metadata/{region}/{uuid}.mp4``).
 
         ``async with session.stream_clip(clip) as stream: async for chunk in stream: ...``. The
-        block begins when the first bytes have come, and `ClipStream.total` tells how many there
-        will be. A stream that breaks off goes on where it was, as a download does, or raises; one
+        block starts once the first bytes have arrived, and `ClipStream.total` is the length. A
+        stream that breaks off continues where it stopped, as a download does, or raises. A stream
         that is not read holds its connection until the block ends.
 
         :param clip: The clip.
-        :param verify: As for `download_clip`; what is wrong is raised behind the last chunk.
-        :raises NotFoundError: and the others of `download_clip`, on entering or while reading.
+        :param verify: As for `download_clip`. The error is raised after the last chunk.
+        :raises NotFoundError: and the other errors of `download_clip`, on entering or while
+            reading.
         """
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
-        stream = ClipStream(self._fetching(file))
+        stream = ClipStream(self._reader(file))
         try:
-            await stream.begin()
+            await stream.open()
             yield stream
         finally:
             await stream.aclose()
@@ -129,50 +135,51 @@ class ClipFiles(Resource):
         progress: ClipProgress | None = None,
         on_end: OnEnd | None = None,
     ) -> DownloadSummary:
-        """Bring the videos of many clips into a folder, each as `download_clip` does.
+        """Download the videos of many clips into a folder, each as `download_clip` does.
 
-        Asks for ``/media/metadata/{region}/{uuid}.mp4`` of the media host.
+        They are fetched from ``/media/metadata/{region}/{uuid}.mp4`` on the media host.
+        ``manifest.jsonl`` in the folder gets a line of JSON per file. Repeat the call after an
+        interruption, or when there are new clips: it skips the files that are whole.
 
-        For each file a line of JSON goes into ``manifest.jsonl`` there. Run it again, after it
-        was interrupted or because there are new clips, and what is there whole is skipped.
-
-        :param clips: The clips; a pager is read as the downloads go on.
-        :param folder: Where to, on this machine; it is made when it is not there.
-        :param concurrency: How many files to fetch at once, 1 to 64; 4 by default.
-        :param name: Names the file of a clip, as it is when it is complete: by default when the
-            footage begins, its title and its uuid. Letters that file systems do not take are
-            replaced, folders are not made, and a name that is not free, or too long for the folder,
-            is changed and gets the uuid.
-        :param timeout: How long to wait for a clip that is still in the making, in seconds from
-            when it is met; None, the default, does not wait, and counts it among the failures.
-            Clips that wait hold up no download: they are watched together, as `watch_clips` does,
-            and fetched as soon as they are complete. At most 1,000 wait at once: while as many do,
-            no more of *clips* are taken.
-        :param polling: How often to look at clips that wait, as for `watch_clip`.
+        :param clips: The clips. A pager is read as the downloads proceed.
+        :param folder: A path on this machine. The folder is created if it does not exist.
+        :param concurrency: The number of simultaneous downloads, 1 to 64; 4 by default.
+        :param name: Returns the file name of a complete clip. By default it consists of the time of
+            the recording, the title and the uuid. Characters that file systems reject are replaced,
+            no folders are created, and a name that is taken or too long is changed to include the
+            uuid.
+        :param timeout: How long to wait for a clip that is not complete yet, in seconds or as a
+            timedelta, from when it is taken from *clips*. None, the default, does not wait: such a
+            clip is a failure. Waiting clips delay no download. They are watched together, as by
+            `watch_clips`, and downloaded as soon as they are complete. At most 1,000 wait at the
+            same time; meanwhile no more of *clips* are taken.
+        :param polling: How often to poll for clips that wait, as for `watch_clip`.
         :param verify: As for `download_clip`.
-        :param progress: Called with a clip, the bytes that are there, and how many there will be.
-        :param on_end: Called with each clip and its `Downloaded`, or the error; once for a clip
-            that comes twice. Like *name* and *progress* a plain function: nothing awaits it.
-        :return: How many were downloaded and skipped, and the failures: what is wrong with one clip
-            does not end the others. An `OSError` that is about one file is the cause of a
+        :param progress: Called with a clip, the bytes received so far, and the total or None.
+        :param on_end: Called with each clip and its `Downloaded` or the error, once for a repeated
+            clip. Like *name* and *progress*, it is a plain function, because it is not awaited.
+        :return: The numbers of downloaded and skipped files, and the failures. A failure of one
+            clip does not end the others. An `OSError` about one file is the cause of a
             `DownloadError` there.
-        :raises AuthenticationError: likewise `ConfigurationError` and `SessionClosedError`, which
-            every other clip would meet, too.
-        :raises OSError: when nothing more can be written: the disk is full, read-only or failing,
-            the folder or the manifest cannot be written any more, no more files can be opened.
-        :raises TypeError: when *name* returns no string, or a function something to await.
-        :raises Exception: what *clips*, *name*, *progress* and *on_end* raise, as it is.
+        :raises AuthenticationError: and `ConfigurationError` and `SessionClosedError`, which
+            concern every clip.
+        :raises OSError: if no more files can be written: the disk is full, read-only or failing,
+            the folder or the manifest cannot be written, or no more files can be opened.
+        :raises TypeError: if *name* does not return a string, or a function returns an awaitable.
+        :raises Exception: any exception of *clips*, *name*, *progress* and *on_end*, unchanged.
         """
         if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
-            raise TypeError(f"clips must be clips to iterate over, not a {type(clips).__name__}")
+            raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")
         concurrency = whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
         name = function(name, "name")
         progress = function_or_none(progress, "progress")
         on_end = function_or_none(on_end, "on_end")
-        target = local_path(folder, "folder")
-        if timeout is not None:
-            timeout = seconds_of(timeout, "timeout")
+        target = local_path(folder, "folder").absolute()
         instance(polling, Polling, "polling")
+        waits = None
+        if timeout is not None:
+            seconds = seconds_of(timeout, "timeout")
+            waits = WaitingRoom(self._call, polling, timeout=seconds)
 
         async def download(
             clip: SavedClip,
@@ -183,11 +190,8 @@ class ClipFiles(Resource):
             file = clip_file(clip, verify=verify)
             return await self._download(file, path, progress, replaces=replaces, is_listed=True)
 
-        waits = None
-        if timeout is not None:
-            waits = WaitingRoom(self._call, polling, timeout=timeout)
-        downloads = Downloads(download, target, name, progress, on_end, waits)
-        return await downloads.run(clips, at_once=concurrency)
+        bulk = BulkDownload(download, target, name, progress, on_end, waits)
+        return await bulk.run(clips, at_once=concurrency)
 
     async def _download(
         self,
@@ -198,8 +202,7 @@ class ClipFiles(Resource):
         replaces: bool = True,
         is_listed: bool = False,
     ) -> Downloaded:
-        fetching = self._fetching(file)
-        return await Download(fetching, path, progress, replaces, is_listed).run()
+        return await Download(self._reader(file), path, progress, replaces, is_listed).run()
 
-    def _fetching(self, file: MediaFile) -> Fetching:
-        return Fetching(self._media, Fetch(file), self._retry, self._secret)
+    def _reader(self, file: MediaFile) -> MediaReader:
+        return MediaReader(self._media, FetchState(file), self._retry, self._secret)

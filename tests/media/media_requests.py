@@ -1,4 +1,4 @@
-"""What tests of the media host share: a clip that has a file, and requests for it."""
+"""A clip with a file, and requests for it, for tests of the media host."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def url_of(fake: FakeRhombus, name: str = f"{UUID}.mp4", region: str = REGION) -
 
 
 class Answer:
-    """A response, read to its end."""
+    """A response with its whole body."""
 
     def __init__(self, response: aiohttp.ClientResponse, body: bytes) -> None:
         self.status, self.headers, self.body = response.status, response.headers, body
@@ -40,7 +40,7 @@ class Answer:
 
 async def get(url: str, method: str = "GET", **settings: Any) -> Answer:
     settings.setdefault("allow_redirects", False)
-    # As it is written: a signature covers every byte.
+    # Unchanged, because a signature covers every byte.
     target = URL(url, encoded=True)
     async with (
         aiohttp.ClientSession() as http,
@@ -50,6 +50,6 @@ async def get(url: str, method: str = "GET", **settings: Any) -> Answer:
 
 
 async def fetch(fake: FakeRhombus, *, method: str = "GET", **headers: str) -> Answer:
-    """The video, with headers written with underscores."""
+    """Request the video, with header names written with underscores."""
     more = {name.replace("_", "-"): value for name, value in headers.items()}
     return await get(url_of(fake), method, headers=headers_of(fake, **more))

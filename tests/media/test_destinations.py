@@ -1,4 +1,4 @@
-"""Where a download may go: a path of this machine, or an error before anything is sent."""
+"""Destinations of downloads: a path on this machine, or an error before any request."""
 
 import os
 from pathlib import Path, PureWindowsPath
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rhombus_clips.media.file_names import local_path
+from rhombus_clips.arguments import local_path
 from tests.cli.test_command import invoke
 
 URLS = [
@@ -31,13 +31,13 @@ LOCAL = [
 
 
 @pytest.mark.parametrize("url", URLS, ids=repr)
-def test_url_is_refused(url: Any) -> None:
+def test_url_is_rejected(url: Any) -> None:
     with pytest.raises(ValueError, match=r"folder must be a path on this machine, and .* is a URL"):
         local_path(url, "folder")
 
 
 @pytest.mark.parametrize("value", NO_PATHS, ids=ascii)
-def test_what_names_no_file_is_refused(value: Any) -> None:
+def test_invalid_path_is_rejected(value: Any) -> None:
     with pytest.raises(ValueError, match=r"path (must|has)"):
         local_path(value, "path")
 
@@ -50,20 +50,20 @@ class BytesPath:
 @pytest.mark.parametrize(
     "value", [b"clips", 5, None, BytesPath()], ids=lambda value: type(value).__name__
 )
-def test_what_is_no_text_is_refused(value: Any) -> None:
+def test_path_that_is_not_text_is_rejected(value: Any) -> None:
     with pytest.raises(TypeError, match="path must be a string or a path object"):
         local_path(value, "path")
 
 
 @pytest.mark.parametrize("value", LOCAL, ids=str)
-def test_local_paths_are_taken_as_they_are(value: Any) -> None:
+def test_local_paths_are_accepted_unchanged(value: Any) -> None:
     assert local_path(value, "path") == Path(value)
     assert os.fspath(local_path(value, "path")) == os.fspath(Path(value))
 
 
 @pytest.mark.parametrize("value", ["s3://bucket/x", Path("s3://bucket/x"), "", b"x", "a\0b"])
 @pytest.mark.parametrize("method", ["download_clip", "download_thumbnail", "download_clips"])
-async def test_each_download_refuses_it_before_anything_is_sent_or_made(
+async def test_each_download_rejects_it_before_any_request_or_file(
     method: str, value: Any, fake, session, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -86,7 +86,7 @@ async def test_each_download_refuses_it_before_anything_is_sent_or_made(
     ],
 )
 @pytest.mark.parametrize("value", ["s3://bucket/x", ""])
-def test_option_refuses_it_before_anything_is_sent_or_made(
+def test_option_rejects_it_before_any_request_or_file(
     arguments: tuple[str, ...], value: str, fake_elsewhere, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""A process that is killed while it downloads leaves nothing wrong, and the next one goes on."""
+"""A process that is killed during a download leaves no wrong file, and the next one continues."""
 
 import asyncio
 import random
@@ -23,12 +23,12 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
-async def test_killed_process_loses_nothing_that_it_had_written(tmp_path) -> None:
+async def test_killed_process_loses_no_written_bytes(tmp_path) -> None:
     path, part = tmp_path / "clip.mp4", tmp_path / "clip.mp4.part"
     chance = random.Random(5)
     async with FakeRhombus([WIRE], shared_clip_groups=0) as fake:
         fake.put_media(UUID, DATA)
-        # Each process gets some of it, and then no more.
+        # Each process receives some bytes and then stalls.
         for _ in range(4):
             after = chance.randrange(200_000, 900_000)
             fake.media_faults = [faults.Stall(after_body_bytes=after, seconds=30)]

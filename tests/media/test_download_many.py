@@ -1,4 +1,4 @@
-"""Downloading many clips: bounded, restartable, one line of the manifest for each file."""
+"""Bulk downloads: limited, restartable, with one line of the manifest per file."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ async def test_every_clip_has_a_file_and_a_line(fake, session, tmp_path) -> None
     assert names == {line["file"] for line in lines} | {"manifest.jsonl"}
 
 
-async def test_folder_is_the_one_at_the_start_though_the_process_moves_on(
+async def test_change_of_the_current_folder_does_not_affect_a_run(
     fake, session, tmp_path, monkeypatch
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -83,7 +83,7 @@ async def test_folder_is_the_one_at_the_start_though_the_process_moves_on(
 async def test_second_run_fetches_only_what_is_missing_or_damaged(
     name: Any, fake, session, tmp_path
 ) -> None:
-    """Each to where it was."""
+    """Each is stored at its old path."""
     clips = await the_clips(session)
     naming = {} if name is None else {"name": name}
     await session.download_clips(clips, tmp_path, **naming)
@@ -115,8 +115,8 @@ async def test_second_run_fetches_only_what_is_missing_or_damaged(
     assert {entry.name for entry in tmp_path.iterdir()} == there | {first["file"]}
 
 
-async def test_interrupted_run_goes_on_where_it_was(fake, session, tmp_path) -> None:
-    """Cancelled anywhere, it leaves whole files and parts, and the next run has them all."""
+async def test_interrupted_run_can_be_resumed(fake, session, tmp_path) -> None:
+    """Cancelled at any time, it leaves whole files and parts, and the next run completes them."""
     clips = await the_clips(session)
     for number in range(6):
         run = asyncio.create_task(session.download_clips(clips, tmp_path, concurrency=3))
@@ -131,7 +131,7 @@ async def test_interrupted_run_goes_on_where_it_was(fake, session, tmp_path) -> 
         assert (tmp_path / name).read_bytes() == fake.video(uuid).data
 
 
-async def test_line_that_was_cut_off_is_passed_over(fake, session, tmp_path) -> None:
+async def test_truncated_line_is_ignored(fake, session, tmp_path) -> None:
     clips = await the_clips(session)
     await session.download_clips(clips, tmp_path)
     path = tmp_path / "manifest.jsonl"
@@ -155,7 +155,7 @@ async def test_failure_of_one_clip_does_not_end_the_others(fake, session, tmp_pa
     assert any(isinstance(failure.error, IntegrityError) for failure in summary.failures)
 
 
-async def test_clip_in_the_making_is_waited_for_where_asked(fake, session, tmp_path) -> None:
+async def test_incomplete_clip_is_waited_for_with_a_timeout(fake, session, tmp_path) -> None:
     uuids = [fake.start_render(seconds=0.4), fake.start_render(seconds=0.8, fails=True)]
     clips = [await session.get_clip_with_progress(uuid) for uuid in uuids]
     summary = await session.download_clips(clips, tmp_path)
@@ -170,16 +170,14 @@ async def test_clip_in_the_making_is_waited_for_where_asked(fake, session, tmp_p
         await session.download_clips([], tmp_path, timeout=0)
 
 
-async def test_what_every_clip_would_meet_ends_them_all_and_arrives_as_it_is(
-    fake, session, tmp_path
-) -> None:
+async def test_rejected_key_ends_all_downloads(fake, session, tmp_path) -> None:
     fake.media_faults = [faults.Respond(401, times=None)]
     with pytest.raises(AuthenticationError):
         await session.download_clips(await the_clips(session), tmp_path)
     assert len(fake.media_requests) <= 4
 
 
-async def test_error_of_the_listing_arrives_as_it_is(fake, session, tmp_path) -> None:
+async def test_error_of_the_listing_is_raised_unchanged(fake, session, tmp_path) -> None:
     fake.faults = [faults.Ok(), evolve(faults.UNAVAILABLE, times=None)]
     with pytest.raises(ServerError) as caught:
         await session.download_clips(session.saved_clips(page_size=4), tmp_path)
@@ -193,7 +191,7 @@ async def test_folder_that_cannot_be_written_is_an_os_error(fake, session, tmp_p
     assert fake.media_requests == []
 
 
-async def test_error_of_a_callback_arrives_as_it_is(fake, session, tmp_path) -> None:
+async def test_error_of_a_callback_is_raised_unchanged(fake, session, tmp_path) -> None:
     def fail(*_: object) -> None:
         raise LookupError("mine")
 
@@ -203,11 +201,11 @@ async def test_error_of_a_callback_arrives_as_it_is(fake, session, tmp_path) -> 
             await session.download_clips(clips, tmp_path, **callback)
 
 
-async def test_no_more_at_once_than_asked_for(fake, session, tmp_path) -> None:
+async def test_concurrency_is_limited(fake, session, tmp_path) -> None:
     under_way: set[str | None] = set()
     most = 0
 
-    def begun(clip: SavedClip) -> str:
+    def started(clip: SavedClip) -> str:
         nonlocal most
         under_way.add(clip.uuid)
         most = max(most, len(under_way))
@@ -218,7 +216,7 @@ async def test_no_more_at_once_than_asked_for(fake, session, tmp_path) -> None:
         await the_clips(session),
         tmp_path,
         concurrency=3,
-        name=begun,
+        name=started,
         on_end=lambda clip, _: under_way.discard(clip.uuid),
     )
     assert most == 3
@@ -227,8 +225,8 @@ async def test_no_more_at_once_than_asked_for(fake, session, tmp_path) -> None:
             await session.download_clips([], tmp_path, concurrency=number)
 
 
-async def test_names_stay_within_the_folder_and_apart(fake, session, tmp_path) -> None:
-    """Whatever a title says; two clips of one name have two files, in the next run too."""
+async def test_names_stay_within_the_folder_and_distinct(fake, session, tmp_path) -> None:
+    """Whatever the titles are. Two clips with one name have two files, also in the next run."""
     clips = [
         evolve(clip, title=title)
         for clip, title in zip(
@@ -246,7 +244,7 @@ async def test_names_stay_within_the_folder_and_apart(fake, session, tmp_path) -
     assert len(fake.media_requests) == 5
 
 
-async def test_file_that_is_somebody_else_s_is_left_alone(fake, session, tmp_path) -> None:
+async def test_unlisted_file_is_unchanged(fake, session, tmp_path) -> None:
     (tmp_path / "mine.mp4").write_bytes(b"precious")
     clips = (await the_clips(session))[:1]
     await session.download_clips(clips, tmp_path, name=lambda _: "mine.mp4")
@@ -255,7 +253,7 @@ async def test_file_that_is_somebody_else_s_is_left_alone(fake, session, tmp_pat
     assert line["file"] == f"mine ({clips[0].uuid}).mp4"
 
 
-async def test_clip_that_comes_twice_is_fetched_once(fake, session, tmp_path) -> None:
+async def test_repeated_clip_is_fetched_once(fake, session, tmp_path) -> None:
     clips = await the_clips(session)
     summary = await session.download_clips([*clips[:2], *clips[:2]], tmp_path)
     assert (summary.downloaded, summary.skipped) == (2, 2)
@@ -270,7 +268,7 @@ async def test_clip_that_comes_twice_is_fetched_once(fake, session, tmp_path) ->
         ("manifest.jsonl", "Manifest.JSONL"),
     ],
 )
-async def test_names_that_downloads_use_themselves_are_not_given_to_clips(
+async def test_reserved_names_are_not_used_for_clips(
     names: tuple[str, str], fake, session, tmp_path
 ) -> None:
     clips = (await the_clips(session))[:2]
@@ -298,7 +296,7 @@ async def test_names_that_downloads_use_themselves_are_not_given_to_clips(
     ],
     ids=range(8),
 )
-async def test_manifest_that_somebody_else_wrote_leads_nowhere(
+async def test_foreign_manifest_leads_to_no_other_folder(
     line: str, fake, session, tmp_path
 ) -> None:
     folder = tmp_path / "in"
@@ -311,9 +309,7 @@ async def test_manifest_that_somebody_else_wrote_leads_nowhere(
     assert (tmp_path / "victim").read_bytes() == b"precious"
 
 
-async def test_clip_whose_record_has_another_hash_by_now_is_fetched_again(
-    fake, session, tmp_path
-) -> None:
+async def test_clip_whose_hash_changed_is_fetched_again(fake, session, tmp_path) -> None:
     clip = (await the_clips(session))[0]
     await session.download_clips([clip], tmp_path)
     fake.put_media(str(clip.uuid), b"other bytes")
@@ -323,7 +319,7 @@ async def test_clip_whose_record_has_another_hash_by_now_is_fetched_again(
     assert (tmp_path / line["file"]).read_bytes() == b"other bytes"
 
 
-async def test_file_that_appears_meanwhile_is_left_alone(fake, session, tmp_path) -> None:
+async def test_file_that_appears_meanwhile_is_unchanged(fake, session, tmp_path) -> None:
     path = tmp_path / "mine.mp4"
     clip = (await the_clips(session))[0]
     summary = await session.download_clips(
@@ -334,10 +330,10 @@ async def test_file_that_appears_meanwhile_is_left_alone(fake, session, tmp_path
     )
     assert path.read_bytes() == b"precious"
     (failure,) = summary.failures
-    assert "somebody else" in str(failure.error)
+    assert "another program" in str(failure.error)
 
 
-async def test_pager_can_be_gone_on_with_after_an_error(fake, session, tmp_path) -> None:
+async def test_pager_can_be_resumed_after_an_error(fake, session, tmp_path) -> None:
     fake.media_faults = [faults.Respond(401, times=None)]
     pager = session.saved_clips()
     with pytest.raises(AuthenticationError):
@@ -345,7 +341,7 @@ async def test_pager_can_be_gone_on_with_after_an_error(fake, session, tmp_path)
     assert [clip async for clip in pager]
 
 
-async def test_name_that_ends_an_iteration_does_not_end_the_run_in_silence(
+async def test_stop_iteration_of_a_callback_does_not_end_the_run_silently(
     fake, session, tmp_path
 ) -> None:
     def name(_: SavedClip) -> str:

@@ -1,4 +1,4 @@
-"""Downloading many clips: an obstacle to one is its failure, an obstacle to all ends the run."""
+"""Bulk downloads: an obstacle to one clip is its failure, an obstacle to all ends the run."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ from rhombus_clips import (
     SavedClip,
 )
 from rhombus_clips.media.file_names import usual_file_name
-from rhombus_clips.media.many import Downloads, DownloadSummary
-from rhombus_clips.media.ranges import clip_file
+from rhombus_clips.media.many import BulkDownload, DownloadSummary
+from rhombus_clips.media.media_file import clip_file
 from rhombus_clips.testing import FakeRhombus, faults
 
 COUNT = 12
@@ -71,10 +71,10 @@ OBSTACLES = {
 
 
 @pytest.mark.parametrize("obstacle", OBSTACLES)
-async def test_obstacle_at_one_path_is_a_failure_of_that_clip(
+async def test_obstacle_at_a_path_is_a_failure_of_its_clip(
     obstacle: str, fake, session, tmp_path
 ) -> None:
-    """It names the path and the reason, and the others go on."""
+    """The failure names the path and the reason, and the others continue."""
     clips = await the_clips(session)
     ending, make = OBSTACLES[obstacle]
     hindered = clips[5]
@@ -94,7 +94,7 @@ async def test_obstacle_at_one_path_is_a_failure_of_that_clip(
         assert str(hindered.uuid) in str(failure.error)
 
 
-async def test_error_of_the_system_is_the_cause_of_the_clip_s_failure(tmp_path: Path) -> None:
+async def test_system_error_is_the_cause_of_the_clip_s_failure(tmp_path: Path) -> None:
     error = OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     summary = await run(tmp_path, failing(error))
     assert summary.failures
@@ -110,7 +110,7 @@ CLIPS = [SavedClip(uuid=f"{number:022}") for number in range(6)]
 
 async def run(folder: Path, download: Any, **functions: Any) -> DownloadSummary:
     settings = {"name": lambda clip: f"{clip.uuid}.mp4", "progress": None, "on_end": None}
-    downloads = Downloads(download, folder, waits=None, **{**settings, **functions})
+    downloads = BulkDownload(download, folder, waits=None, **{**settings, **functions})
     return await downloads.run(CLIPS, at_once=2)
 
 
@@ -120,7 +120,7 @@ def store(path: Path) -> Downloaded:
 
 
 def failing(error: Exception) -> Any:
-    """A download that fails for one clip, and brings the others."""
+    """Return a download that fails for one clip and succeeds for the others."""
 
     async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
         if clip is CLIPS[2]:
@@ -149,7 +149,7 @@ OF_ONE_CLIP = [
 
 
 @pytest.mark.parametrize("error", OF_ONE_CLIP, ids=repr)
-async def test_whatever_is_wrong_with_one_clip_is_kept_and_the_others_go_on(
+async def test_error_of_one_clip_is_kept_and_the_others_continue(
     error: Exception, tmp_path: Path
 ) -> None:
     summary = await run(tmp_path, failing(error))
@@ -173,7 +173,7 @@ async def test_whatever_is_wrong_with_one_clip_is_kept_and_the_others_go_on(
     ],
     ids=errno.errorcode.get,
 )  # fmt: skip
-async def test_what_every_clip_would_meet_ends_the_run_as_it_is(
+async def test_error_that_concerns_every_clip_ends_the_run_unchanged(
     number: int, tmp_path: Path
 ) -> None:
     error = OSError(number, os.strerror(number))
@@ -182,7 +182,7 @@ async def test_what_every_clip_would_meet_ends_the_run_as_it_is(
     assert caught.value is error
 
 
-async def test_folder_that_is_removed_meanwhile_ends_the_run(tmp_path: Path) -> None:
+async def test_removed_folder_ends_the_run(tmp_path: Path) -> None:
     folder = tmp_path / "clips"
 
     async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
@@ -193,14 +193,14 @@ async def test_folder_that_is_removed_meanwhile_ends_the_run(tmp_path: Path) -> 
         await run(folder, download)
 
 
-async def test_folder_that_becomes_unwritable_ends_the_run(tmp_path: Path, monkeypatch) -> None:
-    """Whoever runs this may write everywhere, so that the system has to be made to say so."""
+async def test_unwritable_folder_ends_the_run(tmp_path: Path, monkeypatch) -> None:
+    """The tests may run as a user who may write everywhere, so the error is simulated."""
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(PermissionError):
         await run(tmp_path, failing(PermissionError(errno.EACCES, "denied")))
 
 
-async def test_manifest_that_cannot_be_written_ends_the_run(fake, session, tmp_path) -> None:
+async def test_unwritable_manifest_ends_the_run(fake, session, tmp_path) -> None:
     manifest = tmp_path / "manifest.jsonl"
 
     def replace(*_: object) -> None:
@@ -212,7 +212,7 @@ async def test_manifest_that_cannot_be_written_ends_the_run(fake, session, tmp_p
         await session.download_clips(await the_clips(session), tmp_path, on_end=replace)
 
 
-async def test_file_that_is_taken_away_before_its_line_is_written_is_a_failure(
+async def test_file_removed_before_it_is_listed_is_a_failure(
     tmp_path: Path,
 ) -> None:
     async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
@@ -238,7 +238,7 @@ MINE = [
 
 @pytest.mark.parametrize("error", MINE, ids=repr)
 @pytest.mark.parametrize("function", ["name", "progress", "on_end", "clips"])
-async def test_what_the_caller_raises_is_no_failure_of_a_clip_whatever_its_kind(
+async def test_exception_of_the_caller_is_not_a_failure_of_a_clip(
     function: str, error: Exception, fake, session, tmp_path
 ) -> None:
     clips = await the_clips(session)
@@ -258,25 +258,21 @@ async def test_what_the_caller_raises_is_no_failure_of_a_clip_whatever_its_kind(
 
 
 @pytest.mark.parametrize("named", [None, 5, b"x.mp4", Path("x.mp4")])
-async def test_name_that_is_no_string_is_the_caller_s_error(
-    named: Any, fake, session, tmp_path
-) -> None:
-    with pytest.raises(TypeError, match="what name returns must be a str"):
+async def test_name_must_return_a_string(named: Any, fake, session, tmp_path) -> None:
+    with pytest.raises(TypeError, match="the return value of name must be a str"):
         await session.download_clips(await the_clips(session), tmp_path, name=lambda _: named)
     assert fake.media_requests == []
 
 
 @pytest.mark.parametrize("named", ["", "\0", "x" * 5000, "..", "\ud800", "a/b", " "])
-async def test_name_that_no_file_system_takes_is_made_one_that_it_does(
-    named: str, fake, session, tmp_path
-) -> None:
+async def test_unsafe_name_is_made_safe(named: str, fake, session, tmp_path) -> None:
     summary = await session.download_clips(await the_clips(session), tmp_path, name=lambda _: named)
     assert summary.downloaded == COUNT
 
 
 @pytest.mark.parametrize("clips", [5, None, SavedClip()])
-async def test_what_cannot_be_iterated_is_refused_at_once(clips: Any, session, tmp_path) -> None:
-    with pytest.raises(TypeError, match="clips must be clips to iterate over"):
+async def test_clips_must_be_iterable(clips: Any, session, tmp_path) -> None:
+    with pytest.raises(TypeError, match="clips must be an iterable of clips"):
         await session.download_clips(clips, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -284,7 +280,7 @@ async def test_what_cannot_be_iterated_is_refused_at_once(clips: Any, session, t
 @pytest.mark.parametrize(
     "place", ["http://[", f"https://{'a' * 300}.example/", "https://\xff/", "https://x.invalid:0/"]
 )
-async def test_redirect_that_leads_nowhere_is_a_failure_of_that_clip(
+async def test_redirect_to_an_unknown_host_is_a_failure_of_its_clip(
     place: str, fake, session, tmp_path
 ) -> None:
     clips = (await the_clips(session))[:2]

@@ -1,4 +1,4 @@
-"""Downloading clips that are in the making: they are waited for together, beside the downloads."""
+"""Bulk downloads of incomplete clips, which wait together without delaying other downloads."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ PATIENT = evolve(QUICK, appears_within=60, outage=60)
 
 @pytest.fixture
 async def fake():
-    """A service whose first clips are offline."""
+    """A service whose first clips are not complete."""
     async with FakeRhombus(COUNT, seed=3) as service:
         for number, clip in enumerate(service.clips):
             clip["status"] = "OFFLINE" if number < WAITING else "COMPLETE"
@@ -44,8 +44,8 @@ def complete(fake: FakeRhombus, *numbers: int) -> None:
         fake.clips[number]["status"] = "COMPLETE"
 
 
-async def test_clips_that_wait_hold_up_no_download(fake, session, tmp_path) -> None:
-    """Those that wait are complete only once all others are there, and are watched together."""
+async def test_waiting_clips_delay_no_download(fake, session, tmp_path) -> None:
+    """They are polled together, and become complete only after all others were downloaded."""
     clips = await the_clips(fake, session)
     fake.requests.clear()
     order: list[str | None] = []
@@ -62,14 +62,12 @@ async def test_clips_that_wait_hold_up_no_download(fake, session, tmp_path) -> N
     assert (summary.downloaded, summary.failures) == (COUNT, [])
     assert set(order[-WAITING:]) == {clip.uuid for clip in clips[:WAITING]}
     assert len(fake.media_requests) == COUNT
-    # Before three wait, they are looked at one by one, and so is what is left of a round.
+    # Until three wait, they are polled one by one, and so is the rest of a round.
     assert count_of(fake, LIST) >= 1
     assert count_of(fake, GET) < WAITING * count_of(fake, LIST)
 
 
-async def test_clip_is_fetched_when_it_is_complete_though_others_wait_on(
-    fake, session, tmp_path
-) -> None:
+async def test_clip_is_downloaded_once_complete_while_others_wait(fake, session, tmp_path) -> None:
     clips = (await the_clips(fake, session))[:WAITING]
     complete(fake, 2)
     order: list[str | None] = []
@@ -85,8 +83,8 @@ async def test_clip_is_fetched_when_it_is_complete_though_others_wait_on(
     assert order == [clips[number].uuid for number in (2, 0, 3, 1)]
 
 
-async def test_slow_iterable_holds_up_no_clip_that_is_complete(fake, session, tmp_path) -> None:
-    """Also with a single slot."""
+async def test_slow_iterable_delays_no_complete_clip(fake, session, tmp_path) -> None:
+    """Even with a single slot."""
     clips = await the_clips(fake, session)
     first_is_there = asyncio.Event()
 
@@ -107,8 +105,8 @@ async def test_slow_iterable_holds_up_no_clip_that_is_complete(fake, session, tm
     assert summary.downloaded == 2
 
 
-async def test_each_clip_has_a_deadline_of_its_own(fake, session, tmp_path) -> None:
-    """From when it was met: the time of one that comes later is not used up by the first."""
+async def test_timeout_applies_to_each_clip_separately(fake, session, tmp_path) -> None:
+    """It starts when the clip is taken, so a later clip has its full time."""
     clips = await the_clips(fake, session)
     failed: list[str | None] = []
     first_gave_up = asyncio.Event()
@@ -134,9 +132,7 @@ async def test_each_clip_has_a_deadline_of_its_own(fake, session, tmp_path) -> N
     assert f"{clips[0].uuid} is OFFLINE" in str(failure.error)
 
 
-async def test_deadline_ends_the_wait_for_a_service_that_does_not_answer(
-    fake, session, tmp_path
-) -> None:
+async def test_timeout_ends_the_wait_for_an_unresponsive_service(fake, session, tmp_path) -> None:
     clips = (await the_clips(fake, session))[:WAITING]
     fake.faults = [faults.Silence(30, path=path, times=None) for path in (GET, LIST)]
     summary = await session.download_clips(clips[:1], tmp_path, timeout=0.2, polling=PATIENT)
@@ -144,9 +140,7 @@ async def test_deadline_ends_the_wait_for_a_service_that_does_not_answer(
     assert isinstance(failure.error, DeadlineExceededError)
 
 
-async def test_no_more_clips_are_taken_than_may_wait_and_complete_ones_flow(
-    fake, session, tmp_path, monkeypatch
-) -> None:
+async def test_number_of_waiting_clips_is_limited(fake, session, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(many, "MOST_WAITING", 3)
     clips = await the_clips(fake, session)
     offline, done = clips[0], clips[WAITING:]
@@ -176,7 +170,7 @@ async def test_no_more_clips_are_taken_than_may_wait_and_complete_ones_flow(
     await all_that_are_complete.wait()
     assert downloaded == {clip.uuid for clip in done}
     await fake.wait_for_requests(len(fake.requests) + 100)
-    # One is the third that waits, and another has been taken and waits for a place.
+    # One is the third that waits, and another was taken and waits for a slot.
     assert taken == 2
     complete(fake, 0)
     await fake.wait_for_requests(len(fake.requests) + 100)
@@ -187,8 +181,8 @@ async def test_no_more_clips_are_taken_than_may_wait_and_complete_ones_flow(
         await run
 
 
-async def test_what_became_of_each_clip_that_waited_is_counted(fake, session, tmp_path) -> None:
-    """A clip that fails, one that is not there, one that comes twice, one that is there already."""
+async def test_outcome_of_each_waiting_clip_is_counted(fake, session, tmp_path) -> None:
+    """A failed clip, a missing one, a repeated one, and one whose file exists."""
     failing, unknown = fake.start_render(seconds=0.1, fails=True), "Z" * 22
     clips = await the_clips(fake, session)
     await session.download_clips(clips[WAITING : WAITING + 1], tmp_path)
@@ -220,11 +214,11 @@ async def test_what_became_of_each_clip_that_waited_is_counted(fake, session, tm
         unknown: [ClipNotFoundError],
         clips[WAITING + 1].uuid: [Downloaded],
     }
-    # A file that is there is not waited for.
+    # An existing file is not waited for.
     assert there.uuid not in {request.json.get("clipUuid") for request in fake.requests}
 
 
-async def test_key_that_is_refused_while_clips_wait_ends_the_run(fake, session, tmp_path) -> None:
+async def test_rejected_key_ends_the_run_while_clips_wait(fake, session, tmp_path) -> None:
     clips = (await the_clips(fake, session))[:WAITING]
     fake.faults = [evolve(faults.UNAUTHENTICATED, path=path, times=None) for path in (GET, LIST)]
     with pytest.raises(AuthenticationError):
@@ -233,7 +227,7 @@ async def test_key_that_is_refused_while_clips_wait_ends_the_run(fake, session, 
 
 
 @pytest.mark.parametrize("function", ["on_end", "name", "progress", "clips"])
-async def test_what_the_caller_raises_while_clips_wait_arrives_as_it_is(
+async def test_exceptions_of_the_caller_are_raised_unchanged_while_clips_wait(
     function: str, fake, session, tmp_path
 ) -> None:
     clips = await the_clips(fake, session)
@@ -256,7 +250,7 @@ async def test_what_the_caller_raises_while_clips_wait_arrives_as_it_is(
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed"])
-async def test_nothing_outlives_a_run_that_ends_while_clips_wait(
+async def test_no_task_outlives_a_run_that_ends_while_clips_wait(
     end: str, fake_elsewhere, connect, tmp_path
 ) -> None:
     fake_elsewhere.clips[0]["status"] = "OFFLINE"
@@ -278,7 +272,9 @@ async def test_nothing_outlives_a_run_that_ends_while_clips_wait(
             session.download_clips(endless(), tmp_path, timeout=60, polling=PATIENT)
         )
         while count_of(fake_elsewhere, GET) < 3:
-            await session.get_saved_clip_count()  # A request of ours, while those of the run go on.
+            await (
+                session.get_saved_clip_count()
+            )  # A request of this test, while those of the run continue.
         assert not run.done()
         if end == "cancelled":
             run.cancel()
@@ -291,7 +287,7 @@ async def test_nothing_outlives_a_run_that_ends_while_clips_wait(
         assert not [timer for timer in timers if "WaitingRoom" in repr(timer)]
 
 
-async def test_deadline_without_clips_that_wait_asks_nothing(fake, session, tmp_path) -> None:
+async def test_timeout_without_waiting_clips_sends_no_request(fake, session, tmp_path) -> None:
     complete(fake)
     clips = await the_clips(fake, session)
     fake.requests.clear()

@@ -15,7 +15,7 @@ from rhombus_clips.media import files
 
 
 def make_socket(path: Path) -> None:
-    """Bound by a short name: the whole path may be too long for a socket."""
+    """Bind it by a short name, because the whole path may be too long for a socket."""
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         with socket.socket(socket.AF_UNIX) as server:
@@ -49,9 +49,7 @@ USES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("kind", STRANGE)
-def test_what_is_no_regular_file_is_refused_by_name_and_left_as_it_is(
-    kind: str, use: str, tmp_path
-) -> None:
+def test_irregular_file_is_rejected_by_name_and_unchanged(kind: str, use: str, tmp_path) -> None:
     path = tmp_path / "name"
     STRANGE[kind](path)
     before = {entry: entry.lstat() for entry in tmp_path.iterdir()}
@@ -75,8 +73,8 @@ def test_only_regular_files_are_removed(kind: str, tmp_path) -> None:
     assert os.path.lexists(path)
 
 
-def test_device_is_not_even_opened(monkeypatch) -> None:
-    """A tape winds back when it is."""
+def test_device_is_never_opened(monkeypatch) -> None:
+    """Opening a tape drive rewinds it."""
     opened: list[object] = []
     monkeypatch.setattr(os, "open", lambda path, *_: opened.append(path))
     for follows_links in (True, False):
@@ -86,10 +84,10 @@ def test_device_is_not_even_opened(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("has_flag", [True, False], ids=["flag", "no flag"])
-def test_what_takes_the_place_between_looking_and_opening_is_refused(
+def test_replacement_between_check_and_open_is_rejected(
     has_flag: bool, tmp_path, monkeypatch
 ) -> None:
-    """Also where the system cannot be told not to follow links."""
+    """Also on a system without O_NOFOLLOW."""
     path, target = tmp_path / "name", tmp_path / "target"
     target.write_bytes(b"precious")
     real = os.open
@@ -107,9 +105,7 @@ def test_what_takes_the_place_between_looking_and_opening_is_refused(
         files.open_or_create(path)
 
 
-def test_pipe_that_takes_the_place_between_looking_and_opening_blocks_nothing(
-    tmp_path, monkeypatch
-) -> None:
+def test_pipe_that_appears_between_check_and_open_does_not_block(tmp_path, monkeypatch) -> None:
     path = tmp_path / "name"
     path.write_bytes(b"")
     real = os.open
@@ -124,7 +120,7 @@ def test_pipe_that_takes_the_place_between_looking_and_opening_blocks_nothing(
         files.read(path)
 
 
-def test_file_with_a_second_name_is_not_written(tmp_path) -> None:
+def test_file_with_another_hard_link_is_not_written(tmp_path) -> None:
     path = tmp_path / "name"
     path.write_bytes(b"precious")
     (tmp_path / "other").hardlink_to(path)
@@ -138,7 +134,7 @@ def test_file_with_a_second_name_is_not_written(tmp_path) -> None:
 # --- replacing ---------------------------------------------------------------------------------
 
 
-def test_replacing_leaves_the_new_content_and_nothing_else(tmp_path) -> None:
+def test_replacing_leaves_only_the_new_content(tmp_path) -> None:
     path = tmp_path / "state"
     for content in (b"first", b"second"):
         files.replace(path, content)
@@ -146,9 +142,7 @@ def test_replacing_leaves_the_new_content_and_nothing_else(tmp_path) -> None:
         assert [*tmp_path.iterdir()] == [path]
 
 
-def test_replacing_that_fails_leaves_the_old_content_and_nothing_else(
-    tmp_path, monkeypatch
-) -> None:
+def test_failed_replacement_leaves_only_the_old_content(tmp_path, monkeypatch) -> None:
     path = tmp_path / "state"
     path.write_bytes(b"old")
 
@@ -162,14 +156,14 @@ def test_replacing_that_fails_leaves_the_old_content_and_nothing_else(
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_cleanup_that_fails_does_not_hide_why(tmp_path, monkeypatch) -> None:
+def test_failed_cleanup_does_not_hide_the_reason(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(os, "fsync", failing(errno.EIO))
     monkeypatch.setattr(os, "unlink", failing(errno.EACCES))
     with pytest.raises(OSError, match=os.strerror(errno.EIO)):
         files.replace(tmp_path / "state", b"new")
 
 
-def test_replacing_leaves_a_link_at_any_name_that_can_be_foreseen_alone(tmp_path) -> None:
+def test_replacing_writes_through_no_link_at_a_predictable_name(tmp_path) -> None:
     path, target = tmp_path / "state", tmp_path / "target"
     target.write_bytes(b"precious")
     (tmp_path / "state.new").symlink_to(target)
@@ -196,16 +190,14 @@ def failing(number: int) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("lacking", ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"])
-def test_flushing_that_the_file_system_does_not_know_is_left_out(
-    lacking: str, tmp_path, monkeypatch
-) -> None:
+def test_unsupported_sync_is_skipped(lacking: str, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(os, "fsync", failing(getattr(errno, lacking)))
     files.replace(tmp_path / "state", b"new")
     assert (tmp_path / "state").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("real", ["EIO", "ENOSPC", "EDQUOT", "EROFS"])
-def test_real_error_of_flushing_is_raised(real: str, tmp_path, monkeypatch) -> None:
+def test_other_error_of_a_sync_is_raised(real: str, tmp_path, monkeypatch) -> None:
     number = getattr(errno, real)
     monkeypatch.setattr(os, "fsync", failing(number))
     with pytest.raises(OSError, match=os.strerror(number)) as caught:
@@ -216,7 +208,7 @@ def test_real_error_of_flushing_is_raised(real: str, tmp_path, monkeypatch) -> N
     assert caught.value.errno == number
 
 
-def test_folder_that_cannot_be_read_is_not_flushed(tmp_path, monkeypatch) -> None:
+def test_unreadable_folder_is_not_synced(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(os, "open", failing(errno.EACCES))
     files.sync_folder(tmp_path)
 
@@ -232,7 +224,7 @@ def test_folder_that_cannot_be_read_is_not_flushed(tmp_path, monkeypatch) -> Non
         (-1, 255, 255),
     ],
 )
-def test_longest_name_is_what_the_file_system_has_room_for(
+def test_longest_name_is_the_file_system_s_limit(
     told: int | None, has: int, most: int, tmp_path, monkeypatch
 ) -> None:
     real = os.open
@@ -253,7 +245,7 @@ def test_longest_name_is_what_the_file_system_has_room_for(
     assert [*tmp_path.iterdir()] == []
 
 
-def test_files_have_the_usual_permissions(tmp_path) -> None:
+def test_files_have_the_default_permissions(tmp_path) -> None:
     (tmp_path / "usual").write_bytes(b"")
     files.replace(tmp_path / "ours", b"")
     usual, ours = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("usual", "ours"))

@@ -1,4 +1,4 @@
-"""The manifest of a folder says which file is whose; nothing is guessed from names."""
+"""The manifest of a folder assigns files to clips; names prove nothing."""
 
 import asyncio
 import errno
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from rhombus_clips import SavedClip
+from rhombus_clips import Downloaded, SavedClip
 from rhombus_clips.media.file_names import spelling
 from rhombus_clips.media.manifest import Manifest
 from rhombus_clips.testing import FakeRhombus
@@ -36,7 +36,7 @@ async def clips(session) -> list[SavedClip]:
 
 
 def unknown(clips: list[SavedClip]) -> list[SavedClip]:
-    """The same, whose records say nothing of their bytes."""
+    """Return the clips without length and hash."""
     return [evolve(clip, byte_count=None, sha256_hex=None) for clip in clips]
 
 
@@ -45,7 +45,7 @@ def lines(folder: Path) -> list[dict[str, Any]]:
 
 
 def files_of(folder: Path) -> dict[str, str]:
-    """Which file the manifest names for each clip, in the end."""
+    """Return the last file that the manifest lists for each clip."""
     return {line["clipUuid"]: line["file"] for line in lines(folder)}
 
 
@@ -66,7 +66,7 @@ def assert_each_has_its_own(fake: FakeRhombus, folder: Path, clips: list[SavedCl
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
-async def test_copy_of_a_folder_is_not_fetched_again_and_hashed_once(
+async def test_copied_folder_is_hashed_once_and_not_fetched_again(
     *, known: bool, fake, session, clips, tmp_path, monkeypatch
 ) -> None:
     wanted = clips if known else unknown(clips)
@@ -84,19 +84,19 @@ async def test_copy_of_a_folder_is_not_fetched_again_and_hashed_once(
 
 
 def counting_hashes(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    from rhombus_clips.media.download import hashed
+    from rhombus_clips.media.download import verified_file
 
     paths: list[Path] = []
 
-    async def counting(path: Path) -> tuple[int, str]:
+    async def counting(path: Path, sha256_hex: str) -> Downloaded | None:
         paths.append(path)
-        return await hashed(path)
+        return await verified_file(path, sha256_hex)
 
-    monkeypatch.setattr("rhombus_clips.media.manifest.hashed", counting)
+    monkeypatch.setattr("rhombus_clips.media.manifest.verified_file", counting)
     return paths
 
 
-async def test_file_of_another_time_and_other_bytes_is_fetched_again(
+async def test_file_with_another_time_and_other_bytes_is_fetched_again(
     fake, session, clips, tmp_path
 ) -> None:
     wanted = unknown(clips)
@@ -109,10 +109,10 @@ async def test_file_of_another_time_and_other_bytes_is_fetched_again(
     assert_each_has_its_own(fake, tmp_path, wanted)
 
 
-async def test_copy_that_cannot_be_noted_is_there_all_the_same(
+async def test_copied_folder_with_a_read_only_manifest_is_recognized(
     fake, session, clips, tmp_path, monkeypatch
 ) -> None:
-    """As in a folder that is only read."""
+    """Such as in a read-only folder."""
     wanted = unknown(clips)
     await session.download_clips(wanted, tmp_path)
     for path in tmp_path.glob("*.mp4"):
@@ -123,7 +123,7 @@ async def test_copy_that_cannot_be_noted_is_there_all_the_same(
         tried.append(1)
         raise OSError(errno.EROFS, "read-only")
 
-    monkeypatch.setattr("rhombus_clips.media.manifest.open_or_create", refuse)
+    monkeypatch.setattr("rhombus_clips.media.files.open_or_create", refuse)
     summary = await session.download_clips(wanted, tmp_path)
     assert (summary.downloaded, summary.skipped, len(tried)) == (0, COUNT, COUNT)
 
@@ -132,10 +132,10 @@ async def test_copy_that_cannot_be_noted_is_there_all_the_same(
 
 
 @pytest.mark.parametrize("at_once", [1, 4])
-async def test_names_of_collisions_collide_with_nothing(
+async def test_names_changed_by_a_collision_are_unique(
     at_once: int, fake, session, clips, tmp_path
 ) -> None:
-    """Three clips, of which one has the very name that another would get, have three files."""
+    """Three clips have three files, even if one has the changed name of another."""
     wanted = clips[:3]
     names = named("a.mp4", f"A ({wanted[2].uuid}).MP4", "a.mp4", clips=wanted)
     for downloaded in (3, 0):
@@ -144,7 +144,7 @@ async def test_names_of_collisions_collide_with_nothing(
         assert_each_has_its_own(fake, tmp_path, wanted)
 
 
-async def test_names_that_macos_takes_for_one_are_told_apart(
+async def test_names_that_macos_considers_equal_are_kept_apart(
     fake, session, clips, tmp_path
 ) -> None:
     composed, wanted = "Caf\u00e9.mp4", clips[:3]
@@ -156,10 +156,8 @@ async def test_names_that_macos_takes_for_one_are_told_apart(
     assert "cafe.mp4" in files_of(tmp_path).values()
 
 
-async def test_file_of_somebody_else_is_left_alone_whatever_its_name(
-    fake, session, clips, tmp_path
-) -> None:
-    """Also where it has the uuid in its name, or is spelled as a collision spells it, or nearly."""
+async def test_foreign_file_is_unchanged_whatever_its_name(fake, session, clips, tmp_path) -> None:
+    """Even if it has the uuid in its name, or a name like one changed by a collision."""
     (clip,) = wanted = clips[:1]
     theirs = ["a.mp4", f"a ({clip.uuid}).mp4", f"A ({clip.uuid}) 2.MP4"]
     for name in theirs:
@@ -172,7 +170,7 @@ async def test_file_of_somebody_else_is_left_alone_whatever_its_name(
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
-async def test_uuid_within_the_uuid_of_another_gives_no_right_to_its_file(
+async def test_uuid_within_another_uuid_does_not_claim_its_file(
     *, known: bool, fake, connect, tmp_path
 ) -> None:
     wire = fake.clips[0]
@@ -191,10 +189,10 @@ async def test_uuid_within_the_uuid_of_another_gives_no_right_to_its_file(
     assert len([*tmp_path.glob("*.mp4")]) - 1 == len(fake.media_requests) == 3
 
 
-async def test_line_of_a_file_that_another_clip_got_later_gives_no_right_to_it(
+async def test_earlier_line_does_not_claim_a_file_that_another_clip_got_later(
     fake, session, clips, tmp_path
 ) -> None:
-    """As earlier versions wrote them: two clips and one file, of which one is lost."""
+    """Earlier versions wrote such lines: two clips with one file, of which one was lost."""
     first, second = wanted = clips[:2]
     data = fake.video(str(second.uuid)).data
     (tmp_path / "a.mp4").write_bytes(data)
@@ -208,7 +206,7 @@ async def test_line_of_a_file_that_another_clip_got_later_gives_no_right_to_it(
     assert (tmp_path / "a.mp4").read_bytes() == data
 
 
-async def test_long_name_that_a_collision_made_longer_is_known_again(
+async def test_long_name_changed_by_a_collision_is_recognized(
     fake, session, clips, tmp_path
 ) -> None:
     wanted = unknown(clips[:2])
@@ -218,17 +216,14 @@ async def test_long_name_that_a_collision_made_longer_is_known_again(
         assert summary.downloaded == downloaded
 
 
-async def test_manifest_is_no_file_of_a_clip_though_it_says_so(
-    fake, session, clips, tmp_path
-) -> None:
+async def test_manifest_cannot_list_itself(fake, session, clips, tmp_path) -> None:
     line = {"file": "manifest.jsonl", "byteCount": 1, "sha256Hex": "x", "clipUuid": clips[0].uuid}
     (tmp_path / "manifest.jsonl").write_text(json.dumps(line) + "\n")
     await session.download_clips(clips[:1], tmp_path)
     assert len(lines(tmp_path)) == 2
 
 
-async def test_lines_that_are_written_side_by_side_are_whole(clips, tmp_path) -> None:
-    from rhombus_clips import Downloaded
+async def test_lines_written_concurrently_are_whole(clips, tmp_path) -> None:
 
     manifest = Manifest(tmp_path)
     manifest.read()
@@ -251,10 +246,10 @@ async def test_lines_that_are_written_side_by_side_are_whole(clips, tmp_path) ->
 
 @pytest.mark.parametrize("name", [None, "a.mp4"], ids=["usual", "own"])
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
-async def test_file_without_its_line_is_known_again(
+async def test_unlisted_file_with_its_note_is_recognized(
     name: str | None, *, known: bool, fake, session, clips, tmp_path, monkeypatch
 ) -> None:
-    """Neither lost nor fetched twice, also where the record has no hash that proves it."""
+    """It is neither lost nor fetched twice, even if the record has no hash that proves it."""
     wanted = clips[:1] if known else unknown(clips[:1])
     naming = {} if name is None else named(name, clips=wanted)
 
@@ -275,7 +270,7 @@ async def test_file_without_its_line_is_known_again(
     }  # fmt: skip
 
 
-async def test_note_of_another_clip_proves_nothing(fake, session, clips, tmp_path) -> None:
+async def test_note_of_another_clip_is_no_proof(fake, session, clips, tmp_path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"precious")
     digest = "2a8ed1de1be5eb02c78ab1b6e9f9cbd5d3d45ac83d5d2b6ea1e1e2b3c6a0d3f5"
     for uuid in (f"x{clips[0].uuid}", clips[0].uuid):

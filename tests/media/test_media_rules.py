@@ -1,16 +1,13 @@
-"""Which part of a file to ask for, and what an answer brings: without a loop or a host."""
+"""The rules of range requests and redirects, without an event loop or a host."""
 
 import pytest
 from multidict import CIMultiDict
 
 from rhombus_clips import ConnectError, DownloadError, IntegrityError, MediaTimeout
-from rhombus_clips.media.ranges import (
-    Fetch,
-    Head,
-    MediaFile,
-    StartOverError,
-    redirect_target,
-)
+from rhombus_clips.media.head import Head
+from rhombus_clips.media.media_file import MediaFile
+from rhombus_clips.media.ranges import FetchState, RestartError
+from rhombus_clips.media.redirects import redirect_target
 
 FILE = MediaFile(path="/x.mp4", byte_count=100, sha256_hex="f" * 64)
 UNKNOWN = MediaFile(path="/x.mp4")
@@ -34,11 +31,11 @@ def part(first: int = 40, total: int | str = 100, **headers: str) -> Head:
         (UNKNOWN, None, {}),
     ],
 )
-def test_part_is_asked_for_only_where_the_whole_can_be_trusted(file, etag, asks) -> None:
-    headers = Fetch(file, 40, etag).headers()
+def test_part_is_requested_only_if_the_whole_can_be_trusted(file, etag, asks) -> None:
+    headers = FetchState(file, 40, etag).headers()
     assert {name: headers[name] for name in headers if "Range" in name} == asks
     assert headers["Accept-Encoding"] == "identity"
-    assert "Range" not in Fetch(file, 0, etag).headers()
+    assert "Range" not in FetchState(file, 0, etag).headers()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +44,7 @@ def test_part_is_asked_for_only_where_the_whole_can_be_trusted(file, etag, asks)
         part(39),
         part(41),
         part(40, ETag='"b"'),
-        part(40),  # Nothing but the entity tag would tell that it is of the same file.
+        part(40),  # Only the entity tag would prove that it is of the same file.
         part(40, total=101, ETag='"a"'),
         head(206, Content_Range="bytes 40-99", ETag='"a"'),
         head(206, Content_Range="chunks 40-99/100", ETag='"a"'),
@@ -55,48 +52,48 @@ def test_part_is_asked_for_only_where_the_whole_can_be_trusted(file, etag, asks)
         head(206, Content_Type="multipart/byteranges; boundary=x", ETag='"a"'),
     ],
 )
-def test_part_that_does_not_go_on_from_what_is_there_is_not_taken(answer: Head) -> None:
-    fetch = Fetch(UNKNOWN, 40, '"a"', total=100)
-    with pytest.raises(StartOverError):
-        fetch.take(answer)
-    assert fetch.offset == 0
-    assert "Range" not in fetch.headers()
-    fetch.offset, fetch.etag = 40, '"a"'
-    assert "Range" not in fetch.headers(), "ranges of this host are not to be trusted any more"
+def test_part_that_does_not_continue_the_bytes_received_is_rejected(answer: Head) -> None:
+    state = FetchState(UNKNOWN, 40, '"a"', total=100)
+    with pytest.raises(RestartError):
+        state.accept(answer)
+    assert state.offset == 0
+    assert "Range" not in state.headers()
+    state.offset, state.etag = 40, '"a"'
+    assert "Range" not in state.headers(), "ranges of this host are no longer trusted"
 
 
-def test_part_without_an_entity_tag_will_do_where_the_hash_is_known() -> None:
-    fetch = Fetch(FILE, 40, '"a"', total=100)
-    fetch.take(part(40))
-    assert (fetch.offset, fetch.etag, fetch.was_resumed) == (40, '"a"', True)
-    with pytest.raises(StartOverError):
-        fetch.take(part(40, ETag='"b"'))
+def test_part_without_an_entity_tag_is_accepted_if_the_hash_is_known() -> None:
+    state = FetchState(FILE, 40, '"a"', total=100)
+    state.accept(part(40))
+    assert (state.offset, state.etag, state.was_resumed) == (40, '"a"', True)
+    with pytest.raises(RestartError):
+        state.accept(part(40, ETag='"b"'))
 
 
 @pytest.mark.parametrize("length", ["+5", "５", "", "5, 5", "9" * 400, "0x5", "-1", "1_0"])
-def test_length_that_is_no_number_is_none(length: str) -> None:
+def test_invalid_length_is_ignored(length: str) -> None:
     assert head(200, Content_Length=length).length is None
 
 
 @pytest.mark.parametrize("is_verified", [True, False])
-def test_empty_file_is_none_unless_that_is_not_to_be_verified(*, is_verified: bool) -> None:
-    fetch = Fetch(MediaFile(path="/x.mp4", is_verified=is_verified))
-    fetch.take(head(200, Content_Length="0"))
+def test_empty_file_is_rejected_unless_unverified(*, is_verified: bool) -> None:
+    state = FetchState(MediaFile(path="/x.mp4", is_verified=is_verified))
+    state.accept(head(200, Content_Length="0"))
     if is_verified:
         with pytest.raises(IntegrityError, match="empty"):
-            fetch.check_whole(0, "")
+            state.verify(0, "")
     else:
-        fetch.check_whole(0, "")
+        state.verify(0, "")
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "compress", "gzip, gzip", "aws-chunked"])
-def test_coding_that_is_not_unpacked_is_refused_where_nothing_else_could_tell(coding: str) -> None:
+def test_unsupported_coding_is_rejected_without_length_or_hash(coding: str) -> None:
     answer = head(200, Content_Encoding=coding, Content_Length="99")
     with pytest.raises(DownloadError, match="coding"):
-        Fetch(UNKNOWN).take(answer)
-    Fetch(FILE).take(answer)
-    Fetch(UNKNOWN).take(head(200, Content_Encoding="GZip"))
-    Fetch(UNKNOWN).take(head(200, Content_Encoding=" Identity "))
+        FetchState(UNKNOWN).accept(answer)
+    FetchState(FILE).accept(answer)
+    FetchState(UNKNOWN).accept(head(200, Content_Encoding="GZip"))
+    FetchState(UNKNOWN).accept(head(200, Content_Encoding=" Identity "))
 
 
 @pytest.mark.parametrize(
@@ -109,27 +106,27 @@ def test_coding_that_is_not_unpacked_is_refused_where_nothing_else_could_tell(co
         "TEXT/XML ;x=y",
     ],
 )
-def test_page_of_the_host_is_no_file_of_a_clip(kind: str) -> None:
-    with pytest.raises(DownloadError, match="no file of a clip"):
-        Fetch(UNKNOWN).take(head(200, Content_Type=kind, Content_Length="9"))
+def test_page_is_rejected_without_length_or_hash(kind: str) -> None:
+    with pytest.raises(DownloadError, match="instead of a clip file"):
+        FetchState(UNKNOWN).accept(head(200, Content_Type=kind, Content_Length="9"))
 
 
 @pytest.mark.parametrize("total", [100, "*"])
-def test_part_that_goes_on_is_taken(total: int | str) -> None:
-    fetch = Fetch(FILE, 40, '"a"')
-    fetch.take(part(40, total, ETag='"a"', Content_Length="60"))
-    assert (fetch.offset, fetch.was_resumed) == (40, True)
-    assert fetch.total == (100 if total == 100 else None)
+def test_continuing_part_is_accepted(total: int | str) -> None:
+    state = FetchState(FILE, 40, '"a"')
+    state.accept(part(40, total, ETag='"a"', Content_Length="60"))
+    assert (state.offset, state.was_resumed) == (40, True)
+    assert state.total == (100 if total == 100 else None)
 
 
-def test_whole_answer_to_a_range_begins_anew_with_its_own_entity_tag() -> None:
-    fetch = Fetch(FILE, 40, '"a"')
-    fetch.take(head(200, ETag='"b"', Content_Length="100"))
-    assert (fetch.offset, fetch.etag, fetch.total) == (0, '"b"', 100)
+def test_whole_response_to_a_range_restarts_with_its_entity_tag() -> None:
+    state = FetchState(FILE, 40, '"a"')
+    state.accept(head(200, ETag='"b"', Content_Length="100"))
+    assert (state.offset, state.etag, state.total) == (0, '"b"', 100)
 
 
 @pytest.mark.parametrize("etag", ['W/"a"', "a", "", '"a\r\nb"', '"'])
-def test_weak_entity_tag_is_none(etag: str) -> None:
+def test_weak_entity_tag_is_ignored(etag: str) -> None:
     assert head(200, ETag=etag).etag is None
 
 
@@ -154,111 +151,111 @@ def test_weak_entity_tag_is_none(etag: str) -> None:
         head(200, Content_Type="multipart/byteranges", Content_Length="100"),
     ],
 )
-def test_part_that_nobody_asked_for_is_an_error(answer: Head) -> None:
-    """And so is one that says so of a whole file, by a status or a header."""
-    with pytest.raises(DownloadError, match="nobody asked for"):
-        Fetch(FILE).take(answer)
-    fetch = Fetch(FILE, 40, '"a"')
+def test_part_that_was_not_requested_is_an_error(answer: Head) -> None:
+    """So is a whole file that is declared a part, by its status or a header."""
+    with pytest.raises(DownloadError, match="not requested"):
+        FetchState(FILE).accept(answer)
+    state = FetchState(FILE, 40, '"a"')
     if answer.headers.get("Content-Range") != "bytes 40-99/100":
-        with pytest.raises(StartOverError):
-            fetch.take(answer)
-        assert "Range" not in fetch.headers()
+        with pytest.raises(RestartError):
+            state.accept(answer)
+        assert "Range" not in state.headers()
 
 
 @pytest.mark.parametrize("status", [200, 206])
 @pytest.mark.parametrize("file", [FILE, UNKNOWN])
-def test_part_that_is_the_whole_file_is_taken(file: MediaFile, status: int) -> None:
-    fetch = Fetch(file)
-    fetch.take(head(status, Content_Range="bytes 0-99/100", Content_Length="100"))
-    assert (fetch.total, fetch.was_resumed) == (100, False)
-    fetch.came(100)
-    assert not fetch.is_cut_off
-    assert not fetch.has_more_than(fetch.part_end)
+def test_part_with_the_whole_file_is_accepted(file: MediaFile, status: int) -> None:
+    state = FetchState(file)
+    state.accept(head(status, Content_Range="bytes 0-99/100", Content_Length="100"))
+    assert (state.total, state.was_resumed) == (100, False)
+    state.add(100)
+    assert not state.is_truncated
+    assert not state.has_more_parts
 
 
 @pytest.mark.parametrize(("whole", "ends"), [("100", False), ("60", True), ("*", False)])
 def test_part_that_ends_before_the_file_is_followed_by_another(whole: str, *, ends: bool) -> None:
-    """A part of a file of unknown length is, too: only the host can say that it was the last."""
-    fetch = Fetch(UNKNOWN, 40, '"a"')
-    fetch.take(head(206, Content_Range=f"bytes 40-59/{whole}", ETag='"a"'))
-    fetch.came(19)
-    assert fetch.is_cut_off
-    fetch.came(1)
-    assert not fetch.is_cut_off
-    assert fetch.has_more_than(fetch.part_end) is not ends
+    """So is a part of a file of unknown length: only the host knows whether it was the last."""
+    state = FetchState(UNKNOWN, 40, '"a"')
+    state.accept(head(206, Content_Range=f"bytes 40-59/{whole}", ETag='"a"'))
+    state.add(19)
+    assert state.is_truncated
+    state.add(1)
+    assert not state.is_truncated
+    assert state.has_more_parts is not ends
 
 
-def test_first_part_is_not_taken_where_no_other_could_follow() -> None:
+def test_first_part_is_rejected_if_no_other_could_follow() -> None:
     with pytest.raises(DownloadError):
-        Fetch(UNKNOWN).take(head(206, Content_Range="bytes 0-59/100"))
-    Fetch(UNKNOWN).take(head(206, Content_Range="bytes 0-59/100", ETag='"a"'))
+        FetchState(UNKNOWN).accept(head(206, Content_Range="bytes 0-59/100"))
+    FetchState(UNKNOWN).accept(head(206, Content_Range="bytes 0-59/100", ETag='"a"'))
 
 
-def test_more_bytes_than_a_part_announced_are_not_taken() -> None:
-    fetch = Fetch(UNKNOWN, 40, '"a"', total=100)
-    fetch.take(part(40, ETag='"a"'))
-    fetch.came(60)
-    with pytest.raises(StartOverError):
-        fetch.came(1)
-    assert "Range" not in fetch.headers()
-    fetch = Fetch(UNKNOWN)
-    fetch.take(part(0, ETag='"a"'))
+def test_more_bytes_than_a_part_announced_are_rejected() -> None:
+    state = FetchState(UNKNOWN, 40, '"a"', total=100)
+    state.accept(part(40, ETag='"a"'))
+    state.add(60)
+    with pytest.raises(RestartError):
+        state.add(1)
+    assert "Range" not in state.headers()
+    state = FetchState(UNKNOWN)
+    state.accept(part(0, ETag='"a"'))
     with pytest.raises(DownloadError):
-        fetch.came(101)
+        state.add(101)
 
 
 @pytest.mark.parametrize(
     ("range_", "is_end"),
     [("bytes */40", True), ("bytes */39", False), ("bytes */*", False), ("", False)],
 )
-def test_answer_416_is_the_end_only_when_nothing_is_missing(range_: str, is_end: bool) -> None:
-    fetch = Fetch(UNKNOWN, 40, '"a"')
-    assert fetch.is_behind_end(head(416, Content_Range=range_)) is is_end
-    assert fetch.offset == (40 if is_end else 0)
+def test_status_416_is_the_end_only_if_nothing_is_missing(range_: str, is_end: bool) -> None:
+    state = FetchState(UNKNOWN, 40, '"a"')
+    assert state.confirms_end(head(416, Content_Range=range_)) is is_end
+    assert state.offset == (40 if is_end else 0)
 
 
-def test_announced_length_that_is_not_the_clip_s_ends_it_at_once() -> None:
+def test_wrong_announced_length_is_an_error_at_once() -> None:
     with pytest.raises(IntegrityError, match="99 bytes"):
-        Fetch(FILE).take(head(200, Content_Length="99"))
-    # The length of what is compressed on the way says nothing.
-    Fetch(FILE).take(head(200, Content_Length="99", Content_Encoding="gzip"))
+        FetchState(FILE).accept(head(200, Content_Length="99"))
+    # The length of a compressed body says nothing about the file.
+    FetchState(FILE).accept(head(200, Content_Length="99", Content_Encoding="gzip"))
 
 
-def test_what_comes_compressed_is_not_gone_on_from() -> None:
-    """A range would be of the compressed bytes, not of those that are there."""
-    fetch = Fetch(FILE)
-    fetch.take(head(200, ETag='"a"', Content_Encoding="gzip"))
-    fetch.offset = 40
-    assert not fetch.can_resume
-    assert "Range" not in fetch.headers()
+def test_compressed_response_is_not_resumed() -> None:
+    """A range would count compressed bytes, not the ones received."""
+    state = FetchState(FILE)
+    state.accept(head(200, ETag='"a"', Content_Encoding="gzip"))
+    state.offset = 40
+    assert not state.can_resume
+    assert "Range" not in state.headers()
 
 
 @pytest.mark.parametrize(
-    ("fetch", "is_cut_off"),
+    ("state", "is_truncated"),
     [
-        (Fetch(FILE, 99), True),
-        (Fetch(FILE, 99, marks_its_end=True), False),
-        (Fetch(FILE, 100), False),
-        (Fetch(UNKNOWN, 99, total=100, marks_its_end=True), True),
-        (Fetch(UNKNOWN, 99), False),
+        (FetchState(FILE, 99), True),
+        (FetchState(FILE, 99, marks_its_end=True), False),
+        (FetchState(FILE, 100), False),
+        (FetchState(UNKNOWN, 99, total=100, marks_its_end=True), True),
+        (FetchState(UNKNOWN, 99), False),
     ],
 )
-def test_answer_that_left_something_out_is_known(fetch: Fetch, is_cut_off: bool) -> None:
-    assert fetch.is_cut_off is is_cut_off
+def test_truncated_response_is_detected(state: FetchState, is_truncated: bool) -> None:
+    assert state.is_truncated is is_truncated
 
 
-def test_answer_416_of_another_object_is_no_end() -> None:
-    fetch = Fetch(UNKNOWN, 40, '"a"', total=80)
-    assert not fetch.is_behind_end(head(416, Content_Range="bytes */40"))
-    fetch = Fetch(UNKNOWN, 40, '"a"')
-    assert not fetch.is_behind_end(head(416, Content_Range="bytes */40", ETag='"b"'))
+def test_status_416_for_another_object_is_not_the_end() -> None:
+    state = FetchState(UNKNOWN, 40, '"a"', total=80)
+    assert not state.confirms_end(head(416, Content_Range="bytes */40"))
+    state = FetchState(UNKNOWN, 40, '"a"')
+    assert not state.confirms_end(head(416, Content_Range="bytes */40", ETag='"b"'))
 
 
-def test_nothing_at_all_is_not_the_whole_of_something() -> None:
-    fetch = Fetch(UNKNOWN, 40, '"a"')
-    fetch.take(head(200, Content_Length="0", ETag='"b"'))
+def test_empty_response_does_not_complete_a_part() -> None:
+    state = FetchState(UNKNOWN, 40, '"a"')
+    state.accept(head(200, Content_Length="0", ETag='"b"'))
     with pytest.raises(IntegrityError):
-        fetch.check_whole(40, "")
+        state.verify(40, "")
 
 
 @pytest.mark.parametrize(
@@ -271,7 +268,7 @@ def test_nothing_at_all_is_not_the_whole_of_something() -> None:
         ({}, False),
     ],
 )
-def test_end_is_marked_by_a_length_or_by_chunks(headers: dict[str, str], *, marks: bool) -> None:
+def test_end_is_marked_by_a_length_or_chunks(headers: dict[str, str], *, marks: bool) -> None:
     assert head(200, **headers).marks_its_end is marks
 
 
@@ -286,7 +283,7 @@ def test_end_is_marked_by_a_length_or_by_chunks(headers: dict[str, str], *, mark
         ("http://127.0.0.1:1/x", "http://192.168.0.1/y", False),
     ],
 )
-def test_redirect_leads_to_https_or_from_the_loopback_to_itself(
+def test_redirect_is_followed_to_https_or_within_the_loopback(
     url: str, location: str, *, is_followed: bool
 ) -> None:
     answer = head(302, Location=location)
@@ -315,7 +312,7 @@ def test_redirect_leads_to_https_or_from_the_loopback_to_itself(
         ("https://\\", None),
     ],
 )
-def test_location_is_resolved_and_otherwise_left_as_it_is(location: str, target) -> None:
+def test_location_is_resolved_and_otherwise_unchanged(location: str, target) -> None:
     answer = head(302, Location=location)
     if target is None:
         with pytest.raises((DownloadError, ConnectError)):
@@ -325,16 +322,16 @@ def test_location_is_resolved_and_otherwise_left_as_it_is(location: str, target)
 
 
 @pytest.mark.parametrize("status", [200, 300, 304, 305, 306, 404])
-def test_location_of_an_answer_that_is_no_redirect_says_nothing(status: int) -> None:
+def test_location_without_a_redirect_status_is_ignored(status: int) -> None:
     assert redirect_target("https://media.example/", head(status, Location="ftp://x")) is None
     assert redirect_target("https://media.example/", head(302)) is None
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("connect", 0), ("stall", -1), ("stall", float("inf")), ("floor", -1)],
+    [("connect", 0), ("stall", -1), ("stall", float("inf")), ("min_bytes_per_second", -1)],
 )
 def test_limits_are_checked(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         MediaTimeout(**{name: value})
-    assert MediaTimeout(floor=0).floor == 0
+    assert MediaTimeout(min_bytes_per_second=0).min_bytes_per_second == 0

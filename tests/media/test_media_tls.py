@@ -1,4 +1,4 @@
-"""Who vouches for the media host: the system, or one authority for that host and no other."""
+"""TLS verification of the media host: by the system, or by an authority for that host only."""
 
 import pickle
 import ssl
@@ -18,7 +18,7 @@ AUTHORITY = trustme.CA()
 
 @asynccontextmanager
 async def host(serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
-    """A host with a certificate of the authority's."""
+    """A host with a certificate of the authority."""
     if tls is None:
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         AUTHORITY.issue_cert("127.0.0.1").configure_cert(tls)
@@ -47,15 +47,15 @@ def session_with(url: str, tls: ssl.SSLContext | None) -> ClipSession:
     return ClipSession("k" * 22, media_url=url, media_ssl=tls, retry=RetryPolicy(attempts=1))
 
 
-async def test_host_that_nobody_vouches_for_is_refused(tmp_path) -> None:
+async def test_host_with_an_unknown_authority_is_rejected(tmp_path) -> None:
     async with host(file) as url, session_with(url, None) as session:
         with pytest.raises(ConnectError, match="certificate"):
             await session.download_clip(CLIP, tmp_path / "clip.mp4")
     assert [*tmp_path.iterdir()] == []
 
 
-async def test_certificate_that_is_not_trusted_is_not_tried_again(tmp_path) -> None:
-    """Not that of the media host, nor that of a host that it redirects to."""
+async def test_untrusted_certificate_is_not_retried(tmp_path) -> None:
+    """Neither that of the media host nor that of a redirect target."""
     async with host(file) as elsewhere:
 
         async def redirect(request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ async def test_certificate_that_is_not_trusted_is_not_tried_again(tmp_path) -> N
                 assert pickle.loads(pickle.dumps(caught.value)).is_lasting
 
 
-async def test_redirect_back_to_the_media_host_is_verified_as_it_is(tmp_path) -> None:
+async def test_redirect_back_to_the_media_host_is_verified_like_it(tmp_path) -> None:
     async def answer(request: web.Request) -> web.Response:
         if request.path == "/there":
             return web.Response(body=b"bytes")
@@ -81,10 +81,10 @@ async def test_redirect_back_to_the_media_host_is_verified_as_it_is(tmp_path) ->
     assert (tmp_path / "clip.mp4").read_bytes() == b"bytes"
 
 
-async def test_certificate_and_trust_of_a_borrowed_session_stay_with_the_media_host(
+async def test_tls_settings_of_a_borrowed_session_apply_to_the_media_host_only(
     tmp_path,
 ) -> None:
-    """The place that a redirect leads to sees no certificate of the caller's."""
+    """The target of a redirect does not receive the caller's certificate."""
     seen: list[object] = []
 
     async def note(request: web.Request) -> web.Response:
@@ -114,23 +114,23 @@ async def test_certificate_and_trust_of_a_borrowed_session_stay_with_the_media_h
                 await session.download_clip(CLIP, tmp_path / "clip.mp4")
             assert len(seen) == 1
             assert seen[0]
-            bare = session._media._http
+            bare = session._media._own._http
             assert bare is not None
             assert isinstance(bare.connector, aiohttp.TCPConnector)
-            # Trust it, for once, so that a request arrives there.
+            # Trust it here, so that a request arrives there.
             bare.connector._ssl = trusting()
             await session.download_clip(CLIP, tmp_path / "clip.mp4")
     assert len(seen) == 3
     assert not seen[2]
 
 
-async def test_authority_of_one_s_own_lets_the_media_host_in(tmp_path) -> None:
+async def test_media_ssl_verifies_the_media_host(tmp_path) -> None:
     async with host(file) as url, session_with(url, trusting()) as session:
         await session.download_clip(CLIP, tmp_path / "clip.mp4")
     assert (tmp_path / "clip.mp4").read_bytes() == b"bytes"
 
 
-async def test_authority_of_one_s_own_does_not_vouch_for_where_redirects_lead(tmp_path) -> None:
+async def test_media_ssl_does_not_verify_redirect_targets(tmp_path) -> None:
     async with host(file) as elsewhere:
 
         async def redirect(request: web.Request) -> web.Response:

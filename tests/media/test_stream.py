@@ -1,4 +1,4 @@
-"""Streaming a clip: its bytes as they come, each once, and the truth about them at the end."""
+"""Streaming a clip: each byte once, as it arrives, and verification at the end."""
 
 import asyncio
 import hashlib
@@ -34,47 +34,47 @@ async def clip(session):
     return await session.get_clip_with_progress(UUID)
 
 
-async def test_stream_gives_every_byte_once_and_says_how_many(session, clip) -> None:
+async def test_stream_yields_every_byte_once_and_knows_the_total(session, clip) -> None:
     async with session.stream_clip(clip) as stream:
         assert stream.total == len(DATA)
         assert b"".join([chunk async for chunk in stream]) == DATA
 
 
 @pytest.mark.parametrize("media", [Media(), Media(ranges=False), Media(redirects=1)])
-async def test_stream_that_breaks_off_goes_on_behind_the_last_byte(
+async def test_stream_that_breaks_off_continues_after_the_last_byte(
     media, fake, session, clip
 ) -> None:
-    """Also where the host begins anew, if it vouches for the same bytes."""
+    """Even if the host restarts the file, provided that its entity tag is unchanged."""
     fake.media = media
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     async with session.stream_clip(clip) as stream:
         assert b"".join([chunk async for chunk in stream]) == DATA
 
 
-async def test_stream_does_not_go_on_with_other_bytes(fake, connect, clip) -> None:
+async def test_stream_does_not_continue_with_another_file(fake, connect, clip) -> None:
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, byte_count=None, sha256_hex=None)
     async with connect(fake) as session:
-        with pytest.raises(DownloadError, match="does not let it go on"):
+        with pytest.raises(DownloadError, match="cannot continue it"):
             async with session.stream_clip(unknown) as stream:
                 async for _ in stream:
                     fake.change_media(UUID)
 
 
-async def test_stream_without_entity_tag_and_hash_ends_where_it_breaks_off(
+async def test_stream_without_entity_tag_and_hash_raises_when_it_breaks_off(
     fake, session, clip
 ) -> None:
     fake.media = Media(etag=None)
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, sha256_hex=None)
-    with pytest.raises(DownloadError, match="does not let it go on") as caught:
+    with pytest.raises(DownloadError, match="cannot continue it") as caught:
         async with session.stream_clip(unknown) as stream:
             async for _ in stream:
                 pass
     assert isinstance(caught.value.__cause__, DisconnectedError)
 
 
-async def test_what_is_wrong_is_raised_behind_the_last_byte(session, clip) -> None:
+async def test_wrong_hash_is_raised_after_the_last_byte(session, clip) -> None:
     size = 0
     with pytest.raises(IntegrityError):
         async with session.stream_clip(evolve(clip, sha256_hex="0" * 64)) as stream:
@@ -85,7 +85,7 @@ async def test_what_is_wrong_is_raised_behind_the_last_byte(session, clip) -> No
         assert sum([len(chunk) async for chunk in stream]) == size
 
 
-async def test_stream_cut_off_without_a_length_is_not_taken_for_whole(fake, session, clip) -> None:
+async def test_stream_that_may_be_truncated_raises(fake, session, clip) -> None:
     fake.media = Media(length=Length.NONE)
     with pytest.raises(IntegrityError):
         async with session.stream_clip(evolve(clip, byte_count=None, sha256_hex=None)) as stream:
@@ -93,14 +93,14 @@ async def test_stream_cut_off_without_a_length_is_not_taken_for_whole(fake, sess
                 pass
 
 
-async def test_file_that_is_not_there_is_known_on_entering(fake, session, clip) -> None:
+async def test_missing_file_raises_on_entering(fake, session, clip) -> None:
     fake.clips[0]["status"] = "UPLOADING"
     with pytest.raises(NotFoundError):
         async with session.stream_clip(clip):
-            pytest.fail("the block began")
+            pytest.fail("the block started")
 
 
-async def test_leaving_early_lets_go_of_the_connection(fake_elsewhere, connect) -> None:
+async def test_leaving_early_releases_the_connection(fake_elsewhere, connect) -> None:
     fake_elsewhere.put_media(fake_elsewhere.clips[0]["uuid"], DATA)
     async with connect(fake_elsewhere) as session:
         clip = (await session.get_saved_clips(max_page_size=1)).saved_clips[0]
@@ -109,20 +109,20 @@ async def test_leaving_early_lets_go_of_the_connection(fake_elsewhere, connect) 
             async for _ in stream:
                 break
         assert asyncio.all_tasks() == tasks
-        assert not session._media._answers
+        assert not session._media.responses
         with pytest.raises(StopAsyncIteration):
             await anext(aiter(stream))
 
 
-async def test_error_of_the_block_arrives_as_it_is(session, clip) -> None:
+async def test_exception_of_the_block_is_raised_unchanged(session, clip) -> None:
     with pytest.raises(KeyError, match="mine"):
         async with session.stream_clip(clip) as stream:
             async for _ in stream:
                 raise KeyError("mine")
 
 
-async def test_slow_reader_is_not_taken_for_a_slow_host(fake, connect, clip) -> None:
-    patience = MediaTimeout(stall=0.2, floor=1_000_000)
+async def test_slow_reader_is_not_a_slow_host(fake, connect, clip) -> None:
+    patience = MediaTimeout(stall=0.2, min_bytes_per_second=1_000_000)
     size = 0
     async with (
         connect(fake, media_timeout=patience) as session,
@@ -136,15 +136,15 @@ async def test_slow_reader_is_not_taken_for_a_slow_host(fake, connect, clip) -> 
     assert len(fake.media_requests) == 1
 
 
-async def test_host_that_stays_silent_ends_the_stream(fake, connect, clip) -> None:
+async def test_silent_host_ends_the_stream(fake, connect, clip) -> None:
     fake.media_faults = [faults.Silence(5, times=None)]
     async with connect(fake, media_timeout=MediaTimeout(stall=0.05)) as session:
         with pytest.raises(DisconnectedError):
             async with session.stream_clip(clip):
-                pytest.fail("the block began")
+                pytest.fail("the block started")
 
 
-async def test_chunks_may_be_taken_one_by_one(fake, session) -> None:
+async def test_chunks_can_be_read_one_by_one(fake, session) -> None:
     clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
     async with session.stream_clip(clip) as stream:
         data = await anext(stream)

@@ -156,9 +156,9 @@ async def test_cancellation_at_any_wait_leaves_nothing_open(
             assert http is not None
             assert http.connector is not None
             assert not http.connector._acquired
-            media = session._media._http
+            media = session._media._own._http
             assert media is None or (media.connector and not media.connector._acquired)
-            assert not session._media._answers
+            assert not session._media.responses
             assert pacing._bucket is not None
             assert pacing._bucket._in_flight == 0
             assert pacing._in_flight == 0

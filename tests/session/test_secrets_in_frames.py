@@ -266,8 +266,8 @@ async def test_secret_is_in_no_repr_and_sent_unchanged(fake, connect, tmp_path) 
     assert KEY not in repr([secret, {"key": secret}, (secret,)])
     assert secret == KEY
     async with connect(fake) as session:
-        fetching = session._fetching(None)
-        assert fake.api_key not in repr((fetching, session, vars(session._media)))
+        reader = session._reader(None)
+        assert fake.api_key not in repr((reader, session, vars(session._media)))
         assert fake.api_key not in repr((vars(session._call), vars(session._transport)))
         with suppress(RhombusError):
             await session.get_saved_clips()

@@ -1,4 +1,4 @@
-"""A service that has the clip of these tests, and a path for its file."""
+"""A service with one clip, and a path for its file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What tests of downloads share: a clip, its bytes, and what was asked for."""
+"""A clip and its bytes for tests of downloads, and checks of requests and memory."""
 
 import asyncio
 import gc
@@ -23,9 +23,9 @@ WIRE = {
     "clipLocation": {"region": "us-west-2"},
     "thumbnailLocation": {"region": "us-east-1"},
 }
-# It breaks off, and the host is not to be had again for longer than a download is patient.
+# The response breaks off, and the host is then unavailable until the attempts are used up.
 BREAKS_OFF = [faults.Disconnect(after_body_bytes=HALF), evolve(faults.UNAVAILABLE, times=5)]
-PATIENT = MediaTimeout(stall=0.3, floor=0)
+PATIENT = MediaTimeout(stall=0.3, min_bytes_per_second=0)
 
 
 async def the_clip(session: ClipSession, **changes: Any) -> SavedClip:
@@ -44,7 +44,7 @@ _OF_OTHERS = (type, types.ModuleType, types.FunctionType, types.CodeType, asynci
 
 
 def large_things_held_by(error: BaseException) -> list[str]:
-    """Bytes and buffers that stay in memory for as long as *error* is kept."""
+    """Return the large bytes and buffers that are reachable from *error*."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     found: list[str] = []
@@ -67,7 +67,7 @@ def large_things_held_by(error: BaseException) -> list[str]:
 
 
 def _locals_of(frame: types.FrameType) -> Iterator[Any]:
-    """What a frame holds; those of the tests and of their tools hold what they please."""
+    """Yield the local variables of a frame of the library, but not of the tests and their tools."""
     name = str(frame.f_globals.get("__name__"))
     if name.startswith(("rhombus_clips.", "concurrent.", "contextlib")):
         yield from frame.f_locals.values()

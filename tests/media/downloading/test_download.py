@@ -1,4 +1,4 @@
-"""Downloading one clip: at the path is the whole file, or what was there before."""
+"""Downloading one clip: the path holds the whole file, or what was there before."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ from tests.media.downloading.downloads import (
 )
 
 
-async def test_file_is_whole_and_nothing_else_is_left(fake, session, path) -> None:
+async def test_file_is_whole_and_no_side_file_remains(fake, session, path) -> None:
     seen: list[tuple[int, int | None]] = []
     clip = await the_clip(session)
     file = await session.download_clip(
@@ -47,16 +47,14 @@ async def test_file_is_whole_and_nothing_else_is_left(fake, session, path) -> No
     assert seen[-1] == (len(DATA), len(DATA))
 
 
-async def test_thumbnail_comes_from_the_thumbnail_s_region(fake, session, path) -> None:
+async def test_thumbnail_is_fetched_from_its_region(fake, session, path) -> None:
     file = await session.download_thumbnail(await the_clip(session), path)
     assert path.read_bytes().startswith(b"\xff\xd8\xff")
     assert file.byte_count == path.stat().st_size
     assert fake.media_requests[0].path == f"/media/metadata/us-east-1/{UUID}.jpeg"
 
 
-async def test_whole_file_is_not_fetched_again_and_any_other_is_replaced(
-    fake, session, path
-) -> None:
+async def test_whole_file_is_not_fetched_again_and_another_is_replaced(fake, session, path) -> None:
     clip = await the_clip(session)
     path.write_bytes(b"something else")
     await session.download_clip(clip, path)
@@ -65,10 +63,10 @@ async def test_whole_file_is_not_fetched_again_and_any_other_is_replaced(
     assert (file.requests, len(fake.media_requests)) == (0, 1)
 
 
-async def test_who_cancels_does_not_wait_for_the_hash_of_a_file_that_is_there(
+async def test_cancellation_does_not_wait_for_the_hash_of_an_existing_file(
     fake, session, path, monkeypatch
 ) -> None:
-    """It is hashed slice by slice."""
+    """It is hashed in slices."""
     hashed: list[int] = []
     loop = asyncio.get_running_loop()
 
@@ -79,7 +77,7 @@ async def test_who_cancels_does_not_wait_for_the_hash_of_a_file_that_is_there(
 
     clip = await the_clip(session)
     path.write_bytes(DATA)
-    monkeypatch.setattr("rhombus_clips.media.download._HASHED_AT_ONCE", 100_000)
+    monkeypatch.setattr("rhombus_clips.media.files._SLICE", 100_000)
     monkeypatch.setattr("rhombus_clips.media.download.hashlib.sha256", Sha256)
     download = asyncio.ensure_future(session.download_clip(clip, path))
     with pytest.raises(asyncio.CancelledError):
@@ -87,7 +85,7 @@ async def test_who_cancels_does_not_wait_for_the_hash_of_a_file_that_is_there(
     assert hashed == [100_000]
 
 
-async def test_file_that_was_there_stays_until_the_new_one_is_whole(fake, session, path) -> None:
+async def test_existing_file_stays_until_the_new_one_is_whole(fake, session, path) -> None:
     path.write_bytes(b"the old one")
     fake.media_faults = [faults.Corrupt(times=None)]
     with pytest.raises(IntegrityError):
@@ -108,7 +106,7 @@ WRONG: dict[str, tuple[dict[str, Any], Media, list[faults.Fault]]] = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-async def test_wrong_file_never_comes_to_the_path(case: str, fake, session, path) -> None:
+async def test_wrong_file_never_reaches_the_path(case: str, fake, session, path) -> None:
     changes, fake.media, fake.media_faults = WRONG[case]
     clip = await the_clip(session, **changes)
     with pytest.raises(IntegrityError) as caught:
@@ -117,8 +115,8 @@ async def test_wrong_file_never_comes_to_the_path(case: str, fake, session, path
     assert [*path.parent.iterdir()] == []
 
 
-async def test_object_that_changed_underneath_is_fetched_anew(fake, session, path) -> None:
-    """Never is a file put together of two; what its record describes is refused instead."""
+async def test_object_that_changes_meanwhile_is_fetched_again(fake, session, path) -> None:
+    """Two files are never joined; one that does not match the record is rejected."""
     unknown = await the_clip(session, **NOTHING_KNOWN)
     for clip, is_refused in ((unknown, False), (await the_clip(session), True)):
         fake.media_faults = [*BREAKS_OFF]
@@ -136,7 +134,7 @@ async def test_object_that_changed_underneath_is_fetched_anew(fake, session, pat
             path.unlink()
 
 
-async def test_what_is_not_to_be_verified_is_taken_as_it_is(fake, session, path) -> None:
+async def test_unverified_file_is_accepted_unchecked(fake, session, path) -> None:
     fake.media = Media(length=Length.NONE)
     clip = await the_clip(session, byte_count=17, sha256_hex="0" * 64)
     file = await session.download_clip(clip, path, verify=False)
@@ -144,13 +142,13 @@ async def test_what_is_not_to_be_verified_is_taken_as_it_is(fake, session, path)
     assert file.sha256_hex == hashlib.sha256(DATA).hexdigest()
 
 
-async def test_hash_may_be_written_in_capitals(fake, session, path) -> None:
+async def test_hash_may_be_upper_case(fake, session, path) -> None:
     clip = await the_clip(session)
     await session.download_clip(evolve(clip, sha256_hex=(clip.sha256_hex or "").upper()), path)
     assert path.exists()
 
 
-async def test_compressed_answer_is_unpacked_and_still_verified(fake, session, path) -> None:
+async def test_compressed_response_is_decompressed_and_verified(fake, session, path) -> None:
     import gzip
 
     fake.media_faults = [
@@ -165,10 +163,10 @@ async def test_compressed_answer_is_unpacked_and_still_verified(fake, session, p
 
 @pytest.mark.parametrize(
     ("status", "words"),
-    [("RENDERING", "is COMPLETE"), ("COMPLETE", "may have been deleted")],
+    [("RENDERING", "once COMPLETE"), ("COMPLETE", "may have been deleted")],
 )
-async def test_file_that_is_not_there_says_why(status: str, words: str, fake, session, path):
-    """404 before the clip is complete names its status."""
+async def test_missing_file_is_explained(status: str, words: str, fake, session, path):
+    """A 404 before the clip is complete names its status."""
     clip = await the_clip(session)
     fake.clips[0]["status"] = "RENDERING"
     with pytest.raises(NotFoundError, match=words) as caught:
@@ -188,7 +186,7 @@ async def test_file_that_is_not_there_says_why(status: str, words: str, fake, se
         (evolve(faults.UNAVAILABLE, times=None), ServerError, 5),
     ],
 )
-async def test_refusal_is_an_error_and_leaves_nothing(
+async def test_error_status_raises_and_leaves_no_file(
     fault, kind, attempts, fake, session, path
 ) -> None:
     fake.media_faults = [fault]
@@ -198,7 +196,7 @@ async def test_refusal_is_an_error_and_leaves_nothing(
     assert [*path.parent.iterdir()] == []
 
 
-async def test_passing_failures_are_waited_out(fake, session, path) -> None:
+async def test_temporary_failures_are_retried(fake, session, path) -> None:
     fake.media_faults = [
         faults.UNAVAILABLE,
         faults.BAD_GATEWAY,
@@ -209,26 +207,30 @@ async def test_passing_failures_are_waited_out(fake, session, path) -> None:
     assert path.read_bytes() == DATA
 
 
-async def test_parser_that_hangs_is_ended_by_the_stall_limit(fake, connect, path) -> None:
+async def test_hanging_parser_is_ended_by_the_stall_timeout(fake, connect, path) -> None:
     fake.media_faults = [faults.GarbledChunks()]
     async with connect(fake, media_timeout=PATIENT) as session:
         await session.download_clip(await the_clip(session), path)
     assert path.read_bytes() == DATA
 
 
-async def test_trickle_below_the_floor_is_ended(fake, connect, path) -> None:
+async def test_response_below_the_minimum_rate_is_ended(fake, connect, path) -> None:
     fake.media_faults = [faults.Drip(20, pause=0.02)]
-    async with connect(fake, media_timeout=MediaTimeout(stall=0.3, floor=50_000)) as session:
+    async with connect(
+        fake, media_timeout=MediaTimeout(stall=0.3, min_bytes_per_second=50_000)
+    ) as session:
         await session.download_clip(await the_clip(session), path)
     _, again = fake.media_requests
     assert again.header("Range") is not None
     assert path.read_bytes() == DATA
 
 
-async def test_slow_download_above_the_floor_has_no_limit(fake, connect, path) -> None:
+async def test_slow_download_above_the_minimum_rate_has_no_limit(fake, connect, path) -> None:
     fake.put_media(UUID, DATA[:20_000])
     fake.media_faults = [faults.Drip(2000, pause=0.1)]
-    async with connect(fake, media_timeout=MediaTimeout(stall=0.2, floor=100)) as session:
+    async with connect(
+        fake, media_timeout=MediaTimeout(stall=0.2, min_bytes_per_second=100)
+    ) as session:
         await session.download_clip(await the_clip(session), path)
     assert len(fake.media_requests) == 1
 
@@ -236,7 +238,7 @@ async def test_slow_download_above_the_floor_has_no_limit(fake, connect, path) -
 # --- the session -------------------------------------------------------------------------------
 
 
-async def test_media_host_that_is_not_known_is_said_before_anything_is_sent(fake, path) -> None:
+async def test_unknown_media_host_is_an_error_before_any_request(fake, path) -> None:
     async with ClipSession(fake.api_key, base_url=fake.url) as session:
         with pytest.raises(RhombusError, match="media_url"):
             await session.download_clip(await the_clip(session), path)
@@ -253,11 +255,11 @@ async def test_closing_the_session_ends_a_download(fake, connect, path) -> None:
     fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=5)]
     session = connect(fake)
     clip = await the_clip(session)
-    begun = asyncio.Event()
+    started = asyncio.Event()
     download = asyncio.create_task(
-        session.download_clip(clip, path, progress=lambda *_: begun.set())
+        session.download_clip(clip, path, progress=lambda *_: started.set())
     )
-    await begun.wait()
+    await started.wait()
     await session.aclose()
     with pytest.raises(SessionClosedError):
         await download
@@ -275,9 +277,7 @@ async def test_key_is_in_no_error_of_the_media_host(fake, session, path) -> None
     assert "[redacted]" in str(error)
 
 
-async def test_host_that_cannot_be_reached_is_tried_as_often_as_the_policy_says(
-    fake, connect, path
-) -> None:
+async def test_unreachable_host_is_tried_as_often_as_the_policy_allows(fake, connect, path) -> None:
     async with connect(fake, media_url="http://127.0.0.1:9") as session:
         with pytest.raises(ConnectError) as caught:
             await session.download_clip(await the_clip(session), path)
@@ -286,10 +286,10 @@ async def test_host_that_cannot_be_reached_is_tried_as_often_as_the_policy_says(
 
 
 @pytest.mark.parametrize("kind", [IntegrityError, DownloadError, ServerError, OSError])
-async def test_error_of_progress_arrives_as_it_is_and_keeps_the_part(
+async def test_exception_of_progress_is_raised_unchanged_and_keeps_the_part(
     kind: type[Exception], fake, session, path
 ) -> None:
-    """Also when it is of a class by which a download itself would start over."""
+    """Even if its class would make a download restart."""
     error = ServerError("mine", status=500) if kind is ServerError else kind("mine")
     known = dict(vars(error))
     calls: list[int] = []
@@ -305,7 +305,7 @@ async def test_error_of_progress_arrives_as_it_is_and_keeps_the_part(
     assert vars(error) == known
     assert len(calls) == 1
     assert path.with_name("clip.mp4.part").stat().st_size == calls[0]
-    # One error may be raised by several downloads, of a part that was resumed as well.
+    # Several downloads may raise the same exception, also after resuming a part.
     with pytest.raises(kind) as caught:
         await session.download_clip(clip, path, progress=fail)
     assert caught.value is error

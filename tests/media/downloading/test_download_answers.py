@@ -1,4 +1,4 @@
-"""What the media host answers may be anything: it becomes the file, or an error of ours."""
+"""Any response of the media host becomes the file or a library error."""
 
 import gzip
 import hashlib
@@ -31,7 +31,7 @@ CUT = faults.Disconnect(after_body_bytes=HALF)
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("content_range", [WHOLE, WHOLE.replace("bytes", "BYTES")])
 @pytest.mark.parametrize("status", [200, 206])
-async def test_part_that_is_the_whole_file_is_taken_as_such(
+async def test_part_with_the_whole_file_is_downloaded(
     status: int, content_range: str, *, known: bool, fake, session, path
 ) -> None:
     fake.media_faults = [faults.Respond(status, DATA, headers={"Content-Range": content_range})]
@@ -50,10 +50,10 @@ EMPTY = {
 
 @pytest.mark.parametrize("changes", [{}, NOTHING_KNOWN, {"byte_count": 0}, {"sha256_hex": None}])
 @pytest.mark.parametrize("framing", EMPTY)
-async def test_empty_file_is_refused_and_fetched_when_it_is_there(
+async def test_empty_file_is_rejected_and_fetched_later(
     changes, framing: str, fake, session, path
 ) -> None:
-    """An answer without a body is not stored as a file that is complete and skipped later."""
+    """A response without a body is not stored as a complete file, which would be skipped later."""
     clip = await the_clip(session, **changes)
     fake.media_faults = [faults.Raw(b"HTTP/1.1 200 OK\r\n" + EMPTY[framing], times=None)]
     for download in (session.download_clip, session.download_thumbnail):
@@ -67,13 +67,13 @@ async def test_empty_file_is_refused_and_fetched_when_it_is_there(
     assert summary.downloaded == 1
 
 
-async def test_empty_file_is_taken_where_nothing_is_to_be_verified(fake, session, path) -> None:
+async def test_empty_file_is_accepted_without_verification(fake, session, path) -> None:
     fake.media_faults = [faults.Respond(200)]
     await session.download_clip(await the_clip(session), path, verify=False)
     assert path.read_bytes() == b""
 
 
-async def test_stream_that_is_empty_ends_with_an_error(fake, session) -> None:
+async def test_empty_stream_raises(fake, session) -> None:
     fake.media_faults = [faults.Respond(200)]
     clip = await the_clip(session, **NOTHING_KNOWN)
     async with session.stream_clip(clip) as stream:
@@ -111,10 +111,10 @@ async def test_stream_that_is_empty_ends_with_an_error(fake, session) -> None:
         (416, {"Content-Range": "bytes */0"}, b""),
     ],
 )
-async def test_answer_that_is_no_file_is_refused(
+async def test_response_without_a_file_is_rejected(
     status, headers, body, fake, session, path
 ) -> None:
-    """Where the record describes no bytes that could tell."""
+    """If the record has no length or hash to detect it."""
     fake.media_faults = [faults.Respond(status, body, headers=headers, times=None)]
     clip = await the_clip(session, **NOTHING_KNOWN)
     with pytest.raises(RhombusError):
@@ -122,8 +122,8 @@ async def test_answer_that_is_no_file_is_refused(
     assert [*path.parent.iterdir()] == []
 
 
-async def test_compressed_file_that_nothing_describes_is_unpacked(fake, connect, path) -> None:
-    """Also on a session that leaves bodies as they are."""
+async def test_compressed_file_without_length_or_hash_is_decompressed(fake, connect, path) -> None:
+    """Also on a session that does not decompress bodies."""
     packed = faults.Respond(200, gzip.compress(DATA, 1), headers={"Content-Encoding": "gzip"})
     async with (
         aiohttp.ClientSession(auto_decompress=False) as http,
@@ -148,10 +148,10 @@ def part(first: int, last: int, total: object = len(DATA), **changes: str) -> fa
 
 @pytest.mark.parametrize("total", [len(DATA), "*"])
 @pytest.mark.parametrize("known", [True, False])
-async def test_host_that_sends_small_parts_is_asked_for_the_next(
+async def test_next_part_is_requested_from_a_host_that_sends_small_parts(
     total, *, known: bool, fake, connect, path
 ) -> None:
-    """Without a wait: that is no failure."""
+    """Without a wait, because it is not a failure."""
     ends = [*range(100_000, len(DATA), 100_000), len(DATA)]
     fake.media_faults = [part(end - 100_000, end - 1, total) for end in ends]
     async with connect(fake) as session:
@@ -163,14 +163,14 @@ async def test_host_that_sends_small_parts_is_asked_for_the_next(
     assert ranges_of(fake)[1] == "bytes=100000-"
 
 
-async def test_part_that_lacks_the_last_byte_is_followed_by_it(fake, session, path) -> None:
+async def test_part_without_the_last_byte_is_followed_by_it(fake, session, path) -> None:
     fake.media_faults = [CUT, part(HALF, len(DATA) - 2)]
     await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
     assert path.read_bytes() == DATA
     assert ranges_of(fake) == [None, f"bytes={HALF}-", f"bytes={len(DATA) - 1}-"]
 
 
-async def test_host_that_sends_single_bytes_is_given_up(fake, session, path) -> None:
+async def test_host_that_sends_single_bytes_is_an_error(fake, session, path) -> None:
     fake.media_faults = [part(at, at) for at in range(100)]
     with pytest.raises(DisconnectedError, match="small parts"):
         await session.download_clip(await the_clip(session), path)
@@ -192,7 +192,7 @@ BAD_PARTS = {
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("case", a_few(BAD_PARTS))
-async def test_part_that_contradicts_itself_makes_it_start_over(
+async def test_contradictory_part_restarts_the_file(
     case: str, *, known: bool, fake, session, path
 ) -> None:
     fake.media_faults = [CUT, BAD_PARTS[case]]
@@ -202,7 +202,7 @@ async def test_part_that_contradicts_itself_makes_it_start_over(
     assert ranges_of(fake) == [None, f"bytes={HALF}-", None]
 
 
-async def test_part_that_is_shorter_than_it_said_is_gone_on_from(fake, session, path) -> None:
+async def test_part_shorter_than_announced_is_continued(fake, session, path) -> None:
     head = (
         f"HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: {ETAG['ETag']}\r\n"
         f"Content-Range: bytes {HALF}-{len(DATA) - 1}/{len(DATA)}\r\n\r\n"
@@ -213,9 +213,7 @@ async def test_part_that_is_shorter_than_it_said_is_gone_on_from(fake, session, 
     assert ranges_of(fake) == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
 
 
-async def test_part_that_goes_on_beyond_what_it_said_makes_it_start_over(
-    fake, session, path
-) -> None:
+async def test_part_longer_than_announced_restarts_the_file(fake, session, path) -> None:
     head = (
         f"HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: {ETAG['ETag']}\r\n"
         f"Content-Range: bytes {HALF}-{HALF + 9}/{len(DATA)}\r\n\r\n"
@@ -289,10 +287,10 @@ RAW = {
 
 @pytest.mark.parametrize("is_borrowed", [True, False])
 @pytest.mark.parametrize("case", a_few(RAW))
-async def test_whatever_comes_is_an_error_of_ours_or_a_file(
+async def test_any_response_becomes_a_file_or_a_library_error(
     case: str, is_borrowed: bool, fake, connect, path
 ) -> None:
-    """On a session with a jar for cookies, too, and in a run of many clips."""
+    """Also on a session with a cookie jar, and in a bulk download."""
     fake.media_faults = [faults.Raw(RAW[case], times=None)]
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,
@@ -318,10 +316,10 @@ async def test_whatever_comes_is_an_error_of_ours_or_a_file(
 
 
 @pytest.mark.parametrize("is_borrowed", [True, False])
-async def test_resolver_that_cannot_spell_a_name_raises_no_error_of_its_own(
+async def test_unicode_error_of_a_resolver_is_translated(
     is_borrowed: bool, fake, connect, path, monkeypatch
 ) -> None:
-    """As Python's own does for some; what it raised goes no further."""
+    """Python's own resolver raises it for some names."""
 
     async def resolve(*arguments: object, **more: object) -> None:
         raise UnicodeError("label empty or too long")
@@ -340,10 +338,10 @@ async def test_resolver_that_cannot_spell_a_name_raises_no_error_of_its_own(
         assert len(summary.failures) == 1
 
 
-async def test_cookie_that_the_jar_of_a_borrowed_session_cannot_keep_is_an_error_of_ours(
+async def test_cookie_rejected_by_a_borrowed_session_s_jar_is_translated(
     fake, connect, path
 ) -> None:
-    """Jars raise for an age that no float can hold, or for a name that is none."""
+    """Jars raise for an age beyond any float, or for an invalid name."""
     raised = [OverflowError("int too large"), CookieError("illegal")]
 
     class Jar(aiohttp.CookieJar):

@@ -1,4 +1,4 @@
-"""A borrowed client session: the media host sees it, and no host that a redirect leads to."""
+"""A borrowed client session is used for the media host, and never for the target of a redirect."""
 
 import asyncio
 import gzip
@@ -32,7 +32,7 @@ OURS = {"host", "accept", "accept-encoding", "user-agent", "range", "if-range"}
 
 @pytest.fixture
 async def lent(tmp_path, monkeypatch):
-    """A session full of what is the caller's: headers, cookies, netrc, middlewares, traces."""
+    """A session with the caller's headers, cookies, netrc, middlewares and traces."""
     netrc = tmp_path / "elsewhere" / "netrc"
     netrc.parent.mkdir()
     netrc.write_text("machine 127.0.0.1 login caller password secret\n")
@@ -66,10 +66,10 @@ async def lent(tmp_path, monkeypatch):
         yield http, seen
 
 
-async def test_redirect_elsewhere_gets_nothing_of_a_borrowed_session(
+async def test_redirect_to_another_host_does_not_use_a_borrowed_session(
     lent, fake, connect, path
 ) -> None:
-    """No header, cookie, netrc entry, middleware or trace; the media host gets them all."""
+    """No header, cookie, netrc entry, middleware or trace is used; the media host gets them all."""
     http, seen = lent
     fake.media = Media(redirects=2)
     fake.media_faults = [
@@ -82,7 +82,7 @@ async def test_redirect_elsewhere_gets_nothing_of_a_borrowed_session(
     ]
     async with connect(fake, http=http, user_agent="app/1") as session:
         await session.download_clip(await the_clip(session), path)
-        bare = session._media._http
+        bare = session._media._own._http
         assert bare is not None
     assert bare.closed
     assert not http.closed
@@ -98,10 +98,10 @@ async def test_redirect_elsewhere_gets_nothing_of_a_borrowed_session(
     assert all(cookie.key == "caller" for cookie in http.cookie_jar)
 
 
-async def test_redirect_back_to_the_media_host_gets_nothing_either(
+async def test_redirect_back_to_the_media_host_does_not_use_it_either(
     lent, fake, connect, path
 ) -> None:
-    """It was another host that asked for it."""
+    """Another host chose the URL."""
     http, _ = lent
     back = f"{fake.media_url}{SOURCE}?back"
     fake.media_faults = [
@@ -116,22 +116,24 @@ async def test_redirect_back_to_the_media_host_gets_nothing_either(
     assert {name.lower() for name in last.headers} <= OURS
 
 
-async def test_redirect_within_the_media_host_stays_on_a_borrowed_session(
+async def test_redirect_within_the_media_host_uses_a_borrowed_session(
     lent, fake, connect, path
 ) -> None:
-    """The key is sent once only; a name of the host in capitals, with its port, is the same."""
+    """The key is sent only once. The host name in upper case, with its port, is the same host."""
     http, _ = lent
     fake.media_faults = [redirect("/signed?a=%7E"), faults.Respond(200, DATA)]
     async with connect(fake, http=http) as session:
         await session.download_clip(await the_clip(session), path)
-        assert session._media._http is None
+        assert session._media._own._http is None
     first, second = fake.media_requests
     assert first.header("x-auth-apikey") == fake.api_key
     assert second.header("X-Caller") == "secret"
     assert not [name for name in second.headers if name.lower().startswith("x-auth")]
 
 
-async def test_login_of_a_borrowed_session_stays_with_the_media_host(fake, connect, path) -> None:
+async def test_credentials_of_a_borrowed_session_are_sent_to_the_media_host_only(
+    fake, connect, path
+) -> None:
     fake.media = Media(redirects=1)
     headers = {"Authorization": "Basic Y2FsbGVyOnNlY3JldA=="}
     async with (
@@ -145,7 +147,7 @@ async def test_login_of_a_borrowed_session_stays_with_the_media_host(fake, conne
     ]
 
 
-async def test_session_of_our_own_opens_no_more_connections_than_a_borrowed_one(
+async def test_owned_session_has_the_connection_limits_of_a_borrowed_one(
     fake, connect, path
 ) -> None:
     fake.media = Media(redirects=1)
@@ -155,16 +157,16 @@ async def test_session_of_our_own_opens_no_more_connections_than_a_borrowed_one(
         connect(fake, http=http) as session,
     ):
         await session.download_clip(await the_clip(session), path)
-        own = session._media._http
+        own = session._media._own._http
         assert own is not None
         assert own.connector is not None
         assert (own.connector.limit, own.connector.limit_per_host) == (3, 2)
 
 
-async def test_proxy_for_where_a_redirect_leads_is_that_of_the_environment(
+async def test_redirect_target_uses_the_proxy_of_the_environment(
     fake, connect, path, monkeypatch
 ) -> None:
-    """It is asked to connect to that host, and told nothing else."""
+    """The proxy is asked to connect to that host and receives nothing else."""
     heads: list[str] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -204,10 +206,10 @@ async def test_proxy_for_where_a_redirect_leads_is_that_of_the_environment(
     ids=lambda settings: next(iter(settings)),
 )
 @pytest.mark.parametrize("redirects", [0, 1])
-async def test_settings_of_a_borrowed_session_do_not_break_media(
+async def test_settings_of_a_borrowed_session_do_not_break_downloads(
     settings, redirects, fake, connect, session, path
 ) -> None:
-    """A success, one that is compressed, and a refusal."""
+    """A success, a compressed success and an error status."""
     clip = await the_clip(session)
     fake.media = Media(redirects=redirects)
     async with aiohttp.ClientSession(**settings) as http, connect(fake, http=http) as lent:
@@ -234,7 +236,7 @@ async def test_settings_of_a_borrowed_session_do_not_break_media(
 
 
 @pytest.mark.parametrize("raised", [ValueError("mine"), KeyError("mine"), LookupError("mine")])
-async def test_whatever_a_resolver_of_a_borrowed_session_raises_is_an_error_of_ours(
+async def test_any_exception_of_a_borrowed_session_s_resolver_is_translated(
     raised: Exception, fake, connect, path
 ) -> None:
     class Resolver(aiohttp.abc.AbstractResolver):
@@ -256,7 +258,7 @@ async def test_whatever_a_resolver_of_a_borrowed_session_raises_is_an_error_of_o
     assert caught.value.__context__ is None
 
 
-async def test_settings_of_a_borrowed_session_that_contradict_each_other_are_an_error_of_ours(
+async def test_contradictory_settings_of_a_borrowed_session_are_a_connect_error(
     fake, connect, tmp_path, path, monkeypatch
 ) -> None:
     netrc = tmp_path / "netrc"

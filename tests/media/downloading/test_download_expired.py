@@ -1,4 +1,4 @@
-"""Signed URLs expire while a file is downloaded, and the host that refuses them is named."""
+"""Signed URLs may expire during a download, and errors name the host that rejects them."""
 
 import logging
 
@@ -16,7 +16,7 @@ SIGNED = f"/0{SOURCE}"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410])
-async def test_download_goes_on_with_another_signed_url(status, fake, session, path) -> None:
+async def test_download_continues_with_another_signed_url(status, fake, session, path) -> None:
     fake.media = Media(redirects=1)
     fake.media_faults = [
         faults.Disconnect(after_body_bytes=HALF, path=SIGNED),
@@ -30,15 +30,15 @@ async def test_download_goes_on_with_another_signed_url(status, fake, session, p
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 410, 429, 503, 300])
-async def test_refusal_says_which_host_it_is_from_and_keeps_the_signature_secret(
+async def test_error_names_the_host_and_omits_the_signature(
     status, fake, session, path, caplog
 ) -> None:
-    """An `AuthenticationError` would be about the key, which that host never saw."""
+    """An `AuthenticationError` would concern the key, which that host never received."""
     caplog.set_level(logging.DEBUG)
     fake.media = Media(redirects=1)
-    said = b"<Error><StringToSign>signature=%7Ev1 expires=1800000000</StringToSign></Error>"
+    body = b"<Error><StringToSign>signature=%7Ev1 expires=1800000000</StringToSign></Error>"
     headers = {"Location": "https://x.example/?signature=%7Ev1", "Retry-After": "0"}
-    fake.media_faults = [faults.Respond(status, said, headers=headers, path=SIGNED, times=None)]
+    fake.media_faults = [faults.Respond(status, body, headers=headers, path=SIGNED, times=None)]
     with pytest.raises(StatusError) as caught:
         await session.download_clip(await the_clip(session), path)
     error = caught.value
@@ -51,7 +51,7 @@ async def test_refusal_says_which_host_it_is_from_and_keeps_the_signature_secret
 
 
 @pytest.mark.parametrize(("status", "kind"), [(403, PermissionDeniedError), (404, NotFoundError)])
-async def test_refusal_of_the_media_host_itself_is_final(status, kind, fake, session, path) -> None:
+async def test_error_of_the_media_host_itself_is_final(status, kind, fake, session, path) -> None:
     fake.media = Media(redirects=1)
     fake.media_faults = [faults.Respond(status, b"not yours", path=SOURCE, times=None)]
     with pytest.raises(kind, match="not yours") as caught:

@@ -1,4 +1,4 @@
-"""Limits of the media host: one pause for all downloads of a session, by the loop's clock."""
+"""Rate limits of the media host: a session's downloads share one pause, by the loop's clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,16 +12,17 @@ from rhombus_clips import (
     DisconnectedError,
     RateLimitedError,
     RetryPolicy,
+    ServerError,
     SessionClosedError,
 )
-from rhombus_clips.media.ranges import clip_file
+from rhombus_clips.media.media_file import clip_file
 from rhombus_clips.testing import Media, faults
 from tests.media.downloading.downloads import DATA, SOURCE, the_clip
 
 
 @pytest.fixture
 async def move_clock() -> AsyncIterator[Callable[[float], None]]:
-    """Put the loop's clock forward, which wakes up what waits until then."""
+    """Advance the loop's clock, which wakes whatever waits until then."""
     loop = asyncio.get_running_loop()
     real, ahead = loop.time, 0.0
 
@@ -39,24 +40,24 @@ def too_many(seconds: object, path: str = SOURCE, status: int = 429) -> faults.R
 
 
 def long_wait_of(session: ClipSession) -> asyncio.Event:
-    """Set when a download of the session has begun to wait for longer than a second."""
-    begun, pause = asyncio.Event(), session._media.pause
+    """Return an event that is set when a download of the session waits for longer than a second."""
+    started, pause = asyncio.Event(), session._media.pause
     real = pause.sleep
 
     async def sleep(seconds: float) -> None:
         if seconds > 1:
-            begun.set()
+            started.set()
         await real(seconds)
 
     pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and says so
-    return begun
+    return started
 
 
 @pytest.mark.parametrize("redirects", [0, 1])
-async def test_pause_that_the_host_asks_for_holds_up_all_downloads(
+async def test_pause_requested_by_the_host_delays_all_downloads(
     redirects, fake, session, path, move_clock
 ) -> None:
-    """And no call of the API. It also holds where a host that a redirect led to asks for it."""
+    """It delays no API call. A redirect target may request it as well."""
     fake.media = Media(redirects=redirects)
     fake.media_faults = [too_many(200, f"/0{SOURCE}" if redirects else SOURCE)]
     clip, waits = await the_clip(session), long_wait_of(session)
@@ -84,9 +85,7 @@ async def test_longest_pause_is_bounded(fake, session, path, move_clock) -> None
     await download
 
 
-async def test_pause_begins_also_when_the_download_that_met_it_gives_up(
-    fake, connect, path, move_clock
-) -> None:
+async def test_pause_starts_even_if_its_download_fails(fake, connect, path, move_clock) -> None:
     fake.media_faults = [too_many(100)]
     async with connect(fake, retry=RetryPolicy(attempts=1)) as session:
         clip = await the_clip(session)
@@ -101,7 +100,7 @@ async def test_pause_begins_also_when_the_download_that_met_it_gives_up(
         await download
 
 
-async def test_unavailable_host_is_asked_again_when_it_said_and_others_are_not_held_up(
+async def test_retry_after_of_a_503_delays_only_its_download(
     fake, session, path, move_clock
 ) -> None:
     fake.media_faults = [too_many(100, status=503)]
@@ -129,17 +128,71 @@ async def test_closing_the_session_ends_a_pause(status, fake, session, path) -> 
         assert isinstance(ended, SessionClosedError)
 
 
+def waits_of(session: ClipSession) -> list[tuple[float, float]]:
+    """Record the end by the loop's clock and the length of each wait of the session's downloads."""
+    waits: list[tuple[float, float]] = []
+    pause = session._media.pause
+    real = pause.sleep
+
+    async def sleep(seconds: float) -> None:
+        waits.append((asyncio.get_running_loop().time() + seconds, seconds))
+        await real(seconds)
+
+    pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and records it
+    return waits
+
+
+async def test_downloads_resume_at_different_times_after_a_pause(
+    fake, session, path, move_clock
+) -> None:
+    """Otherwise all of them would exceed the rate limit again at once."""
+    fake.media_faults = [too_many(200)]
+    clip, has_paused, waits = await the_clip(session), long_wait_of(session), waits_of(session)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(session.download_clip(clip, path))
+        await has_paused.wait()
+        for number in range(8):
+            group.create_task(session.download_clip(clip, path.with_name(f"{number}.mp4")))
+        while len([wait for wait in waits if wait[1] > 100]) < 9:  # noqa: ASYNC110  # they start
+            await asyncio.sleep(0)
+        ends = [end for end, seconds in waits if seconds > 100]
+        move_clock(201)
+    pause_end = session._media.pause._until
+    assert all(pause_end <= end <= pause_end + 0.3 for end in ends)
+    assert max(ends) - min(ends) > 0.02
+
+
+async def test_waits_before_retries_are_random_up_to_a_bound_that_doubles(fake, connect) -> None:
+    """Full jitter: clients that failed together do not retry together."""
+    fake.media_faults = [faults.Respond(500, times=None)]
+    shares: list[float] = []
+    async with connect(fake, retry=RetryPolicy(attempts=4, base=0.004, cap=0.008)) as session:
+        clip = await the_clip(session)
+        waits = waits_of(session)
+        for _ in range(8):
+            with pytest.raises(ServerError):
+                async with session.stream_clip(clip):
+                    pytest.fail("the block started")
+        bounds = [0.004, 0.008, 0.008] * 8
+        assert len(waits) == len(bounds)
+        shares = [seconds / bound for (_, seconds), bound in zip(waits, bounds, strict=True)]
+    assert all(0 <= share <= 1 for share in shares)
+    assert min(shares) < 0.4
+    assert max(shares) > 0.6
+    assert len(set(shares)) == len(shares)
+
+
 async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
     async with connect(fake, retry=RetryPolicy(attempts=10**9, base=1.0, cap=3.0)) as session:
-        fetching = session._fetching(clip_file(await the_clip(session)))
-        fetching._failures = 5000
-        assert 0 <= fetching._wait_after(DisconnectedError("again")) <= 3
+        reader = session._reader(clip_file(await the_clip(session)))
+        reader._failures = 5000
+        assert 0 <= reader._wait_after(DisconnectedError("again")) <= 3
 
 
 async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(
     fake, connect, path, move_clock
 ) -> None:
-    """A file on the only connection may take longer than the beginning of an answer may."""
+    """A file on the only connection may take longer than the start of a response may."""
     held, queued, free = asyncio.Event(), asyncio.Event(), asyncio.Event()
     trace = aiohttp.TraceConfig()
 
@@ -165,7 +218,7 @@ async def test_wait_for_a_connection_that_another_request_holds_has_no_limit(
         waiting = asyncio.create_task(session.download_clip(clip, path))
         await queued.wait()
         move_clock(1000)
-        for _ in range(5):  # What would end the wait has its turn.
+        for _ in range(5):  # Let anything run that would end the wait.
             await asyncio.sleep(0)
         free.set()
         (await other).close()

@@ -1,4 +1,4 @@
-"""Where a download may write, and what others do there meanwhile."""
+"""Where a download may write, and what other programs do there meanwhile."""
 
 import asyncio
 import os
@@ -41,15 +41,13 @@ async def test_redirects_are_followed_without_any_credential(fake, session, path
 
 
 @pytest.mark.parametrize("location", ["http://example.com/x", "ftp://example.com/x", "https://["])
-async def test_redirect_to_what_can_be_read_on_the_way_is_not_followed(
-    location: str, fake, session, path
-) -> None:
+async def test_redirect_to_plain_http_is_not_followed(location: str, fake, session, path) -> None:
     fake.media_faults = [faults.Respond(302, headers={"Location": location})]
     with pytest.raises(DownloadError, match="not https"):
         await session.download_clip(await the_clip(session), path)
 
 
-async def test_redirects_in_a_circle_end(fake, session, path) -> None:
+async def test_circular_redirects_end(fake, session, path) -> None:
     fake.media = Media(redirects=50)
     with pytest.raises(DownloadError, match="more than 5"):
         await session.download_clip(await the_clip(session), path)
@@ -66,7 +64,7 @@ async def test_redirects_in_a_circle_end(fake, session, path) -> None:
         {"region": "US?"},
     ],
 )
-async def test_what_is_no_uuid_in_a_region_is_refused_before_anything_is_sent(
+async def test_invalid_uuid_or_region_is_rejected_before_any_request(
     changes: dict[str, Any], fake, session, path
 ) -> None:
     clip = await the_clip(session)
@@ -77,7 +75,7 @@ async def test_what_is_no_uuid_in_a_region_is_refused_before_anything_is_sent(
     assert fake.media_requests == []
 
 
-async def test_folder_that_is_not_there_and_path_that_is_one_are_refused_at_once(
+async def test_missing_folder_and_path_of_a_folder_are_rejected_at_once(
     fake, session, tmp_path
 ) -> None:
     clip = await the_clip(session)
@@ -89,7 +87,7 @@ async def test_folder_that_is_not_there_and_path_that_is_one_are_refused_at_once
     assert [*tmp_path.iterdir()] == []
 
 
-async def test_link_in_place_of_the_part_is_not_written_through(fake, session, path) -> None:
+async def test_link_at_the_part_is_not_written_through(fake, session, path) -> None:
     other = path.with_name("other")
     other.write_bytes(b"precious")
     path.with_name("clip.mp4.part").symlink_to(other)
@@ -109,9 +107,7 @@ async def test_two_downloads_do_not_write_one_path(fake, session, path) -> None:
     assert path.read_bytes() == DATA
 
 
-async def test_full_disk_is_an_os_error_and_leaves_a_part_to_go_on_from(
-    fake, session, path
-) -> None:
+async def test_full_disk_is_an_os_error_and_leaves_a_part_to_continue(fake, session, path) -> None:
     clip = await the_clip(session)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (HALF, hard))
@@ -126,9 +122,7 @@ async def test_full_disk_is_an_os_error_and_leaves_a_part_to_go_on_from(
     assert ranges_of(fake)[-1] == f"bytes={HALF}-"
 
 
-async def test_full_disk_is_what_is_raised_though_the_host_broke_off_before_it_was_noticed(
-    fake, session, path
-) -> None:
+async def test_full_disk_is_raised_rather_than_a_later_disconnect(fake, session, path) -> None:
     fake.media_faults = [*BREAKS_OFF]
     clip = await the_clip(session)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -143,10 +137,10 @@ async def test_full_disk_is_what_is_raised_though_the_host_broke_off_before_it_w
 
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
 @pytest.mark.parametrize("left", [DATA[:HALF], b"junk" * 1000, DATA + b"more", DATA], ids=len)
-async def test_part_that_nothing_is_noted_of_is_proved_or_replaced(
+async def test_part_without_a_note_is_verified_or_replaced(
     left: bytes, *, known: bool, fake, session, path
 ) -> None:
-    """It is gone on from where the hash will tell whether it is the file's."""
+    """It is continued if the hash will prove that it belongs to the file."""
     path.with_name("clip.mp4.part").write_bytes(left)
     clip = await the_clip(session, **({} if known else NOTHING_KNOWN))
     await session.download_clip(clip, path)
@@ -155,7 +149,7 @@ async def test_part_that_nothing_is_noted_of_is_proved_or_replaced(
     assert (ranges_of(fake)[:1] == [f"bytes={len(left)}-"]) is goes_on
 
 
-async def test_part_that_has_another_name_too_is_left_alone(fake, session, path) -> None:
+async def test_part_with_another_hard_link_is_unchanged(fake, session, path) -> None:
     part = path.with_name("clip.mp4.part")
     part.write_bytes(b"precious")
     path.with_name("other").hardlink_to(part)
@@ -166,7 +160,7 @@ async def test_part_that_has_another_name_too_is_left_alone(fake, session, path)
 
 
 @pytest.mark.parametrize("act", ["replace", "remove", "cut", "lengthen"])
-async def test_part_that_somebody_changed_is_not_put_in_place(
+async def test_part_changed_by_another_program_is_not_put_in_place(
     act: str, fake, session, path
 ) -> None:
     part = path.with_name("clip.mp4.part")
@@ -190,23 +184,23 @@ async def test_part_that_somebody_changed_is_not_put_in_place(
         file.hash(0, DATA)
         with part.open("r+b") as other:
             other.truncate(len(DATA) + (5 if act == "lengthen" else -5))
-        with pytest.raises(DownloadError, match="somebody else"):
+        with pytest.raises(DownloadError, match="another program"):
             file.put_in_place()
         file.close()
     else:
-        with pytest.raises(DownloadError, match="somebody else"):
+        with pytest.raises(DownloadError, match="another program"):
             await task
     assert not path.exists()
 
 
-async def test_path_that_is_no_file_is_not_replaced(fake, session, path) -> None:
+async def test_irregular_file_at_the_path_is_not_replaced(fake, session, path) -> None:
     os.mkfifo(path)
-    with pytest.raises(DownloadError, match="is no file"):
+    with pytest.raises(DownloadError, match="is a named pipe"):
         await session.download_clip(await the_clip(session), path)
     assert fake.media_requests == []
 
 
-async def test_empty_answer_instead_of_the_rest_is_not_the_end(fake, session, path) -> None:
+async def test_empty_response_instead_of_the_rest_is_not_the_end(fake, session, path) -> None:
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF), faults.Respond(200, b"")]
     clip = await the_clip(session, **NOTHING_KNOWN)
     with pytest.raises(IntegrityError):
@@ -220,7 +214,7 @@ async def test_empty_answer_instead_of_the_rest_is_not_the_end(fake, session, pa
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 412, 416, 501])
-async def test_host_that_refuses_ranges_is_asked_for_the_whole(
+async def test_whole_file_is_requested_from_a_host_that_rejects_ranges(
     status: int, fake, session, path
 ) -> None:
     refusal = faults.Respond(status, headers={"Content-Range": f"bytes */{HALF}", "ETag": '"b"'})
@@ -238,7 +232,7 @@ async def test_success_without_a_file_is_an_error(fake, session, path) -> None:
     assert [*path.parent.iterdir()] == []
 
 
-async def test_part_of_the_video_is_not_gone_on_from_with_the_picture(fake, session, path) -> None:
+async def test_part_of_the_video_is_not_continued_by_the_thumbnail(fake, session, path) -> None:
     fake.media_faults = [*BREAKS_OFF]
     with pytest.raises(ServerError):
         await session.download_clip(await the_clip(session), path)
@@ -258,7 +252,7 @@ async def test_closing_the_session_ends_a_download_that_waits(fake, connect, pat
         await asyncio.wait_for(download, 5)
 
 
-async def test_folder_that_the_process_moves_to_meanwhile_gets_nothing(
+async def test_change_of_the_current_folder_does_not_affect_a_download(
     fake, session, tmp_path, monkeypatch
 ) -> None:
     (tmp_path / "other").mkdir()

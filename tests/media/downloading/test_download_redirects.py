@@ -1,4 +1,4 @@
-"""Redirects of the media host: signed URLs byte for byte, and nothing of the caller's."""
+"""Redirects of the media host: signed URLs are sent byte for byte, without the caller's data."""
 
 from contextlib import AsyncExitStack
 
@@ -26,7 +26,7 @@ def redirect(location: str, path: str = SOURCE) -> faults.Respond:
 
 @pytest.mark.parametrize("redirects", [1, 3])
 @pytest.mark.parametrize("is_borrowed", [True, False])
-async def test_signed_url_is_valid_however_it_is_written(
+async def test_signed_url_is_sent_byte_for_byte(
     redirects: int, is_borrowed: bool, fake, connect, path
 ) -> None:
     fake.media = Media(redirects=redirects)
@@ -55,8 +55,8 @@ async def test_signed_url_is_valid_however_it_is_written(
     ],
 )
 @pytest.mark.parametrize("is_elsewhere", [True, False])
-async def test_location_is_sent_as_it_is(target: str, is_elsewhere: bool, fake, session, path):
-    """On another host and on the media host; only what has no path gets the root as one."""
+async def test_location_is_sent_unchanged(target: str, is_elsewhere: bool, fake, session, path):
+    """On another host and on the media host. Only a missing path becomes the root."""
     place = fake.storage_url if is_elsewhere else fake.media_url
     fake.media_faults = [redirect(place + target), faults.Respond(200, b"bytes")]
     clip = await the_clip(session, **NOTHING_KNOWN)
@@ -92,7 +92,7 @@ async def test_relative_location_is_resolved(location: str, target, fake, sessio
     assert fake.media_requests[-1].target == target
 
 
-async def test_location_may_leave_out_the_scheme(fake, session, path) -> None:
+async def test_location_may_omit_the_scheme(fake, session, path) -> None:
     fake.media_faults = [
         redirect(fake.storage_url.partition(":")[2] + "/b?c"),
         faults.Respond(200, b"bytes"),
@@ -125,7 +125,7 @@ async def test_location_may_leave_out_the_scheme(fake, session, path) -> None:
         "data:,x",
     ],
 )
-async def test_location_that_is_not_to_be_followed_is_an_error(location, fake, session, path):
+async def test_unsafe_location_is_an_error(location, fake, session, path):
     fake.media_faults = [redirect(location)]
     with pytest.raises(DownloadError, match="redirects"):
         await session.download_clip(await the_clip(session), path)
@@ -133,7 +133,7 @@ async def test_location_that_is_not_to_be_followed_is_an_error(location, fake, s
     assert [*path.parent.iterdir()] == []
 
 
-async def test_location_of_bytes_beyond_ascii_is_an_error(fake, session, path) -> None:
+async def test_location_with_bytes_beyond_ascii_is_an_error(fake, session, path) -> None:
     for value in (b"/\xff\xfe", "/é".encode(), b"/\x80"):
         fake.media_faults = [
             faults.Raw(
@@ -161,7 +161,7 @@ async def test_location_of_bytes_beyond_ascii_is_an_error(fake, session, path) -
     ],
 )
 async def test_host_name_that_cannot_exist_is_not_looked_up(name, fake, session, path) -> None:
-    """Some resolvers raise UnicodeError for it, and some ask the network."""
+    """Some resolvers raise UnicodeError for it, and others query the network."""
     fake.media_faults = [redirect(f"https://{name}/")]
     with pytest.raises((ConnectError, DownloadError)) as caught:
         await session.download_clip(await the_clip(session), path)
@@ -171,10 +171,8 @@ async def test_host_name_that_cannot_exist_is_not_looked_up(name, fake, session,
 
 
 @pytest.mark.parametrize("name", ["xn--a", "xn--zzzz999", "xn--strae-oqa", "nowhere.invalid"])
-async def test_host_name_that_nobody_knows_is_a_connection_that_failed(
-    name, fake, session, path
-) -> None:
-    """Also one that cannot be decoded; what can be depends on the version of the standard."""
+async def test_unknown_host_name_is_a_connect_error(name, fake, session, path) -> None:
+    """Also one that cannot be decoded, which depends on the version of the standard."""
     fake.media_faults = [redirect(f"https://{name}/")] * 5
     with pytest.raises(ConnectError) as caught:
         await session.download_clip(await the_clip(session), path)
@@ -182,7 +180,7 @@ async def test_host_name_that_nobody_knows_is_a_connection_that_failed(
 
 
 @pytest.mark.parametrize("written", ["{}", "%46{}"])
-async def test_key_goes_along_in_no_location(written, fake, session, path) -> None:
+async def test_location_with_the_key_is_not_followed(written, fake, session, path) -> None:
     key = written.format(fake.api_key[written != "{}" :])
     fake.media_faults = [redirect(f"{fake.storage_url}/x?key={key}")]
     with pytest.raises(DownloadError, match="API key in it"):

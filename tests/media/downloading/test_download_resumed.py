@@ -1,4 +1,4 @@
-"""A download that broke off goes on, and comes to the same file."""
+"""An interrupted download continues, and completes the same file."""
 
 import asyncio
 import hashlib
@@ -42,32 +42,34 @@ HOSTS = {
 }
 
 
-async def test_all_that_came_is_kept_when_the_host_breaks_off_for_good(fake, session, path) -> None:
-    """And no byte less than the progress said is there: it would be fetched once more."""
+async def test_all_received_bytes_are_kept_when_the_attempts_are_used_up(
+    fake, session, path
+) -> None:
+    """As many as progress reported, because others would be fetched again."""
     fake.media_faults = [*BREAKS_OFF]
-    said: list[int] = []
+    reported: list[int] = []
     with pytest.raises(ServerError):
         await session.download_clip(
-            await the_clip(session), path, progress=lambda there, _: said.append(there)
+            await the_clip(session), path, progress=lambda there, _: reported.append(there)
         )
-    assert path.with_name("clip.mp4.part").stat().st_size == said[-1] == HALF
+    assert path.with_name("clip.mp4.part").stat().st_size == reported[-1] == HALF
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
 @pytest.mark.parametrize("fault", a_few(BROKEN))
 @pytest.mark.parametrize("host", HOSTS)
-async def test_download_that_broke_off_comes_to_the_same_file(
+async def test_interrupted_download_completes_the_same_file(
     host: str, fault: str, *, known: bool, fake, connect, path
 ) -> None:
-    """By a range where the parts can be trusted, from the beginning where they cannot."""
+    """By a range if the parts can be trusted, and from the start otherwise."""
     fake.media = HOSTS[host]
     fake.media_faults = [BROKEN[fault]]
     async with connect(fake, media_timeout=PATIENT) as session:
         clip = await the_clip(session, **({} if known else NOTHING_KNOWN))
         if not known and host == "lying range":
-            return  # Its answers look right in every way: only the clip's own record could tell.
+            return  # Its responses look correct; only the clip's record could reveal it.
         if not known and host == "no length":
-            # Nothing says where it ends, so that nothing could tell if it were cut off.
+            # Nothing states where it ends, so a truncation could not be detected.
             with pytest.raises(IntegrityError):
                 await session.download_clip(clip, path)
             assert not path.exists()
@@ -77,9 +79,7 @@ async def test_download_that_broke_off_comes_to_the_same_file(
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-async def test_going_on_asks_for_what_is_missing_if_it_is_still_the_same(
-    fake, session, path
-) -> None:
+async def test_missing_bytes_are_requested_if_the_file_is_unchanged(fake, session, path) -> None:
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     await session.download_clip(await the_clip(session), path)
     first, second = fake.media_requests
@@ -89,10 +89,8 @@ async def test_going_on_asks_for_what_is_missing_if_it_is_still_the_same(
     assert first.header("Accept-Encoding") == second.header("Accept-Encoding") == "identity"
 
 
-async def test_another_session_goes_on_with_the_entity_tag_that_was_noted(
-    fake, connect, path
-) -> None:
-    """Also for a clip that has neither length nor hash."""
+async def test_another_session_continues_with_the_noted_entity_tag(fake, connect, path) -> None:
+    """Even for a clip without length and hash."""
     fake.media_faults = [*BREAKS_OFF]
     async with connect(fake) as session:
         clip = await the_clip(session, **NOTHING_KNOWN)
@@ -112,7 +110,7 @@ async def test_another_session_goes_on_with_the_entity_tag_that_was_noted(
     assert request.header("If-Range") is not None
 
 
-async def test_part_of_another_clip_is_not_gone_on_from(fake, session, path) -> None:
+async def test_part_of_another_clip_is_not_continued(fake, session, path) -> None:
     path.with_name("clip.mp4.part").write_bytes(b"x" * 100)
     note = path.with_name("clip.mp4.part.json")
     for text in (json.dumps({"source": "another", "etag": None}), "{", "[]"):
@@ -123,8 +121,8 @@ async def test_part_of_another_clip_is_not_gone_on_from(fake, session, path) -> 
     assert ranges_of(fake) == [None, None, None]
 
 
-async def test_part_that_is_whole_needs_no_request_or_one(fake, session, path) -> None:
-    """A process that ends between the last byte and the renaming has lost nothing."""
+async def test_whole_part_needs_at_most_one_request(fake, session, path) -> None:
+    """A process that ends between the last byte and the renaming loses nothing."""
     part, note = path.with_name("clip.mp4.part"), path.with_name("clip.mp4.part.json")
     etag = f'"{hashlib.sha256(DATA).hexdigest()[:32]}"'
     for changes, requests in (({}, 0), (NOTHING_KNOWN, 1)):
@@ -140,11 +138,11 @@ async def test_part_that_is_whole_needs_no_request_or_one(fake, session, path) -
 @pytest.mark.parametrize(
     ("left", "changes"),
     [
-        (len(DATA) + 1, {}),  # More than the clip has: it cannot be a beginning of it.
-        (1000, NOTHING_KNOWN),  # Nothing could tell whether the rest goes on from it.
+        (len(DATA) + 1, {}),  # It is longer than the clip, so it cannot be a prefix of it.
+        (1000, NOTHING_KNOWN),  # Nothing could prove that the rest continues it.
     ],
 )
-async def test_part_that_cannot_be_trusted_is_not_gone_on_from(
+async def test_part_that_cannot_be_trusted_is_not_continued(
     left: int, changes: dict[str, Any], fake, session, path
 ) -> None:
     path.with_name("clip.mp4.part").write_bytes(b"x" * left)
@@ -154,13 +152,13 @@ async def test_part_that_cannot_be_trusted_is_not_gone_on_from(
     assert ranges_of(fake) == [None]
 
 
-async def test_file_of_the_right_length_and_other_bytes_is_replaced(fake, session, path) -> None:
+async def test_file_with_the_right_length_and_wrong_bytes_is_replaced(fake, session, path) -> None:
     path.write_bytes(b"x" * len(DATA))
     await session.download_clip(await the_clip(session), path)
     assert path.read_bytes() == DATA
 
 
-async def test_part_with_wrong_bytes_is_found_by_the_hash_and_fetched_anew(
+async def test_part_with_wrong_bytes_is_detected_by_the_hash_and_fetched_again(
     fake, session, path
 ) -> None:
     path.with_name("clip.mp4.part").write_bytes(b"x" * 1000)
@@ -170,8 +168,10 @@ async def test_part_with_wrong_bytes_is_found_by_the_hash_and_fetched_anew(
     assert ranges_of(fake) == ["bytes=1000-", None]
 
 
-async def test_killed_at_100_random_moments_it_comes_to_the_same_file(fake, connect, path) -> None:
-    """Each time the path has the whole or nothing, and the part is a beginning of the file."""
+async def test_download_killed_at_100_random_times_completes_the_same_file(
+    fake, connect, path
+) -> None:
+    """Each time the path holds the whole file or nothing, and the part is a prefix of the file."""
     chance = random.Random(100)
     part = path.with_name("clip.mp4.part")
     kills = 0
@@ -185,7 +185,7 @@ async def test_killed_at_100_random_moments_it_comes_to_the_same_file(fake, conn
                 await task
             except asyncio.CancelledError:
                 kills += 1
-                if path.exists():  # It was being put in its place.
+                if path.exists():  # It was being moved to the path.
                     assert path.read_bytes() == DATA
                     path.unlink()
                 assert not part.exists() or DATA.startswith(part.read_bytes())
@@ -196,8 +196,8 @@ async def test_killed_at_100_random_moments_it_comes_to_the_same_file(fake, conn
     assert path.read_bytes() == DATA
 
 
-async def test_small_progress_counts_and_none_ends_it(fake, connect, path) -> None:
-    """A line that breaks off ten times is borne when each time something came."""
+async def test_small_progress_resets_the_attempts(fake, connect, path) -> None:
+    """A download that breaks off ten times succeeds if each response had some bytes."""
     fake.media_faults = [faults.Disconnect(after_body_bytes=200_000, times=10)]
     async with connect(fake) as session:
         clip = await the_clip(session)
@@ -213,7 +213,7 @@ async def test_small_progress_counts_and_none_ends_it(fake, connect, path) -> No
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 503])
-async def test_failure_of_the_moment_does_not_end_going_on(
+async def test_temporary_failure_does_not_end_a_resumed_download(
     status: int, fake, session, path
 ) -> None:
     cut = faults.Disconnect(after_body_bytes=1_000_000)
@@ -224,7 +224,9 @@ async def test_failure_of_the_moment_does_not_end_going_on(
     assert ranges_of(fake) == [None, *[f"bytes={million}-"] * 2, f"bytes={2 * million}-"]
 
 
-async def test_host_that_fails_for_every_part_is_asked_for_the_whole(fake, session, path) -> None:
+async def test_whole_file_is_requested_from_a_host_that_fails_for_every_part(
+    fake, session, path
+) -> None:
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF), *[faults.Respond(500)] * 2]
     await session.download_clip(await the_clip(session), path)
     assert path.read_bytes() == DATA

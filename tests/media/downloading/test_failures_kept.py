@@ -1,18 +1,29 @@
-"""A failed download may be kept, as a summary keeps it: it holds no body and no buffer."""
+"""A kept exception of a failed download, such as in a summary, holds no body and no buffer."""
 
+import gc
 import resource
 import subprocess
 import sys
+import tracemalloc
 from typing import Any
 
 import pytest
+from attrs import evolve
 
-from rhombus_clips import IntegrityError, MediaTimeout, RhombusError, ServerError
-from rhombus_clips.testing import faults
+from rhombus_clips import (
+    DownloadError,
+    IntegrityError,
+    MediaTimeout,
+    RetryPolicy,
+    RhombusError,
+    ServerError,
+)
+from rhombus_clips.testing import FakeRhombus, Media, faults
 from tests.media.downloading.downloads import (
     BREAKS_OFF,
     DATA,
     HALF,
+    WIRE,
     large_things_held_by,
     the_clip,
 )
@@ -34,7 +45,7 @@ async def test_full_disk(fake, session, path) -> None:
 
 
 @pytest.mark.usefixtures("_full_disk")
-async def test_full_disk_that_was_noticed_after_the_host_broke_off(fake, session, path) -> None:
+async def test_full_disk_noticed_after_a_disconnect(fake, session, path) -> None:
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF + 1), *BREAKS_OFF[1:]]
     with pytest.raises(OSError, match="too large") as caught:
         await session.download_clip(await the_clip(session), path)
@@ -49,11 +60,13 @@ async def test_full_disk_that_was_noticed_after_the_host_broke_off(fake, session
         ([faults.EndlessBody(times=None)], IntegrityError),
     ],
 )
-async def test_failure_of_the_host_in_a_summary(
+async def test_failure_in_a_summary(
     media_faults: list[Any], kind: type[RhombusError], fake, connect, tmp_path
 ) -> None:
     fake.media_faults = [*media_faults]
-    async with connect(fake, media_timeout=MediaTimeout(stall=5, floor=0)) as session:
+    async with connect(
+        fake, media_timeout=MediaTimeout(stall=5, min_bytes_per_second=0)
+    ) as session:
         clip = await the_clip(session)
         summary = await session.download_clips([clip], tmp_path)
     (failure,) = summary.failures
@@ -61,8 +74,57 @@ async def test_failure_of_the_host_in_a_summary(
     assert large_things_held_by(failure.error) == []
 
 
-async def test_callers_own_error_keeps_what_its_own_functions_hold(fake, session, path) -> None:
-    """What failed in them is to be told from it."""
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.Disconnect(after_body_bytes=HALF, times=None),
+        faults.Stall(after_body_bytes=HALF, seconds=20, times=None),
+        faults.Corrupt(times=None),
+        faults.EndlessBody(times=None),
+    ],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_failures_in_a_summary_allocate_no_large_blocks(fault, connect, tmp_path) -> None:
+    """Whatever holds them: tracebacks, threads, responses or the writer."""
+    uuids = [f"clip-{number:017}" for number in range(6)]
+    timeout = MediaTimeout(stall=0.3, min_bytes_per_second=0)
+    async with FakeRhombus([WIRE | {"uuid": uuid} for uuid in uuids], shared_clip_groups=0) as fake:
+        for uuid in uuids:
+            fake.put_media(uuid, DATA)
+        fake.media_faults = [fault]
+        async with connect(fake, retry=RetryPolicy(attempts=1), media_timeout=timeout) as session:
+            clips = await session.saved_clips().collect(len(uuids))
+            clips = [evolve(clip, byte_count=len(DATA)) for clip in clips]
+            tracemalloc.start(25)
+            try:
+                summary = await session.download_clips(clips, tmp_path)
+                gc.collect()
+                snapshot = tracemalloc.take_snapshot()
+            finally:
+                tracemalloc.stop()
+    assert len(summary.failures) == len(uuids)
+    service = tracemalloc.Filter(
+        inclusive=False, filename_pattern="*/rhombus_clips/testing/*", all_frames=True
+    )
+    traces = snapshot.filter_traces([service]).traces
+    assert [trace for trace in traces if trace.size >= 10_000] == []
+
+
+@pytest.mark.parametrize("breaks_off", [True, False])
+async def test_failure_of_a_stream_holds_no_chunk(fake, session, *, breaks_off: bool) -> None:
+    clip = await the_clip(session, sha256_hex=None if breaks_off else "0" * 64)
+    if breaks_off:
+        fake.media = Media(etag=None)
+        fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
+    with pytest.raises(DownloadError) as caught:
+        async with session.stream_clip(clip) as stream:
+            async for _ in stream:
+                pass
+    assert large_things_held_by(caught.value) == []
+
+
+async def test_exception_of_the_caller_keeps_its_own_variables(fake, session, path) -> None:
+    """They are needed to find the reason."""
 
     def fail(there: int, total: int | None) -> None:
         raise LookupError("mine")
@@ -77,19 +139,19 @@ async def test_callers_own_error_keeps_what_its_own_functions_hold(fake, session
     assert traceback.tb_frame.f_locals["total"] == len(DATA)
 
 
-def test_interpreter_survives_a_failure_that_is_collected(tmp_path) -> None:
-    """In a process of its own: CPython 3.12.1 crashed at the next collection, or at the end."""
+def test_interpreter_survives_the_collection_of_a_failure(tmp_path) -> None:
+    """In a separate process: CPython 3.12.1 crashed at the next collection or at exit."""
     program = f"""
 import asyncio, gc, resource
 from pathlib import Path
-from rhombus_clips.media import (storing)
-from rhombus_clips.media.fetching import Piece
+from rhombus_clips.media import (writer)
+from rhombus_clips.media.reader import Piece
 from rhombus_clips.media.part_file import PartFile
 
 async def main():
     part = PartFile(Path({str(tmp_path / "clip.mp4")!r}), "source", replaces=True)
     part.open()
-    kept = storing.Storing(part)
+    kept = writer.FileWriter(part)
     try:
         for number in range(99):
             await kept.add(Piece(number * 99_999, b"x" * 99_999), None)
@@ -100,7 +162,7 @@ async def main():
         await kept.aclose()
         part.close()
 
-storing._BATCH = 100_000
+writer._BLOCK = 100_000
 _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
 for _ in range(5):

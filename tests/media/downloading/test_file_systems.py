@@ -1,4 +1,4 @@
-"""A file system may lack what helps: a download does without it. Real errors are raised."""
+"""Downloads work without optional features of a file system. Other errors are raised."""
 
 import asyncio
 import errno
@@ -6,12 +6,14 @@ import fcntl
 import os
 import pathlib
 import shutil
+import stat
+import time
 from typing import Any
 
 import pytest
 
 from rhombus_clips import DownloadError, IntegrityError, ServerError
-from rhombus_clips.media import part_file
+from rhombus_clips.media import files, part_file
 from rhombus_clips.media.part_file import PartFile
 from rhombus_clips.testing import faults
 from tests.examples import a_few
@@ -32,7 +34,7 @@ REAL = ["ENOSPC", "EIO", "EDQUOT", "EROFS"]
 
 
 @pytest.mark.parametrize("lacking", LACKING)
-async def test_file_system_without_locks_takes_downloads(
+async def test_download_works_on_a_file_system_without_locks(
     lacking: str, fake, session, path, monkeypatch
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, lacking)))
@@ -42,7 +44,7 @@ async def test_file_system_without_locks_takes_downloads(
         path.unlink()
 
 
-async def test_two_downloads_do_not_write_one_path_without_locks_either(
+async def test_two_downloads_do_not_write_one_path_even_without_locks(
     fake, session, path, monkeypatch
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
@@ -63,9 +65,7 @@ async def test_two_downloads_do_not_write_one_path_without_locks_either(
 
 
 @pytest.mark.parametrize("real", REAL)
-async def test_lock_that_fails_for_real_is_an_error(
-    real: str, fake, session, path, monkeypatch
-) -> None:
+async def test_other_error_of_a_lock_is_raised(real: str, fake, session, path, monkeypatch) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(getattr(errno, real)))
     with pytest.raises(OSError, match=os.strerror(getattr(errno, real))):
         await session.download_clip(await the_clip(session), path)
@@ -73,7 +73,7 @@ async def test_lock_that_fails_for_real_is_an_error(
 
 @pytest.mark.parametrize("lacking", a_few(["EINVAL", *LACKING]))
 @pytest.mark.parametrize("function", ["fsync", "link", "posix_fadvise", "pathconf"])
-async def test_file_system_that_lacks_a_help_takes_downloads(
+async def test_download_works_on_a_file_system_without_a_feature(
     function: str, lacking: str, fake, session, tmp_path, monkeypatch
 ) -> None:
     calls = 0
@@ -93,7 +93,7 @@ async def test_file_system_that_lacks_a_help_takes_downloads(
 
 
 @pytest.mark.parametrize("missing", ["O_NOFOLLOW", "O_DIRECTORY", "O_NONBLOCK", "pathconf"])
-async def test_system_that_lacks_a_name_takes_downloads(
+async def test_download_works_on_a_system_without_a_function(
     missing: str, fake, session, path, monkeypatch
 ) -> None:
     monkeypatch.delattr(os, missing)
@@ -103,13 +103,13 @@ async def test_system_that_lacks_a_name_takes_downloads(
 
 @pytest.mark.parametrize("real", REAL)
 @pytest.mark.parametrize("function", ["fsync", "open", "write"])
-async def test_real_error_is_raised_and_names_the_file(
+async def test_other_error_is_raised_and_names_the_file(
     function: str, real: str, fake, session, path, monkeypatch
 ) -> None:
     number = getattr(errno, real)
     clip = await the_clip(session)
     if function == "write":
-        monkeypatch.setattr(part_file, "write_all", failing(number))
+        monkeypatch.setattr(files, "write_all", failing(number))
     else:
         monkeypatch.setattr(os, function, failing(number))
     with pytest.raises(OSError, match=os.strerror(number)) as caught:
@@ -118,10 +118,10 @@ async def test_real_error_is_raised_and_names_the_file(
     assert not path.exists()
 
 
-async def test_file_system_that_counts_no_names_takes_downloads(
+async def test_download_works_on_a_file_system_that_does_not_count_links(
     fake, session, path, monkeypatch
 ) -> None:
-    """Some say 0 of every file."""
+    """Some report 0 links for every file."""
     real = os.fstat
 
     def fstat(descriptor: int) -> os.stat_result:
@@ -133,18 +133,46 @@ async def test_file_system_that_counts_no_names_takes_downloads(
     assert path.read_bytes() == DATA
 
 
-# --- files that are numbered anew ---------------------------------------------------------------
+@pytest.mark.parametrize("replaces", [True, False])
+async def test_file_is_synced_before_it_is_moved_and_the_folder_afterwards(
+    fake, session, path, monkeypatch, *, replaces: bool
+) -> None:
+    """So a power failure leaves the whole file or none at the path."""
+    fsync = os.fsync
+    synced: list[tuple[str, int, bool]] = []
+    identities: list[tuple[int, int]] = []
+
+    def recorded(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        is_folder = stat.S_ISDIR(status.st_mode)
+        has_file = any(path.parent.glob("*.mp4"))
+        synced.append(("folder", 0, has_file) if is_folder else ("file", status.st_size, has_file))
+        identities.append((status.st_dev, status.st_ino))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    if replaces:
+        await session.download_clip(await the_clip(session), path)
+    else:
+        await session.download_clips([await the_clip(session)], path.parent)
+    (file,) = path.parent.glob("*.mp4")
+    assert synced == [("file", len(DATA), False), ("folder", 0, True)]
+    status, folder = file.stat(), path.parent.stat()
+    assert identities == [(status.st_dev, status.st_ino), (folder.st_dev, folder.st_ino)]
+
+
+# --- unstable inode numbers ----------------------------------------------------------------------
 
 
 @pytest.fixture
 def _renumbered(monkeypatch):
-    """No file is known again by its number, as on some FUSE file systems."""
+    """Inode numbers are not stable, as on some FUSE file systems."""
     monkeypatch.setattr(os.path, "samestat", lambda *_: False)
 
 
 @pytest.mark.usefixtures("_renumbered")
-async def test_file_system_that_numbers_files_anew_takes_downloads(fake, session, path) -> None:
-    """Also one that goes on, and one that is cancelled before anything came."""
+async def test_download_works_without_stable_inode_numbers(fake, session, path) -> None:
+    """Also a resumed one, and one that fails."""
     clip = await the_clip(session)
     fake.media_faults = [*BREAKS_OFF]
     with pytest.raises(ServerError):
@@ -160,7 +188,7 @@ async def test_file_system_that_numbers_files_anew_takes_downloads(fake, session
     assert [*path.parent.iterdir()] == []
 
 
-def test_part_that_is_numbered_anew_at_the_end_is_known_by_what_it_holds(path) -> None:
+def test_part_without_a_stable_inode_number_is_recognized_by_its_content(path) -> None:
     for content, is_same in ((DATA, True), (bytes(len(DATA)), False)):
         part = PartFile(path, SOURCE, replaces=True)
         part.open()
@@ -172,13 +200,13 @@ def test_part_that_is_numbered_anew_at_the_end_is_known_by_what_it_holds(path) -
             part.put_in_place()
             assert path.read_bytes() == DATA
         else:
-            with pytest.raises(DownloadError, match="somebody else"):
+            with pytest.raises(DownloadError, match="another program"):
                 part.put_in_place()
-            assert part.part.exists(), "it is somebody else's"
+            assert part.part.exists(), "it belongs to another program"
         part.close()
 
 
-def test_part_that_is_replaced_all_the_time_ends_in_an_error(path, monkeypatch) -> None:
+def test_part_that_is_replaced_repeatedly_is_an_error(path, monkeypatch) -> None:
     part = PartFile(path, SOURCE, replaces=True)
     locks = 0
 
@@ -199,7 +227,7 @@ def test_part_that_is_replaced_all_the_time_ends_in_an_error(path, monkeypatch) 
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Names have at most 143 bytes here, though the system says 255."""
+    """Limit names to 143 bytes, although the system states 255."""
 
     def limited(function: Any) -> Any:
         def call(*arguments: Any, **keywords: Any) -> Any:
@@ -215,10 +243,10 @@ def narrow(monkeypatch):
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_clips_of_long_titles_have_a_place_where_names_are_short(
+async def test_clips_with_long_titles_are_downloaded_where_names_are_short(
     fake, connect, tmp_path
 ) -> None:
-    """Each has its uuid in its name, though the end of a title goes."""
+    """Each name has its uuid, although the title is shortened."""
     title = "Überwachung Halle Süd – Ladezone " * 9
     first = fake.clips[0]
     fake.clips[:] = [
@@ -243,7 +271,7 @@ async def test_clips_of_long_titles_have_a_place_where_names_are_short(
 
 
 @pytest.mark.usefixtures("narrow")
-async def test_path_that_is_as_long_as_can_be_is_downloaded_to_and_gone_on_with(
+async def test_download_to_the_longest_possible_path_can_be_resumed(
     fake, session, tmp_path
 ) -> None:
     path = tmp_path / f"{'é' * 69}x.mp4"
@@ -258,14 +286,14 @@ async def test_path_that_is_as_long_as_can_be_is_downloaded_to_and_gone_on_with(
 
 
 @pytest.mark.parametrize("length", [250, 255])
-async def test_longest_names_of_this_file_system_too(length: int, fake, session, tmp_path) -> None:
+async def test_longest_names_of_this_file_system(length: int, fake, session, tmp_path) -> None:
     path = tmp_path / ("x" * length)
     await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
     assert path.read_bytes() == DATA
     assert [*tmp_path.iterdir()] == [path]
 
 
-async def test_name_that_is_too_long_is_refused_before_anything_is_sent(
+async def test_name_that_is_too_long_is_rejected_before_any_request(
     fake, session, tmp_path
 ) -> None:
     with pytest.raises(OSError, match="File name too long"):
@@ -277,7 +305,7 @@ async def test_name_that_is_too_long_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("function", ["unlink", "fstat"])
-async def test_cleanup_that_fails_does_not_hide_why(
+async def test_failed_cleanup_does_not_hide_the_reason(
     function: str, fake, session, path, monkeypatch
 ) -> None:
     clip = await the_clip(session)
@@ -302,10 +330,10 @@ async def test_cleanup_that_fails_does_not_hide_why(
     assert has_failed
 
 
-async def test_part_that_cannot_be_removed_while_it_is_open_is_closed_first(
+async def test_part_that_cannot_be_removed_while_open_is_closed_first(
     fake, session, path, monkeypatch
 ) -> None:
-    """As on Windows, where the removal failed and hid why there was one."""
+    """As on Windows, where the failed removal hid the reason for it."""
     remove = os.unlink
     opened: list[Any] = []
 
@@ -328,14 +356,19 @@ async def test_part_that_cannot_be_removed_while_it_is_open_is_closed_first(
         opened.clear()
 
 
-async def test_folder_that_vanishes_is_what_is_raised(fake, session, tmp_path) -> None:
+async def test_removed_folder_is_an_error(fake, session, tmp_path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    with pytest.raises(DownloadError, match="changed by somebody else"):
+
+    def remove_folder(*_: object) -> None:
+        # The note is created before the first bytes, in a thread.
+        while folder.exists() and not (folder / "clip.mp4.part").stat().st_size:
+            time.sleep(0.001)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    with pytest.raises(DownloadError, match="changed by another program"):
         await session.download_clip(
-            await the_clip(session),
-            folder / "clip.mp4",
-            progress=lambda *_: shutil.rmtree(folder, ignore_errors=True),
+            await the_clip(session), folder / "clip.mp4", progress=remove_folder
         )
     assert len(fake.media_requests) == 1
     assert UUID in fake.media_requests[0].path

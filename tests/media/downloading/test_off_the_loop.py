@@ -1,4 +1,4 @@
-"""The loop waits for no file: not for one on a slow disk, and not for a thread that is busy."""
+"""The event loop waits neither for a slow disk nor for a busy thread."""
 
 import asyncio
 import json
@@ -75,8 +75,8 @@ print(json.dumps([on_loop, sorted(elsewhere)]))
 """
 
 
-def test_files_are_touched_in_threads_only(tmp_path) -> None:
-    """Nothing of a download opens, looks at, moves or removes a file on the loop."""
+def test_files_are_accessed_in_threads_only(tmp_path) -> None:
+    """No download opens, examines, moves or removes a file on the event loop."""
     command = [sys.executable, "-c", PROGRAM, str(tmp_path)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -87,7 +87,7 @@ def test_files_are_touched_in_threads_only(tmp_path) -> None:
 
 @pytest.fixture
 async def busy():
-    """A default executor whose only thread is occupied."""
+    """Occupy the only thread of the default executor."""
     release = threading.Event()
     executor = ThreadPoolExecutor(1)
     loop = asyncio.get_running_loop()
@@ -98,7 +98,7 @@ async def busy():
     await occupied
 
 
-async def test_download_needs_no_thread_of_others(busy, fake, session, path) -> None:
+async def test_download_needs_no_thread_of_the_default_executor(busy, fake, session, path) -> None:
     for changes in ({}, {}, NOTHING_KNOWN):
         with anyio.fail_after(20):
             await session.download_clip(await the_clip(session, **changes), path)
@@ -106,7 +106,9 @@ async def test_download_needs_no_thread_of_others(busy, fake, session, path) -> 
     assert not busy.done()
 
 
-async def test_download_is_cancelled_though_all_threads_are_busy(busy, fake, session, path) -> None:
+async def test_download_can_be_cancelled_while_all_threads_are_busy(
+    busy, fake, session, path
+) -> None:
     clip = await the_clip(session)
     has_come = asyncio.Event()
     fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=20)]
@@ -122,7 +124,7 @@ async def test_download_is_cancelled_though_all_threads_are_busy(busy, fake, ses
     assert path.with_name("clip.mp4.part").stat().st_size > 0
 
 
-async def test_many_downloads_are_cancelled_though_all_threads_are_busy(
+async def test_bulk_download_can_be_cancelled_while_all_threads_are_busy(
     busy, fake, session, tmp_path
 ) -> None:
     clip = await the_clip(session)

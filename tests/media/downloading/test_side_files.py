@@ -1,4 +1,4 @@
-"""What lies where a download needs a name: only a regular file of its own is used."""
+"""Side files of a download: only regular files without other links are used."""
 
 import os
 import socket
@@ -39,7 +39,7 @@ def target(path: Path) -> Path:
 @pytest.mark.parametrize("known", [True, False], ids=["described", "not described"])
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mp4.part", "clip.mp4.part.json"])
 @pytest.mark.parametrize("kind", STRANGE)
-async def test_what_is_no_file_is_refused_at_once_by_name_and_stays(
+async def test_irregular_side_file_is_rejected_at_once_by_name_and_unchanged(
     kind: str, name: str, *, known: bool, fake, session, path, target
 ) -> None:
     strange = path.with_name(name)
@@ -55,8 +55,8 @@ async def test_what_is_no_file_is_refused_at_once_by_name_and_stays(
     assert not path.with_name("nothing").exists()
 
 
-async def test_link_to_the_very_file_is_as_good_as_the_file(fake, session, path, target) -> None:
-    """A clip that was moved elsewhere, with a link in its place, is there."""
+async def test_link_to_the_file_counts_as_the_file(fake, session, path, target) -> None:
+    """A clip that was moved elsewhere, with a link at its path, exists."""
     target.write_bytes(DATA)
     path.symlink_to(target)
     file = await session.download_clip(await the_clip(session), path)
@@ -66,17 +66,15 @@ async def test_link_to_the_very_file_is_as_good_as_the_file(fake, session, path,
 
 
 @pytest.mark.parametrize("name", ["clip.mp4.part", "clip.mp4.part.json"])
-async def test_folder_in_place_of_a_side_file_is_refused_at_once(
-    name: str, fake, session, path
-) -> None:
+async def test_folder_at_a_side_file_is_rejected_at_once(name: str, fake, session, path) -> None:
     path.with_name(name).mkdir()
-    with pytest.raises(DownloadError, match="is no file but a folder"):
+    with pytest.raises(DownloadError, match="is a folder"):
         await session.download_clip(await the_clip(session), path)
     assert path.with_name(name).is_dir()
     assert fake.media_requests == []
 
 
-async def test_note_that_somebody_linked_elsewhere_keeps_what_it_says_there(
+async def test_note_with_another_hard_link_keeps_its_content_there(
     fake, session, path, target
 ) -> None:
     path.with_name("clip.mp4.part.json").hardlink_to(target)
@@ -86,7 +84,7 @@ async def test_note_that_somebody_linked_elsewhere_keeps_what_it_says_there(
 
 
 @pytest.mark.parametrize("kind", [*STRANGE, "folder", "second name"])
-async def test_manifest_is_read_and_written_only_as_a_file_of_its_own(
+async def test_manifest_must_be_a_regular_file_without_other_links(
     kind: str, fake, session, tmp_path, target
 ) -> None:
     manifest = tmp_path / "in" / "manifest.jsonl"
@@ -104,9 +102,7 @@ async def test_manifest_is_read_and_written_only_as_a_file_of_its_own(
     assert fake.media_requests == []
 
 
-async def test_side_files_that_are_no_files_fail_their_clip_alone(
-    fake, session, tmp_path, target
-) -> None:
+async def test_irregular_side_files_fail_only_their_clip(fake, session, tmp_path, target) -> None:
     clip = await the_clip(session)
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.mp4.part").symlink_to(target)
@@ -116,8 +112,8 @@ async def test_side_files_that_are_no_files_fail_their_clip_alone(
     assert target.read_bytes() == b"precious"
 
 
-def test_sockets_can_be_made_here(tmp_path) -> None:
-    """Otherwise the cases above would say nothing of them."""
+def test_sockets_can_be_created_here(tmp_path) -> None:
+    """Otherwise the cases above would not test them."""
     make_socket(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
         client.connect(os.path.relpath(tmp_path / "socket"))

@@ -1,4 +1,4 @@
-"""What has come is stored in order and held within bounds, whatever the disk does."""
+"""Received bytes are stored in order and within bounded memory, however slow the disk."""
 
 import asyncio
 import hashlib
@@ -16,13 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips.media import storing as rules
-from rhombus_clips.media.fetching import Piece
+from rhombus_clips.media import writer as rules
 from rhombus_clips.media.part_file import PartFile
-from rhombus_clips.media.storing import Storing
+from rhombus_clips.media.reader import Piece
+from rhombus_clips.media.writer import FileWriter
 from tests.media.downloading.downloads import SOURCE, large_things_held_by
 
-BATCH = 64
+BLOCK = 64
 
 
 @pytest.fixture
@@ -41,24 +41,24 @@ def pieces_of(contents: Iterable[bytes]) -> Iterable[Piece]:
 
 
 @given(
-    st.lists(st.lists(st.binary(min_size=1, max_size=3 * BATCH), min_size=1), max_size=3),
+    st.lists(st.lists(st.binary(min_size=1, max_size=3 * BLOCK), min_size=1), max_size=3),
     st.integers(0, 1000),
 )
 def test_pieces_are_stored_in_order_however_slow_the_disk(
     beginnings: list[list[bytes]], seed: int
 ) -> None:
-    """And a file that starts over, though its beginning is still on its way, has only the last."""
+    """A file that restarts before its first bytes are written has only the last ones."""
 
     async def store(file: PartFile) -> None:
-        async with aclosing(Storing(file)) as storing:
+        async with aclosing(FileWriter(file)) as writer:
             for contents in beginnings:
                 for piece in pieces_of(contents):
-                    await storing.add(piece, None)
-            await storing.finish()
+                    await writer.add(piece, None)
+            await writer.finish()
 
     chance = random.Random(seed)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(rules, "_BATCH", BATCH)
+        patch.setattr(rules, "_BLOCK", BLOCK)
         patch.setattr(rules, "_LONGEST_WAIT", chance.choice([0, 60]))
         with closing(PartFile(Path(folder) / "clip.mp4", SOURCE, replaces=True)) as file:
             file.open()
@@ -79,10 +79,8 @@ def slowed(work: Any, chance: random.Random) -> Any:
 
 
 @pytest.mark.parametrize("stage", ["write", "hash"])
-async def test_disk_that_does_not_keep_up_holds_up_the_network(
-    stage: str, file, monkeypatch
-) -> None:
-    """Otherwise a large file would lie in memory, whole."""
+async def test_slow_disk_slows_down_the_network(stage: str, file, monkeypatch) -> None:
+    """Otherwise a whole large file would be held in memory."""
     may_go_on = threading.Event()
     work = getattr(file, stage)
 
@@ -91,17 +89,17 @@ async def test_disk_that_does_not_keep_up_holds_up_the_network(
         work(*arguments)
 
     monkeypatch.setattr(file, stage, stuck)
-    monkeypatch.setattr(rules, "_BATCH", BATCH)
-    contents = [bytes([number]) * BATCH for number in range(20)]
+    monkeypatch.setattr(rules, "_BLOCK", BLOCK)
+    contents = [bytes([number]) * BLOCK for number in range(20)]
     taken = 0
-    async with aclosing(Storing(file)) as storing:
+    async with aclosing(FileWriter(file)) as writer:
 
         async def take_all() -> None:
             nonlocal taken
             for piece in pieces_of(contents):
-                await storing.add(piece, None)
+                await writer.add(piece, None)
                 taken += 1
-            await storing.finish()
+            await writer.finish()
 
         taking = asyncio.ensure_future(take_all())
         await asyncio.sleep(0.1)
@@ -112,8 +110,8 @@ async def test_disk_that_does_not_keep_up_holds_up_the_network(
     assert file.part.read_bytes() == b"".join(contents)
 
 
-def test_nothing_is_written_behind_a_write_that_failed(file, monkeypatch) -> None:
-    """What was to follow it may be on its way already, and would lie where it does not belong."""
+def test_nothing_is_written_after_a_failed_write(file, monkeypatch) -> None:
+    """Later bytes may already be queued, and would have the wrong offset."""
     file.write(0, b"first, second", None)
 
     class Full:
@@ -128,19 +126,19 @@ def test_nothing_is_written_behind_a_write_that_failed(file, monkeypatch) -> Non
     assert file.part.read_bytes() == b"first, second"
 
 
-async def test_failure_to_write_is_raised_at_the_end_at_the_latest(file, monkeypatch) -> None:
+async def test_failed_write_is_raised_by_finish_at_the_latest(file, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "no space left")
 
     monkeypatch.setattr(file, "write", fail)
-    async with aclosing(Storing(file)) as storing:
-        await storing.add(Piece(0, b"bytes"), None)
+    async with aclosing(FileWriter(file)) as writer:
+        await writer.add(Piece(0, b"bytes"), None)
         with pytest.raises(OSError, match="no space"):
-            await storing.finish()
+            await writer.finish()
 
 
-async def test_file_is_not_closed_under_what_is_still_being_written(file, monkeypatch) -> None:
-    """Who is cancelled twice waits for all that is under way all the same."""
+async def test_file_is_not_closed_while_it_is_being_written(file, monkeypatch) -> None:
+    """Even a task that is cancelled twice waits for all jobs."""
     write = file.write
     written: list[int] = []
 
@@ -150,12 +148,12 @@ async def test_file_is_not_closed_under_what_is_still_being_written(file, monkey
         written.append(start)
 
     monkeypatch.setattr(file, "write", slowly)
-    monkeypatch.setattr(rules, "_BATCH", 1)
+    monkeypatch.setattr(rules, "_BLOCK", 1)
 
     async def store() -> None:
-        async with aclosing(Storing(file)) as storing:
+        async with aclosing(FileWriter(file)) as writer:
             for piece in pieces_of([b"bytes"] * 3):
-                await storing.add(piece, None)
+                await writer.add(piece, None)
             await asyncio.sleep(5)
 
     task = asyncio.ensure_future(store())
@@ -165,18 +163,18 @@ async def test_file_is_not_closed_under_what_is_still_being_written(file, monkey
         await asyncio.sleep(0.02)
     with pytest.raises(asyncio.CancelledError):
         await task
-    begun = len(written)
+    started = len(written)
     await asyncio.sleep(0.3)
-    assert len(written) == begun > 0
+    assert len(written) == started > 0
 
 
-async def test_what_has_come_is_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
+async def test_received_bytes_are_stored_when_a_download_is_cancelled(file, monkeypatch) -> None:
     monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
 
     async def store() -> None:
-        async with aclosing(Storing(file)) as storing:
+        async with aclosing(FileWriter(file)) as writer:
             for piece in pieces_of([b"first, ", b"second, ", b"third"]):
-                await storing.add(piece, None)
+                await writer.add(piece, None)
             await asyncio.sleep(5)
 
     with anyio.move_on_after(0.05) as scope:
@@ -185,41 +183,39 @@ async def test_what_has_come_is_stored_when_a_download_is_cancelled(file, monkey
     assert file.part.read_bytes() == b"first, second, third"
 
 
-async def test_file_is_not_closed_under_a_write_beside_which_no_thread_can_be_had(
+async def test_file_is_not_closed_during_a_write_if_no_other_thread_starts(
     file, monkeypatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(file, "write", slowed(file.write, random.Random(0)))
-    storing = Storing(file)
-    monkeypatch.setattr(storing._hashing, "submit", refuse)
+    writer = FileWriter(file)
+    monkeypatch.setattr(writer._hashing, "submit", refuse)
     with pytest.raises(RuntimeError, match="new thread"):
-        async with aclosing(storing):
-            await storing.add(Piece(0, b"bytes"), None)
+        async with aclosing(writer):
+            await writer.add(Piece(0, b"bytes"), None)
     assert file.part.read_bytes() == b"bytes"
 
 
-async def test_what_has_come_is_on_the_disk_soon_though_nothing_more_comes(file) -> None:
-    """A process that is killed while the host is silent has lost nothing."""
-    async with aclosing(Storing(file)) as storing:
+async def test_received_bytes_are_written_soon_although_no_more_arrive(file) -> None:
+    """A process that is killed while the host is silent loses nothing."""
+    async with aclosing(FileWriter(file)) as writer:
         for piece in pieces_of([b"first, ", b"second, ", b"third"]):
-            await storing.add(piece, None)
+            await writer.add(piece, None)
         with anyio.fail_after(20):
             while file.part.read_bytes() != b"first, second, third":  # noqa: ASYNC110  # on a disk
                 await asyncio.sleep(0.01)
-        await storing.add(Piece(20, b", fourth"), None)
-        await storing.finish()
+        await writer.add(Piece(20, b", fourth"), None)
+        await writer.finish()
     assert file.part.read_bytes() == b"first, second, third, fourth"
     assert (file.size, file.sha256_hex) == (
         28, hashlib.sha256(b"first, second, third, fourth").hexdigest(),
     )  # fmt: skip
 
 
-async def test_batch_that_begins_by_itself_waits_for_a_disk_that_does_not_keep_up(
-    file, monkeypatch
-) -> None:
-    """And begins when there is room."""
+async def test_timer_starts_no_block_while_the_disk_does_not_keep_up(file, monkeypatch) -> None:
+    """It starts one when there is room."""
     may_go_on = threading.Event()
     write = file.write
     started: list[int] = []
@@ -230,55 +226,55 @@ async def test_batch_that_begins_by_itself_waits_for_a_disk_that_does_not_keep_u
         write(start, *arguments)
 
     monkeypatch.setattr(file, "write", stuck)
-    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    monkeypatch.setattr(rules, "_BLOCK", BLOCK)
     monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
-    async with aclosing(Storing(file)) as storing:
-        await storing.add(Piece(0, b"0" * BATCH), None)
-        await storing.add(Piece(BATCH, b"1" * BATCH), None)
-        await storing.add(Piece(2 * BATCH, b"2"), None)
-        timer = storing._timer
+    async with aclosing(FileWriter(file)) as writer:
+        await writer.add(Piece(0, b"0" * BLOCK), None)
+        await writer.add(Piece(BLOCK, b"1" * BLOCK), None)
+        await writer.add(Piece(2 * BLOCK, b"2"), None)
+        timer = writer._timer
         assert timer is not None
         for _ in range(3):
-            storing._begin_late()
-            assert len(storing._under_way) == rules._BUFFERS - 1
-            assert storing._timer is not None, "it tries again later"
+            writer._on_timer()
+            assert len(writer._under_way) == rules._BUFFERS - 1
+            assert writer._timer is not None, "it tries again later"
         may_go_on.set()
-        for job in storing._under_way[0].jobs:
+        for job in writer._under_way[0].jobs:
             await asyncio.wrap_future(job)
-        storing._begin_late()
-        assert storing._timer is None
-        await storing.finish()
-    assert file.part.read_bytes() == b"0" * BATCH + b"1" * BATCH + b"2"
+        writer._on_timer()
+        assert writer._timer is None
+        await writer.finish()
+    assert file.part.read_bytes() == b"0" * BLOCK + b"1" * BLOCK + b"2"
 
 
 async def test_no_timer_outlives_its_block(file, monkeypatch) -> None:
     monkeypatch.setattr(rules, "_LONGEST_WAIT", 60)
-    async with aclosing(Storing(file)) as storing:
+    async with aclosing(FileWriter(file)) as writer:
         for piece in pieces_of([b"first, ", b"second"]):
-            await storing.add(piece, None)
-        timer = storing._timer
+            await writer.add(piece, None)
+        timer = writer._timer
         assert timer is not None
     assert timer.cancelled()
     assert file.part.read_bytes() == b"first, second"
 
 
 @pytest.mark.parametrize("fails", ["write", "hash"])
-async def test_failure_that_is_kept_keeps_no_buffer(fails: str, file, monkeypatch) -> None:
+async def test_kept_failure_holds_no_buffer(fails: str, file, monkeypatch) -> None:
     def fail(*_: object) -> None:
         raise OSError(28, "no space left")
 
     monkeypatch.setattr(file, fails, fail)
-    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    monkeypatch.setattr(rules, "_BLOCK", BLOCK)
     with pytest.raises(OSError, match="no space") as caught:
-        async with aclosing(Storing(file)) as storing:
+        async with aclosing(FileWriter(file)) as writer:
             for piece in pieces_of([bytes([number]) * 20_000 for number in range(9)]):
-                await storing.add(piece, None)
+                await writer.add(piece, None)
                 del piece
     assert large_things_held_by(caught.value) == []
 
 
 async def test_views_are_released_when_the_disk_is_full(file, monkeypatch) -> None:
-    """CPython 3.12.1 crashes on those that a traceback still holds when it is collected."""
+    """CPython 3.12.1 crashes when it collects views that a traceback holds."""
     views: list[memoryview] = []
 
     class Full:
@@ -294,14 +290,14 @@ async def test_views_are_released_when_the_disk_is_full(file, monkeypatch) -> No
             return getattr(real, name)
 
     real = file._file
-    monkeypatch.setattr(rules, "_BATCH", BATCH)
+    monkeypatch.setattr(rules, "_BLOCK", BLOCK)
     with pytest.raises(OSError, match="no space") as caught:
-        async with aclosing(Storing(file)) as storing:
+        async with aclosing(FileWriter(file)) as writer:
             monkeypatch.setattr(file, "_file", Full())
-            await storing.add(Piece(0, b"x" * 20_000), None)
-            batch = storing._under_way[0]
-            held = batch.data
-            await storing.finish()
+            await writer.add(Piece(0, b"x" * 20_000), None)
+            block = writer._under_way[0]
+            held = block.data
+            await writer.finish()
     views.append(held)
     assert len(views) > 2
     for view in views:
