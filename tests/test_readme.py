@@ -178,7 +178,7 @@ def test_dependency_table_lists_every_dependency() -> None:
 def test_package_table_links_every_package_and_module() -> None:
     listed = set(re.findall(r"\]\((rhombus_clips/[\w.]+)\)", _table("Packages")))
     package = ROOT / "rhombus_clips"
-    modules = [path for path in package.iterdir() if path.suffix == ".py" or path.is_dir()]
+    modules = [*package.glob("*.py"), *(path.parent for path in package.glob("*/__init__.py"))]
     names = {path.name for path in modules if not path.name.startswith("_")}
     assert names <= {path.removeprefix("rhombus_clips/") for path in listed} | {"concurrency.py"}
 
