@@ -1,1 +1,1 @@
-"""Measure speed, memory and endurance. Not part of the tests; README.md has the results."""
+"""Measurements of speed, memory and endurance. They are not tests; README.md has the results."""

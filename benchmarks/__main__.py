@@ -1,4 +1,4 @@
-"""Print all measurements, side by side, in one table.
+"""Run all measurements and print them in one table.
 
     python -m benchmarks [--quick] [--json] [decoding calls listing ...]
 
@@ -51,7 +51,7 @@ def _as_json(rows: list[Row]) -> str:
 def _as_table(rows: list[Row]) -> str:
     """Return the table as Markdown."""
     lines = [
-        "| what | ours | compared with | theirs | ratio | 10 to 90 % | target |",
+        "| measurement | ours | compared with | theirs | ratio | 10 to 90 % | target |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in rows:

@@ -1,4 +1,4 @@
-"""Measure decoding of a page of a hundred clips, compared with parsers and other libraries."""
+"""Measure the decoding of a page of a hundred clips, compared with parsers and other libraries."""
 
 import dataclasses
 import importlib
@@ -107,7 +107,7 @@ def _enums_as_strings(kind: Any) -> Any:
 
 
 def with_stock_cattrs() -> Decoder:
-    """Return a decoder into our classes by a plain converter that only renames keys."""
+    """Return a decoder into our classes that uses a plain converter and only renames keys."""
     converter = Converter()
 
     def make_hook(model: type[Model]) -> Any:

@@ -44,7 +44,7 @@ def source_of(url: str, clip: SavedClip) -> str:
 
 
 async def serve_blocks(lifetime: Lifetime) -> None:
-    """Answer every request with the number of blocks in its path.
+    """Respond to every request with the number of blocks that its path names.
 
     Reports the CPU time in seconds and the number of blocks sent.
     """
@@ -149,7 +149,7 @@ async def _speed(
 
 
 async def _memory(url: str, folder: Path, mib: int) -> Row:
-    """Return a row for the peak of allocated memory; its name has the growth of the process."""
+    """Return a row for the peak of allocated memory; its title states the growth of the process."""
     clip = clip_of(mib)
     async with ClipSession(API_KEY, media_url=url) as session:
         await session.download_clip(clip_of(8), folder / "first.mp4")

@@ -22,7 +22,7 @@ class Elsewhere:
 
 
 class Lifetime:
-    """The service's side of the pipe: announce the address, wait for the end, report."""
+    """The service's end of the pipe: it announces the address, waits for the end, and reports."""
 
     def __init__(self, pipe: "Connection[Any, Any]") -> None:
         self._pipe = pipe

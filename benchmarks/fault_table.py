@@ -1,4 +1,4 @@
-"""Print what each fault does to a call: its result, the number of requests and the duration.
+"""Print the effect of each fault on a call: its result, the number of requests and the duration.
 
     python -m benchmarks.fault_table
 

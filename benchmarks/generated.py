@@ -26,7 +26,7 @@ ON_AIOHTTP, ON_HTTPX = "openapi-generator, aiohttp", "openapi-python-client, htt
 
 @contextmanager
 def generated() -> Generator[dict[str, Make], None, None]:
-    """Generate the clients and yield them by name; print the reason for each that is missing."""
+    """Generate the clients and yield them by name; print why any of them is missing."""
     document = os.environ.get("RHOMBUS_OPENAPI")
     with tempfile.TemporaryDirectory() as folder:
         sys.path.insert(0, folder)

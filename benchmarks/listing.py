@@ -34,12 +34,12 @@ async def measure(*, quick: bool) -> list[Row]:
 
 async def _with_latency(setting: Setting, rounds: int) -> list[Row]:
     async with _Lister(setting) as lister:
-        ways = {
-            "sequential": lister.plainly,
+        candidates = {
+            "sequential": lister.sequential,
             "sharded(8)": lister.sharded(8),
             "sharded(16)": lister.sharded(16),
         }
-        samples = await side_by_side(ways, rounds)
+        samples = await side_by_side(candidates, rounds)
     # Pages overlap by one clip, so there are a few more requests than full pages.
     samples["sum of latencies"] = [lister.requests * _LATENCY] * rounds
     section = f"{setting.clips // _PAGE} pages at 80 ms"
@@ -52,8 +52,8 @@ async def _with_latency(setting: Setting, rounds: int) -> list[Row]:
 
 async def _skewed(setting: Setting, rounds: int) -> list[Row]:
     async with _Lister(setting) as lister:
-        ways = {"sequential": lister.plainly, "sharded(16)": lister.sharded(16)}
-        samples = await side_by_side(ways, rounds)
+        candidates = {"sequential": lister.sequential, "sharded(16)": lister.sharded(16)}
+        samples = await side_by_side(candidates, rounds)
     section = f"{setting.clips // _PAGE} pages, 80 % in 10 % of the time, sharded(16)"
     return _rows(section, samples, "sharded(16)", {"sequential": at_least(7)})
 
@@ -61,8 +61,8 @@ async def _skewed(setting: Setting, rounds: int) -> list[Row]:
 async def _prefetched(setting: Setting, rounds: int) -> list[Row]:
     """Measure with a caller that takes as long per page as the service."""
     async with _Lister(setting, seconds_a_page=_LATENCY) as lister:
-        ways = {"sequential": lister.plainly, "prefetched": lister.prefetched}
-        samples = await side_by_side(ways, rounds)
+        candidates = {"sequential": lister.sequential, "prefetched": lister.prefetched}
+        samples = await side_by_side(candidates, rounds)
     return _rows("prefetched, slow caller", samples, "prefetched", {"sequential": at_least(1.7)})
 
 
@@ -85,15 +85,15 @@ async def _growing(most: int) -> list[Row]:
     """Compare the cost per clip of a long and a short listing, without keeping clips."""
     few = 10_000
     async with _Lister(Setting(clips=few)) as lister:
-        await lister.plainly(0)
+        await lister.sequential(0)
         started = time.perf_counter()
         for _ in range(5):
-            await lister.plainly(0)
+            await lister.sequential(0)
         short = (time.perf_counter() - started) / 5 / few
         async with _Lister(Setting(clips=most)) as long_lister:
             memory = memory_mib()
             started = time.perf_counter()
-            await long_lister.plainly(0)
+            await long_lister.sequential(0)
             long = (time.perf_counter() - started) / most
             grown = memory_mib() - memory
     section = f"{most:,} clips"
@@ -140,7 +140,7 @@ class _Lister:
         await self._session.aclose()
         self._elsewhere.__exit__(None, None, None)
 
-    async def plainly(self, _: int) -> None:
+    async def sequential(self, _: int) -> None:
         pager = self._pager()
         await self._count(nullcontext(aiter(pager)))
         self.requests = pager.stats.requests

@@ -65,9 +65,9 @@ class Row:
 async def side_by_side(candidates: Mapping[str, Callable[[int], Any]], rounds: int) -> Samples:
     """Return the seconds that each candidate took in each round, after a round of warming up.
 
-    A candidate is called with the round's number, and awaited if its result is awaitable. The order
-    is random in each round, because a candidate pays for the caches and the garbage that the one
-    before it leaves.
+    A candidate is called with the number of the round, and its result is awaited if it is
+    awaitable. The order is random in each round, because a candidate pays for the caches and the
+    garbage of its predecessor.
     """
     samples: Samples = {name: [] for name in candidates}
     order, chance = list(candidates), random.Random(0)
@@ -100,8 +100,8 @@ def compare(
         if peer not in samples:
             continue
         pairs = list(zip(samples[ours], samples[peer], strict=True))
-        turned = target is not None and target.relation == ">="
-        ratios = [theirs / our if turned else our / theirs for our, theirs in pairs]
+        inverted = target is not None and target.relation == ">="
+        ratios = [theirs / our if inverted else our / theirs for our, theirs in pairs]
         low, high = _spread(ratios)
         rows.append(
             Row(

@@ -1,4 +1,4 @@
-"""Measure the memory of a clip, in another process for each way of keeping it."""
+"""Measure the memory of a clip, in a separate process for each representation."""
 
 import gc
 import json

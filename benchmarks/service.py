@@ -1,4 +1,4 @@
-"""A service that takes little CPU time: clips from prepared bytes, with a configurable latency.
+"""A service that uses little CPU time: clips from prepared bytes, with a configurable latency.
 
 It lists newest first with an exclusive cursor, as `FakeRhombus` does by default. It is for
 measurements only.
@@ -148,9 +148,9 @@ class _Connection(asyncio.Protocol):
             return _response(HTTPStatus.TOO_MANY_REQUESTS, b"", b"Retry-After: %d\r\n" % wait)
         if path.endswith(b"/getClipWithProgress"):
             return _response(HTTPStatus.OK, self._clips.one())
-        asked = json.loads(body or b"{}")
-        size = asked.get("maxPageSize") or 100
-        return _response(HTTPStatus.OK, self._clips.page(asked.get("pageTimestampMs"), size))
+        parameters = json.loads(body or b"{}")
+        size = parameters.get("maxPageSize") or 100
+        return _response(HTTPStatus.OK, self._clips.page(parameters.get("pageTimestampMs"), size))
 
 
 def _response(status: HTTPStatus, body: bytes, headers: bytes = b"") -> bytes:

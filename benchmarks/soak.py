@@ -1,11 +1,11 @@
-"""Run many tasks for minutes against a service that fails and limits its rate.
+"""Run many tasks against a failing, rate-limited service for some minutes.
 
     python -m benchmarks.soak --minutes 10 --tasks 200 --faults 0.02
 
 Prints how many requests were sent and refused, what the tasks received, and the memory and sockets
-in use at the end. Exits with 1 if a clip was lost or repeated, if an exception was raised that does
-not belong to the library, or if a request was sent during a pause. The service runs in another
-process; aiohttp's tracing tells when a request is sent. Requests that were in flight when a pause
+in use at the end. Exits with 1 if a clip was lost or repeated, if an exception was raised that is
+not one of the library's, or if a request was sent during a pause. The service runs in another
+process; aiohttp's tracing shows when a request is sent. Requests that were in flight when a pause
 started may still be refused during it; they are counted separately.
 """
 
@@ -65,9 +65,9 @@ class Tally:
 
     listings: int = 0
     clips_seen: int = 0
-    clips_there: int = 0
+    clips_expected: int = 0
     lost: int = 0
-    twice: int = 0
+    repeated: int = 0
     polls: int = 0
     not_found: int = 0
     pauses: int = 0
@@ -125,24 +125,24 @@ async def serve(lifetime: Lifetime, clips: int, rate: float, share_of_faults: fl
 
 
 async def work(session: ClipSession, uuids: list[str], tally: Tally, until: float) -> None:
-    """List everything, poll one clip and ask for a missing one, repeatedly."""
+    """List everything, poll one clip and request a missing one, repeatedly."""
     everything = Counter[str | None](uuids)
     while time.monotonic() < until:
         pager, seen = session.saved_clips(), Counter[str | None]()
-        while not await _read_on(pager, seen, tally, until):
+        while not await _read(pager, seen, tally, until):
             pass
         if time.monotonic() >= until:
             return
         tally.listings += 1
         tally.clips_seen += seen.total()
-        tally.clips_there += everything.total()
+        tally.clips_expected += everything.total()
         tally.lost += (everything - seen).total()
-        tally.twice += (seen - everything).total()
+        tally.repeated += (seen - everything).total()
         for clip_uuid in (random.choice(uuids), "A" * 22):
             await _poll(session, clip_uuid, tally)
 
 
-async def _read_on(
+async def _read(
     pager: SavedClipPager, seen: Counter[str | None], tally: Tally, until: float
 ) -> bool:
     """Read the listing; return False if it stopped with an error and has to be resumed."""
@@ -271,9 +271,9 @@ def print_report(
         "in flight when a pause started, then answered 429": tally.refused_in_flight,
         "listings": tally.listings,
         "clips yielded": tally.clips_seen,
-        "clips expected": tally.clips_there,
+        "clips expected": tally.clips_expected,
         "clips lost": tally.lost,
-        "clips repeated": tally.twice,
+        "clips repeated": tally.repeated,
         "polls": tally.polls,
         "unknown clips": tally.not_found,
         "errors by class": dict(tally.errors.most_common()),
@@ -314,7 +314,7 @@ def main() -> int:
     with service_elsewhere(serve, options.clips, options.rate, options.faults) as service:
         tally = asyncio.run(soak(options, service))
     print_report(options, service, attempts, tally)
-    return 1 if tally.lost or tally.twice or tally.unexpected or tally.sent_in_pause else 0
+    return 1 if tally.lost or tally.repeated or tally.unexpected or tally.sent_in_pause else 0
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Bars:
     It shows nothing if standard error is not a terminal.
 
     :param time: The column with the time of a bar: elapsed by default.
-    :param transient: Whether the bars disappear at the end.
+    :param transient: True to remove the bars at the end.
     """
 
     def __init__(self, *, time: ProgressColumn | None = None, transient: bool = True) -> None:

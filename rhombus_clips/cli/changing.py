@@ -30,12 +30,12 @@ async def rename(
     Other fields keep their values.
     """
     if new_title is not None and title is not None:
-        raise click.UsageError("give either NEW_TITLE or --title, not both")
+        raise click.UsageError("use either NEW_TITLE or --title, not both")
     changes = options.given(
         {"title": title if new_title is None else new_title, "description": description}
     )
     if not changes:
-        raise click.UsageError("give a NEW_TITLE or --description")
+        raise click.UsageError("pass NEW_TITLE or --description")
     await session.update_saved_clip(clip_uuid, **changes)
     for name, text in changes.items():
         echo(f"{clip_uuid}: changed the {name} to “{text}”")
@@ -63,6 +63,6 @@ def delete(*, clip_uuids: Sequence[str], yes: bool) -> None:
             echo(f"Deleted {clip.uuid} “{clip.title or ''}”")
 
     clips = run_with_session(find)
-    what = "this clip" if len(clips) == 1 else f"these {len(clips)} clips"
-    confirm(f"Delete {what} permanently?", yes=yes)
+    target = "this clip" if len(clips) == 1 else f"these {len(clips)} clips"
+    confirm(f"Delete {target} permanently?", yes=yes)
     run_with_session(delete_all)

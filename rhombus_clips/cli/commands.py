@@ -19,7 +19,7 @@ def command() -> None:
     Set RHOMBUS_API_KEY to your API key. For a region other than the US, set RHOMBUS_ENDPOINT_URL to
     the URL of its API and RHOMBUS_MEDIA_URL to the URL of its media host.
 
-    The commands fake and demo need none of them.
+    The commands fake and demo do not need them.
 
     A TIME is an ISO 8601 time with a UTC offset, such as 2025-10-01T08:00Z, or epoch milliseconds.
     """

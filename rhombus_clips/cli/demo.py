@@ -30,7 +30,7 @@ async def run_demo() -> None:
         FakeRhombus(_CLIPS, shared_clip_groups=_GROUPS, render_seconds=_RENDER_SECONDS) as service,
         ClipSession(service.api_key, base_url=service.url, media_url=service.media_url) as session,
     ):
-        echo(f"A fake of the service runs at {service.url}. No API key or network is needed.")
+        echo(f"A fake service runs at {service.url}. No API key or network is needed.")
         with Bars(transient=False) as bars:
             listed = await _list_clips(session, bars)
             watched = await _watch_render(session, service, bars)

@@ -1,4 +1,4 @@
-"""The command that downloads clips, and what other commands need of it."""
+"""The command that downloads clips, and functions that other commands share."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -59,7 +59,7 @@ def download(
 ) -> None:
     """Download and verify the videos of clips.
 
-    Give the uuids of the clips, or --all. Run the command again to resume after an interruption, or
+    Pass the uuids of the clips, or --all. Run the command again to resume after an interruption, or
     to download new clips.
     """
     filters = options.given(filters)
@@ -98,7 +98,7 @@ async def download_with_bars(
     total: int,
     **settings: Any,
 ) -> tuple[DownloadSummary, int]:
-    """Download *clips* into *folder* with progress bars, and return a summary and the bytes.
+    """Download *clips* into *folder* with progress bars, and return a summary and the total size.
 
     *settings* are passed to `ClipSession.download_clips`.
     """
@@ -143,11 +143,11 @@ def _check(
     output: Path | None,
 ) -> None:
     if takes_all == bool(clip_uuids):
-        raise click.UsageError("give either the uuids of clips or --all")
+        raise click.UsageError("pass either the uuids of clips or --all")
     if filters and not takes_all:
-        raise click.UsageError("filters need --all")
+        raise click.UsageError("filters require --all")
     if folder is not None and output is not None:
-        raise click.UsageError("give either --folder or --output, not both")
+        raise click.UsageError("use either --folder or --output, not both")
     if output is not None and len(clip_uuids) != 1:
         raise click.UsageError("--output takes a single clip; use --folder for several")
 

@@ -29,8 +29,8 @@ from rhombus_clips.media.files import read, replace
 
 # For a clip that is unfinished when it appears.
 _DOWNLOAD_TIMEOUT = 900.0
-# The state file is written again after nine times as long as the last write took, so that it takes
-# at most a tenth of the time.
+# Between two writes of the state file, wait nine times as long as the last one took, so that
+# writing takes at most a tenth of the time.
 _PAUSE_PER_WRITE, _RETRY_INTERVAL = 9.0, 0.2
 _TRANSIENT = (TransportError, ServerError, RateLimitedError)
 
@@ -78,7 +78,7 @@ def follow(
                             raise
                         await _wait_after(error, interval)
             finally:
-                # An exception ends the command. Do not hide it if the file cannot be written.
+                # An exception ends the command. A failure to write the file must not hide it.
                 try:
                     state_file.save(follower, at_end=True)
                 except OSError as error:
@@ -91,8 +91,8 @@ def follow(
 class StateFile:
     """Keeps the cursor of a follower in a file, if there is a path.
 
-    During the first listing of a long history, the cursor grows with every clip. Therefore only a
-    part of the time is spent on writing it.
+    During the first listing of a long history, the cursor grows with every clip. Therefore the time
+    spent on writing it is limited.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -100,7 +100,7 @@ class StateFile:
         self._next_write = -math.inf
         self._is_outdated = False
         self.is_busy: bool = False
-        """Whether the follower has yielded a clip that is still being processed."""
+        """True while a clip that the follower yielded is being processed."""
 
     def read(self) -> str | None:
         """Return the cursor, or None at the first start."""
@@ -162,7 +162,7 @@ async def _download(session: ClipSession, clip: SavedClip, folder: Path, interva
 
 
 def is_transient(error: RhombusError) -> bool:
-    """Return whether trying again may succeed. An invalid certificate, for example, will stay."""
+    """Return whether a retry may succeed. An invalid certificate, for example, is permanent."""
     is_lasting = isinstance(error, ConnectError) and error.is_lasting
     return isinstance(error, _TRANSIENT) and not is_lasting
 

@@ -27,7 +27,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Value(click.ParamType[T], Generic[T]):
-    """A type of arguments.
+    """A type of argument values.
 
     :param name: Its name in help texts.
     :param parse: Returns the value of an argument, or raises `ValueError` with a message.

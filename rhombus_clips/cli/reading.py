@@ -62,7 +62,7 @@ async def expiring(session: ClipSession, *, as_json: bool, **filters: Any) -> No
 )
 @click.option("--created-before", type=options.TIME, help="Only groups created before this time.")
 @click.option("--window", "days", type=click.FloatRange(0, 36_500, min_open=True), metavar="DAYS",
-              help="Request this many days at a time. Needs --created-after.")  # fmt: skip
+              help="Request this many days at a time. Requires --created-after.")  # fmt: skip
 @options.as_json_option
 @with_session
 async def shared(
@@ -72,7 +72,7 @@ async def shared(
     if days is not None and math.isnan(days):
         raise click.BadParameter("nan is not a number of days", param_hint="--window")
     if days is not None and arguments["created_after"] is None:
-        raise click.UsageError("--window needs --created-after as the start of the first window")
+        raise click.UsageError("--window requires --created-after as the start of the first window")
     window = None if days is None else timedelta(days=days)
     await output.show(
         session.shared_clip_groups(window=window, **arguments), output.SHARED, as_json=as_json

@@ -1,4 +1,4 @@
-"""How a command runs and ends: its session, its error messages and its exit code."""
+"""Running a command: its session, its error messages and its exit code."""
 
 import asyncio
 import logging

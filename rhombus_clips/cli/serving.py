@@ -1,4 +1,4 @@
-"""The commands that need no service: a fake one, and the demo."""
+"""The commands that do not need the service: a fake service, and the demo."""
 
 import signal
 from typing import Any
@@ -23,7 +23,7 @@ from rhombus_clips.testing import FakeRhombus
 @click.option("--render-seconds", type=SECONDS, default=6.0, show_default=True,
               help="How long it takes to create a clip.")  # fmt: skip
 def fake(**options: Any) -> None:
-    """Run a fake of the service on this machine.
+    """Run a fake service on this machine.
 
     Runs until interrupted. Prints shell commands that set the environment of a client.
     """

@@ -34,7 +34,7 @@ def share(
     Anyone with the URL can see the clips, unless the page has a password.
     """
     if asks and reads:
-        raise click.UsageError("give either --password or --password-stdin, not both")
+        raise click.UsageError("use either --password or --password-stdin, not both")
     password = _password(asks=asks) if asks or reads else None
 
     async def work(session: ClipSession) -> None:

@@ -1,4 +1,4 @@
-"""The download of one file to a path, where it is whole and verified or absent."""
+"""Downloading one file to a path, where it is complete and verified, or absent."""
 
 import hashlib
 from collections.abc import Callable
@@ -22,13 +22,13 @@ Progress = Callable[[int, int | None], None]
 
 @frozen(kw_only=True)
 class Downloaded:
-    """A file that is whole and verified."""
+    """A complete, verified file."""
 
     path: Path
     byte_count: int
     sha256_hex: str
     requests: int
-    """The number of requests; 0 if the file existed already."""
+    """The number of requests; 0 if the file already existed."""
 
 
 @define
@@ -43,9 +43,9 @@ class Download:
     path: Path
     progress: Progress | None
     replaces: bool = True
-    """True to replace another file at the path, which is an error otherwise."""
+    """True to replace another file at the path. Otherwise such a file is an error."""
     is_listed: bool = False
-    """True if a manifest lists the file afterwards, and removes the note that proves it until then.
+    """True if a manifest lists the file afterwards. Until then, a note identifies the file.
 
     A file with a known hash needs no such note.
     """
@@ -54,8 +54,8 @@ class Download:
         """Fetch the missing bytes, verify the file and move it to the path.
 
         Raises `IntegrityError` if it does not match the clip's record, `OSError` if it cannot be
-        written, and the errors of `MediaReader.pieces`. The path is unchanged then, and the part
-        is kept to continue later, unless it is wrong.
+        written, and the errors of `MediaReader.pieces`. On an error, the path is unchanged, and the
+        part is kept to resume later, unless it is wrong.
         """
         file = self.reader.state.file
         keeps_note = self.is_listed and file.sha256_hex is None
@@ -80,7 +80,7 @@ class Download:
         return Downloaded(path=self.path, byte_count=size, sha256_hex=sha256_hex, requests=requests)
 
     async def _resume(self, part: PartFile) -> None:
-        """Continue from the bytes of an earlier download, if the whole can be trusted then."""
+        """Continue from the bytes of an earlier download if the result can be trusted."""
         state = self.reader.state
         state.offset = await in_thread(part.recall, executor=part.thread)
         state.etag = part.etag
@@ -94,7 +94,7 @@ class Download:
     async def _complete(self, part: PartFile) -> None:
         state = self.reader.state
         while (mismatch := await self._write_missing(part)) is not None:
-            # Joining several responses may have gone wrong. A single response is what the host has.
+            # Parts from several responses may not belong together. A single response is final.
             if not state.was_resumed:
                 await in_thread_surely(part.discard, executor=part.thread)
                 raise self.reader.explained(mismatch)
@@ -110,7 +110,7 @@ class Download:
         async with aclosing(FileWriter(part)) as writer, aclosing(self.reader.pieces()) as pieces:
             try:
                 while True:
-                    # Outside of this block, *progress* may raise any error of the caller's.
+                    # *progress* is called outside of this block, because it may raise any error.
                     try:
                         piece = await anext(pieces, None)
                         if piece is None:
@@ -118,7 +118,8 @@ class Download:
                             state.verify(part.size, part.sha256_hex)
                             return None
                     except RhombusError as error:
-                        # A full disk that was not noticed yet is the more important error.
+                        # If a write has failed as well, such as on a full disk, raise that error
+                        # instead.
                         await writer.finish()
                         if isinstance(error, IntegrityError):
                             return error
@@ -127,7 +128,7 @@ class Download:
                     if self.progress is not None:
                         self.progress(piece.end, state.expected_length)
             finally:
-                piece = None  # A failure that is kept would keep its bytes.
+                piece = None  # Otherwise a stored error would keep its bytes.
 
 
 async def verified_file(

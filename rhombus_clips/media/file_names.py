@@ -11,7 +11,7 @@ from rhombus_clips.models import SavedClip
 PART, NOTE, MANIFEST = ".part", ".part.json", "manifest.jsonl"
 """Reserved names: the suffixes of a download's side files, and the manifest of a folder."""
 
-# File systems accept 255 bytes, and ".part.json" and a uuid in parentheses may follow.
+# File systems accept 255 bytes. ".part.json" and a uuid in parentheses may be appended.
 _MOST_BYTES = 200
 _MOST_BYTES_ANYWHERE = 255
 _MOST_BYTES_OF_UUID = 60
@@ -38,7 +38,7 @@ def safe_file_name(text: str, most_bytes: int = _MOST_BYTES) -> str:
 
 
 def usual_file_name(clip: SavedClip) -> str:
-    """Return the time of the recording, the clip's title and its unique uuid."""
+    """Return the default file name of a clip: the time of the recording, title and uuid."""
     recorded_at = clip.recorded_at
     time = None if recorded_at is None else f"{recorded_at:%Y-%m-%d %H.%M.%S}Z"
     title = _cut(_shown(clip.title or ""), _MOST_BYTES // 2)
@@ -51,12 +51,12 @@ def names_for(name: str, uuid: str, most_bytes: int) -> Iterator[str]:
         name = f"{name}_"
     stem, _, ending = name.rpartition(".")
     stem, ending = (stem, f".{ending}") if stem and len(ending) <= _LONGEST_ENDING else (name, "")
-    # The uuid may be something else, from a service or a caller.
+    # The service or the caller may use any text as the uuid.
     mark = _cut(_shown(uuid).replace(".", "_"), _MOST_BYTES_OF_UUID)
     if len(name.encode()) <= most_bytes:
         yield name
     elif mark and stem.endswith(mark):
-        # The removed characters may have been all that distinguished it; the uuid always does.
+        # The removed characters may have made the name unique. The uuid always does.
         yield _ended(stem.removesuffix(mark), f" {mark}{ending}", most_bytes)
     for number in itertools.count(1):
         counter = "" if number == 1 else f" {number}"

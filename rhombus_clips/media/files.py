@@ -1,7 +1,8 @@
 """Safe access to files: only regular files are opened, and nothing is written through a link.
 
-Something else may have a name that the library uses: a link to an important file, a pipe that
-blocks on opening, a device that acts when it is opened. All files of the library are opened here.
+A name that the library uses may belong to something else: a link to an important file, a pipe that
+blocks when it is opened, or a device on which opening has an effect. The library opens all of its
+files here.
 
 Locks, links and folder syncs are optional, because some file systems do not support them.
 """
@@ -72,7 +73,7 @@ def _refuse_irregular(path: Path, status: os.stat_result) -> None:
 
 
 def refuse_linked(file: FileIO, path: Path) -> None:
-    """Raise `NotRegularFileError` if *file* has another hard link, whose owner expects no change.
+    """Raise `NotRegularFileError` if *file* has another hard link, whose content must not change.
 
     Some file systems do not count links and report 0.
     """
@@ -124,8 +125,8 @@ def read(path: Path, *, will_be_written: bool = False) -> bytes | None:
 
 
 def _opened(path: Path, flags: int, mode: str, *, follows_links: bool = False) -> FileIO:
-    # Checked before it is opened, because opening may make a device act, and again afterwards,
-    # because it may have been replaced in between.
+    # Checked before it is opened, because opening a device may have an effect, and again
+    # afterwards, because it may have been replaced in between.
     if regular_status(path, follows_links=follows_links) is None:
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     file = _open(path, flags | (0 if follows_links else _NO_LINK), mode)
@@ -178,19 +179,19 @@ def remove(path: Path) -> None:
 
 
 def remove_quietly(path: Path) -> None:
-    """As `remove`, but ignore errors, where a remaining file is harmless."""
+    """Remove a file as `remove` does, but ignore errors: a remaining file is harmless."""
     with contextlib.suppress(OSError):
         remove(path)
 
 
 def close_quietly(file: FileIO) -> None:
-    """Close *file*, but ignore errors, where no data can be lost."""
+    """Close *file* and ignore errors, in cases where no data can be lost."""
     with contextlib.suppress(OSError):
         file.close()
 
 
 def replace(path: Path, data: bytes) -> None:
-    """Replace the content of the file *path* with *data*; a crash leaves the old or the new one.
+    """Replace the content of the file *path* with *data*; a crash leaves one or the other.
 
     The data is written to a new file with a unique name, which then replaces the other.
     """
@@ -215,7 +216,7 @@ def replace(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-# --- what file systems may not support ---------------------------------------------------------
+# --- optional features of file systems ---------------------------------------------------------
 
 
 def sync(file: FileIO) -> None:
@@ -228,7 +229,7 @@ def sync_folder(folder: Path) -> None:
     """Wait until the names in *folder* are on the disk, if the system supports it."""
     if not hasattr(os, "O_DIRECTORY"):
         return
-    # A folder may be writable and not readable.
+    # A folder may be writable but not readable.
     with _optional("EACCES", "EBADF", "EISDIR"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | getattr(os, "O_CLOEXEC", 0))
         try:
@@ -265,15 +266,15 @@ def _optional(*more: str) -> Generator[None, None, None]:
 
 
 def longest_name(folder: Path) -> int:
-    """Return the longest length of a name in *folder*, in bytes.
+    """Return the maximum length of a name in *folder*, in bytes.
 
-    The system states a limit, which is then tested, because the file system's may be lower.
+    The limit that the system reports is tested, because that of the file system may be lower.
     """
     limit = _USUAL_LIMIT
     if hasattr(os, "pathconf"):
         with contextlib.suppress(OSError, ValueError):
             limit = os.pathconf(folder, "PC_NAME_MAX")
-    # A negative limit means that there is none, but there always is one.
+    # A negative limit means "unlimited", but no file system is unlimited.
     for length in (limit if limit > 0 else _USUAL_LIMIT, SHORTEST_LIMIT):
         try:
             os.close(os.open(folder / ("_" * length), os.O_RDONLY | _ALWAYS | _NO_LINK))

@@ -37,8 +37,8 @@ from rhombus_clips.media.refusals import media_error
 
 T = TypeVar("T")
 
-# aiohttp raises these about a connection. Others come from the resolver or the settings of a
-# borrowed client session, before anything is sent.
+# aiohttp raises these for a connection. Others come from the resolver or the settings of a borrowed
+# client session, before anything is sent.
 _OF_CONNECTIONS = (aiohttp.ClientError, OSError, RuntimeError)
 
 _MOST_REDIRECTS = 5
@@ -149,11 +149,11 @@ class MediaHost:
         raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
 
     def _redirect_target(self, url: str, head: Head) -> str | None:
-        """As `redirect_target`, but raise `DownloadError` for a URL that contains the API key."""
+        """Return `redirect_target`, or raise `DownloadError` if it contains the API key."""
         target = redirects.redirect_target(url, head)
         decoded = "" if target is None else unquote(target)
         if decoded and redacted(decoded, self._credentials["x-auth-apikey"]) != decoded:
-            raise DownloadError("the media host redirects to a URL that has the API key in it")
+            raise DownloadError("the media host redirects to a URL that contains the API key")
         return target
 
     def _base_as_sent(self) -> str:
@@ -161,7 +161,7 @@ class MediaHost:
         if self._base is None:
             raise ConfigurationError(
                 "the media host of this base_url is unknown: pass media_url, or set"
-                " RHOMBUS_MEDIA_URL for a session from the environment"
+                " RHOMBUS_MEDIA_URL for ClipSession.from_env()"
             )
         url = self._base.geturl()
         # `check_host` rejects a host name that has no ASCII form.
@@ -176,8 +176,8 @@ class MediaHost:
         """Return the client session for *url* and the arguments of its request.
 
         :param is_home: True if *url* is on the media host.
-        :param has_left: True if a redirect led to another host. Later URLs are chosen by that host
-            and get nothing of the caller's, even if they lead back.
+        :param has_left: True if a redirect led to another host. That host chooses the later URLs,
+            so requests to them carry nothing of the caller's, even if they lead back.
         """
         client = self._home if is_home and not has_left else self._own
         tls = self._tls if is_home and self._tls is not None else True
@@ -207,14 +207,14 @@ class MediaHost:
             max_field_size=_LONGEST_LINE,
             **settings,
         )
-        # The wait for a connection held by other requests has no limit, as a file may take long.
-        # aiohttp limits the later steps.
+        # The wait for a connection that other requests hold is not limited, because a file may take
+        # long. aiohttp limits the later steps.
         limit = self.timeout.connect + self.timeout.stall
         seconds = limit if has_free_connection(http) else math.inf
         return await self.within(seconds, request, "no response started")
 
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
-        """As `guarded`, but raise `DisconnectedError` after *seconds*."""
+        """Await *work* as `guarded` does, but raise `DisconnectedError` after *seconds*."""
         with anyio.move_on_after(seconds):
             return await self.guarded(work)
         raise DisconnectedError(f"{otherwise} for {seconds:g} s")
@@ -226,8 +226,8 @@ class MediaHost:
         except RhombusError:
             raise
         except Exception as error:  # noqa: BLE001  # A resolver or a cookie jar may raise anything.
-            # Raised below, outside of this block: aiohttp's exceptions hold the request's
-            # headers, and so the key; they must not escape, not even as a context.
+            # Raised below, outside of this block: aiohttp's exceptions hold the request's headers
+            # and therefore the key, so they must not escape, even as a context.
             failure = closed_meanwhile() if self._was_closed else self._translated(error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -277,7 +277,7 @@ def _verbatim(url: str) -> URL:
 
 
 class MediaResponse:
-    """A response that has started: its head, and its body to read.
+    """A response that has started: its head, and a body that can be read.
 
     :param url: The URL that it answers.
     :param is_redirected: True if the media host redirected to that URL.
@@ -308,8 +308,8 @@ class MediaResponse:
     async def read(self) -> bytes:
         """Return the bytes that have arrived, waiting for some; empty at the end of the body.
 
-        Raises `DisconnectedError` if none arrive for too long, too few arrived over the last
-        waits, or the body is truncated.
+        Raises `DisconnectedError` if no bytes arrive for too long, if too few arrived during the
+        last waits, or if the body is truncated.
         """
         self._check_rate()
         if self._alarm is None:
@@ -340,7 +340,7 @@ class MediaResponse:
         self._seconds_waited, self._bytes_received = 0.0, 0
 
     def _watch(self) -> None:
-        """End a read that has waited too long, and check again when the next one may have.
+        """End a read that has waited too long, or schedule the next check.
 
         aiohttp's own timer restarts with every byte, including bytes on which its parser hangs,
         and a cancel scope around each read would cost more than the read.

@@ -33,7 +33,7 @@ class Destination:
     replaces: bool
     """True if a file at the path is the clip's and may be replaced."""
     existing: Downloaded | None
-    """The clip's whole file, if it is there but not listed."""
+    """The clip's complete file, if it exists but is not listed."""
 
 
 class Manifest:
@@ -52,8 +52,8 @@ class Manifest:
     def read(self) -> None:
         """Create the folder if it does not exist, and read its manifest.
 
-        An invalid line, as a killed process may leave, is ignored, and its file is examined again.
-        Raises `DownloadError` if the manifest is a link or not a file.
+        An invalid line, which a killed process may leave, is ignored, and its file is checked
+        again. Raises `DownloadError` if the manifest is a link or not a file.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         content = files.read(self._path, will_be_written=True) or b"\n"
@@ -82,7 +82,7 @@ class Manifest:
     def _list(self, uuid: str, line: ManifestLine) -> None:
         owner = self._owners.get(file_names.spelling(line.file.path.name))
         if owner not in {None, uuid}:
-            # The file there is the one of the later line.
+            # The file belongs to the clip of the later line.
             self._lines.pop(str(owner), None)
         self._lines[uuid] = line
         self._owners[file_names.spelling(line.file.path.name)] = uuid
@@ -90,7 +90,7 @@ class Manifest:
     async def file_of(self, clip: SavedClip) -> Downloaded | None:
         """Return the clip's file if it is listed and unchanged, and still matches the record.
 
-        A file with another modification time, such as a copy, is hashed once, and its new time
+        A file with another modification time, such as a copy, is hashed once, and its new time is
         listed.
         """
         line = self._lines.get(clip.uuid or "")
@@ -103,16 +103,17 @@ class Manifest:
         if status.st_mtime_ns != line.modified_at_ns:
             if await verified_file(file.path, file.sha256_hex) is None:
                 return None
-            # On failure, the next run hashes the file again, which is no reason to fail now.
+            # If this fails, the next run hashes the file again.
             with contextlib.suppress(OSError):
                 await in_thread(self.add, clip, file, status.st_mtime_ns)
         return file
 
     async def destination(self, clip: SavedClip, name: str) -> Destination:
-        """Return where to store the clip's file: at *name*, or a similar name that is free for it.
+        """Return the destination of the clip's file: *name*, or a similar name that is free.
 
         A file belongs to the clip if the manifest lists it as such, or if it has the clip's hash or
-        the hash that its own download noted, because a process may end before it adds the line.
+        the hash that its own download noted, because a process may have ended before it added the
+        line.
         """
         uuid = str(clip.uuid)
         if not self._most_name_bytes:
@@ -207,7 +208,7 @@ def _noted_hash(path: Path, clip: SavedClip) -> str:
 
 
 def _may_be(clip: SavedClip, file: Downloaded) -> bool:
-    """Return whether *file* does not contradict the clip's record."""
+    """Return whether *file* is consistent with the clip's record."""
     return clip.byte_count in {None, 0, file.byte_count} and (
         not clip.sha256_hex or clip.sha256_hex.lower() == file.sha256_hex
     )

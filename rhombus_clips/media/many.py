@@ -36,7 +36,7 @@ OnEnd = Callable[[SavedClip, Downloaded | RhombusError], None]
 """Called with a clip and its file, whether new or existing, or the error."""
 
 MOST_WAITING = 1000
-"""The most clips that wait at the same time until they are complete."""
+"""The maximum number of clips that wait at the same time until they are complete."""
 
 # A full, failing or read-only disk, an exceeded quota, and a process or a machine that cannot open
 # more files.
@@ -46,7 +46,7 @@ _OF_THE_MACHINE = {"ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOM
 class Waits(Protocol):
     """Waits for clips; iterating yields each when it is complete, or the error that ended its wait.
 
-    `run` does the waiting. It and the iteration end when no clip waits and none will be added.
+    `run` polls the clips. `run` and the iteration end when no clip waits and none will be added.
     """
 
     def add(self, clip_uuid: str) -> None:
@@ -89,14 +89,14 @@ class _Item:
     """A clip to download."""
 
     clip: SavedClip
-    """As the caller passed it."""
+    """The clip as the caller passed it."""
     complete: SavedClip
-    """As it was when it was complete."""
+    """The clip with its final record."""
     path: Path | None = None
     raised: list[Exception] = field(factory=list[Exception])
     """The exceptions of the caller's functions."""
     concerns_every_clip: bool = False
-    """True if the failure is not about this clip."""
+    """True if the failure affects every clip."""
 
     def watched(self, function: Callable[P, T]) -> Callable[P, T]:
         """Wrap a function of the caller, whose exceptions are not failures of the clip."""
@@ -115,7 +115,7 @@ class _Item:
 class BulkDownload:
     """Downloads clips into a folder.
 
-    :param download: Downloads one clip to a path, and either replaces another file there or not.
+    :param download: Downloads one clip to a path. The last argument permits replacing a file there.
     :param folder: The folder, as an absolute path: the process may change its current one.
     :param name: Returns the file name of a clip.
     :param waits: Waits for clips that are not complete; None to fail them.
@@ -158,7 +158,8 @@ class BulkDownload:
 
     async def _read(self, items: AsyncGenerator[SavedClip, None]) -> None:
         while True:
-            # A clip is taken once a slot is free, and holds none until it has been received.
+            # Take the next clip when a slot is free, but do not hold the slot while waiting for the
+            # clip.
             async with self._slots:
                 pass
             try:
@@ -176,8 +177,8 @@ class BulkDownload:
             elif (file := await self._attempt(item, self._manifest.file_of(clip))) is not None:
                 self._end(item, file)
             else:
-                # The slot is held until the clip has one for its download: an endless iterable must
-                # not fill the memory.
+                # Held until the clip has a slot for its download, so that an endless iterable
+                # cannot fill the memory.
                 await self._waiting_slots.acquire()
                 self._waiting[clip.uuid] = clip
                 self.waits.add(clip.uuid)
@@ -256,7 +257,7 @@ class BulkDownload:
         try:
             await in_thread(manifest.add, clip, file)
         except OSError:
-            # If the file is there, it is the manifest that cannot be written.
+            # If the file exists, the manifest is what cannot be written.
             item.concerns_every_clip = await in_thread(file.path.is_file)
             raise
         return file
@@ -266,7 +267,7 @@ class BulkDownload:
 
 
 def concerns_every_clip(error: Exception, folder: Path) -> bool:
-    """Return whether *error* prevents every other download into *folder*, which it checks."""
+    """Return whether *error* prevents every other download into *folder*."""
     if not isinstance(error, OSError):
         return isinstance(error, MemoryError) or concerns_every_call(error)
     if errno.errorcode.get(error.errno or 0) in _OF_THE_MACHINE:

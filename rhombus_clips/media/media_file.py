@@ -13,7 +13,7 @@ _REGION = re.compile(r"[a-z0-9-]{1,32}")
 
 @frozen(kw_only=True)
 class MediaFile:
-    """A file on the media host, with what the clip's record states about it."""
+    """A file on the media host, and its description in the clip's record."""
 
     path: str
     status: ClipStatus | None = None
@@ -29,7 +29,7 @@ class MediaFile:
 
     @property
     def missing_advice(self) -> str:
-        """Why the media host may not have the file."""
+        """The likely reason for a missing file."""
         if self.status == ClipStatus.COMPLETE:
             return "the clip may have been deleted, or its record names another region"
         status = "unknown" if self.status is None else self.status
@@ -51,7 +51,7 @@ def clip_file(clip: SavedClip, *, verify: bool = True) -> MediaFile:
 
 
 def thumbnail_file(clip: SavedClip) -> MediaFile:
-    """Return the thumbnail of *clip*; its record has no length or hash of it."""
+    """Return the thumbnail of *clip*. The record does not contain its length or hash."""
     path = _path(clip, "jpeg", clip.thumbnail_location, clip.clip_location)
     return MediaFile(path=path, status=clip.status)
 
@@ -64,7 +64,7 @@ def _path(clip: SavedClip, ending: str, *locations: MetaDataLocation | None) -> 
             f"clip {clip.uuid} ({clip.status}) has no {'uuid' if clip.uuid is None else 'region'},"
             " which is needed to find its files; a clip gets its region when it is complete"
         )
-    # They become part of a URL, and come from the service or from the program's caller.
+    # These values come from the service or the caller, and become part of a URL.
     if not _UUID.fullmatch(clip.uuid) or not _REGION.fullmatch(region):
         raise DownloadError(f"invalid clip uuid {clip.uuid!r} or region {region!r}")
     return f"/media/metadata/{region}/{clip.uuid}.{ending}"

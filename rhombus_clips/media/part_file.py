@@ -1,7 +1,7 @@
-"""A file during its download: ``name.part``, with a running hash and a note beside it.
+"""A file while it is downloaded: ``name.part``, its running hash, and a note.
 
-All of this blocks, and runs in threads. Until the file is whole, ``name.part.json`` records which
-file the bytes belong to, and the entity tag by which the media host can confirm that they are
+All methods block, and run in threads. Until the file is complete, ``name.part.json`` records which
+file the bytes belong to, and the entity tag with which the media host can confirm that they are
 still valid.
 """
 
@@ -36,8 +36,9 @@ class PartFile:
 
     :param source: The path on the media host; the bytes of another source are discarded.
     :param replaces: True to replace an existing file at *path*.
-    :param keeps_note: True to keep the note after the part became *path*. It then has the hash of
-        the file, by which the next run recognizes it if this one ends before listing it.
+    :param keeps_note: True to keep the note after the part became *path*. The note then contains
+        the hash of the file, so that the next run recognizes the file if this one ends before
+        listing it.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class PartFile:
         if len(os.fsencode(self._note.name)) > files.SHORTEST_LIMIT:
             most = files.longest_name(self.path.parent)
             if len(os.fsencode(self.path.name)) > most:
-                reason = f"{os.strerror(errno.ENAMETOOLONG)}: at most {most} bytes are possible"
+                reason = f"{os.strerror(errno.ENAMETOOLONG)}: the limit is {most} bytes"
                 raise OSError(errno.ENAMETOOLONG, reason, str(self.path))
             self._set_names(name_of_part(self.path.name, most - len(NOTE)))
 
@@ -165,8 +166,8 @@ class PartFile:
 
     def _restart(self, etag: str | None) -> None:
         """Truncate the part for bytes with that entity tag."""
-        # In this order, so that bytes never have the entity tag of others, wherever the process
-        # ends.
+        # In this order, so that the note never has the entity tag of other bytes, even if the
+        # process ends in between.
         files.remove(self._note)
         file = self._opened
         file.seek(0)
@@ -215,7 +216,7 @@ class PartFile:
         """The hash of the bytes hashed so far."""
         return self._hash.hexdigest()
 
-    # --- the end -------------------------------------------------------------------------------
+    # --- finishing -------------------------------------------------------------------------------
 
     def put_in_place(self) -> None:
         """Move the part to the path, in a way that survives a power failure.
@@ -231,7 +232,7 @@ class PartFile:
                 f"{self.part} was changed by another program: download the file again"
             )
         if self._keeps_note:
-            # Without the note the file may be fetched once more, which is no reason to fail now.
+            # Without the note, the file may be downloaded again, which is acceptable.
             with contextlib.suppress(OSError):
                 files.remove(self._note)
                 self._write_note(sha256Hex=self.sha256_hex)

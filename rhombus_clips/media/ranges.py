@@ -1,8 +1,8 @@
 """Range requests: which part of a file to request, and whether a response continues it.
 
 The vendor does not document whether the media host supports ranges, validators, lengths or
-redirects, so the rules rely on none of them. They request what a resumed file needs to be
-trusted, check each response, and restart the file where that is impossible.
+redirects, so the rules rely on none of them. They request a part only if the resumed file can be
+trusted, check each response, and otherwise restart the file.
 """
 
 import re
@@ -16,7 +16,7 @@ from rhombus_clips.media.head import Head, Part
 from rhombus_clips.media.media_file import MediaFile
 from rhombus_clips.media.refusals import EXPIRED
 
-# These concern the caller or a temporary condition, whichever part was requested.
+# These are about the caller or a temporary condition, not about the requested part.
 _NOT_OF_RANGES = PASSING_REFUSALS | {401, 429, 502, 503, 504}
 # An error or login page; no clip file has such a type.
 _PAGE = re.compile(r"text/html|.*[/+](?:json|xml)")
@@ -149,7 +149,7 @@ class FetchState:
         raise RestartError
 
     def _reject_page(self, head: Head) -> None:
-        """Raise `DownloadError` for a page, where neither length nor hash would reveal it."""
+        """Raise `DownloadError` for a page if neither length nor hash would reveal it."""
         if not self.file.is_verified or self.file.is_described:
             return
         if _PAGE.fullmatch(head.kind):
@@ -163,7 +163,8 @@ class FetchState:
     def _is_of_same_file(self, head: Head, part: Part) -> bool:
         """Return whether a part has the length and the entity tag of the bytes received.
 
-        Some hosts send no tag with a part, which suffices where the hash of the whole is known.
+        Some hosts send no tag with a part. That is acceptable if the hash of the whole file is
+        known.
         """
         if None not in {part.total, self.total} and part.total != self.total:
             return False

@@ -16,7 +16,7 @@ from rhombus_clips.media.refusals import is_passing
 
 logger = logging.getLogger("rhombus_clips")
 
-# So many bytes are progress, after which the attempts are counted from 0 again.
+# After this many bytes, the attempts are counted from 0 again.
 _PROGRESS = 64 * 1024
 
 
@@ -35,10 +35,10 @@ class Piece:
 
 @define
 class MediaReader:
-    """Reads the missing bytes of a file, and continues where a response broke off.
+    """Reads the missing bytes of a file, and continues where a response was interrupted.
 
-    The attempts of the retry policy limit consecutive failures without progress, because a large
-    file on an unreliable network may break off many times.
+    The attempts of the retry policy limit consecutive failures without progress, because the
+    download of a large file over an unreliable network may be interrupted many times.
     """
 
     host: MediaHost
@@ -68,7 +68,7 @@ class MediaReader:
                 async with aclosing(self._pieces_of_one_response()) as pieces:
                     async for piece in pieces:
                         yield piece
-                        del piece  # A failure that is kept would keep its bytes.
+                        del piece  # Otherwise a stored error would keep its bytes.
                 if self._is_whole():
                     return
             except RestartError:
@@ -155,7 +155,7 @@ class MediaReader:
         passes = is_passing(error, is_redirected=self._is_redirected)
         wait = self.retry.backoff(self._failures)
         if isinstance(error, RateLimitedError):
-            # All downloads of the session share the rate budget that is spent.
+            # All downloads of the session share the exhausted rate budget.
             self.host.pause.begin(max(error.retry_after or 0.0, wait))
         if not passes or self._failures >= self.retry.attempts:
             raise self.explained(error)
@@ -163,12 +163,12 @@ class MediaReader:
         return max(wait, self._requested_wait)
 
     def close(self) -> None:
-        """Release the current response; a task that reads it is woken."""
+        """Release the current response, and wake a task that reads it."""
         if self._current is not None:
             self._current.close()
 
     def explained(self, error: RhombusError) -> RhombusError:
-        """Return *error* with its context, and without the key in case the host quoted it."""
+        """Return *error* with its context, and with the key redacted in case the host quoted it."""
         error.endpoint = self.state.file.path
         error.attempts = self.requests
         if isinstance(error, NotFoundError):

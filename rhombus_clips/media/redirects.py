@@ -66,7 +66,7 @@ def redirect_target(url: str, head: Head) -> str | None:
     if not (is_well_formed and is_safe and is_confidential(parts)):
         raise DownloadError("the media host redirects to a URL that is not https")
     if "@" in parts.netloc:
-        raise DownloadError("the media host redirects to a URL with a user name in it")
+        raise DownloadError("the media host redirects to a URL that contains a user name")
     check_host(target)
     return target
 

@@ -1,4 +1,4 @@
-"""The bytes of a file on their way to the disk, hashed and written while more are read."""
+"""Writing a file: its bytes are hashed and written in threads while more are read."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ class _Block:
         return self.buffer
 
     def drop(self) -> None:
-        """Free the memory after all jobs have ended; a kept exception may hold this block."""
+        """Free the memory after all jobs have ended; a stored exception may hold this block."""
         self.data.release()
         self.buffer = bytearray()
 
@@ -69,7 +69,7 @@ class FileWriter:
         self._etag = etag
         self._copy(piece.data)
         self._end = piece.end
-        del piece  # A failure below that is kept would keep it.
+        del piece  # Otherwise a stored error from below would keep it.
         if self._filled >= _BLOCK or asyncio.get_running_loop().time() >= self._next_block_at:
             self._start_block()
             while len(self._under_way) >= _BUFFERS:
@@ -97,7 +97,7 @@ class FileWriter:
         jobs = [asyncio.wrap_future(job) for block in self._under_way for job in block.jobs]
         self._hashing.shutdown(wait=False)
         try:
-            # For all of them, even when cancelled, because the file is closed after this.
+            # Wait for all of them, even when cancelled, because the file is closed afterwards.
             await wait_until_done(asyncio.gather(*jobs, return_exceptions=True))
         finally:
             for block in self._under_way:
@@ -140,7 +140,8 @@ class FileWriter:
             data = whole[: self._filled]
         start = self._end - self._filled
         block = _Block(self._buffer, data, [])
-        # Before its jobs start, so that one is waited for if no thread can be started for another.
+        # Appended first, so that the first job is awaited even if no thread can start for the
+        # second.
         self._under_way.append(block)
         self._buffer, self._filled = bytearray(), 0
         block.jobs.append(self._writing.submit(self._part.write, start, data, self._etag))

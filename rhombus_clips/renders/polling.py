@@ -1,4 +1,4 @@
-"""The rules of watching a render: intervals, changes, ends, and tolerance of errors."""
+"""Rules for watching a render: intervals, changes, its end, and which errors to tolerate."""
 
 import re
 
@@ -11,10 +11,10 @@ from rhombus_clips.models import ClipStatus, ClipWithProgress, SavedClip
 
 _GROWTH = 1.5
 
-# Machines of a service may be out of step, so that one of them does not know a new clip yet.
+# The servers of the service may be out of sync, so one of them may not know a new clip yet.
 _ABSENT_POLLS = 3
 
-# How services report that something does not exist, and what they may call a clip.
+# Phrases that report a missing object, and words that may refer to a clip or to the caller.
 _ABSENCE = re.compile(
     r"\b(not found|no such|not exist|doesn['’]?t exist|no longer exists?"
     r"|(can|could)( ?not|n['’]t) (be found|find)"
@@ -24,7 +24,7 @@ _THING = re.compile(r"\b(clip|event|video|media|record|item|object|entity|resour
 _CALLER = re.compile(r"\b(permissions?|access|roles?|users?|keys?|tokens?|org|organizations?)\b")
 _WORD_BOUNDARY = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
-# Errors that may pass, besides a StatusError with one of PASSING_REFUSALS.
+# Errors that may be temporary, besides a StatusError with one of PASSING_REFUSALS.
 _TRANSIENT = (
     errors.TransportError
     | errors.ServerError
@@ -49,9 +49,9 @@ class Polling:
     appears_within: float = field(default=60.0, converter=to_seconds, validator=is_seconds_or_zero)
     """How long a clip may be absent; 60 s by default. A new splice is not visible at once.
 
-    A clip is absent if the service answers 404, without a clip, or with an ``errorMsg`` that says
-    so ("clip not found"). Before the clip is first seen, every ``errorMsg`` counts as an absence:
-    the reference does not document the answer for an unknown clip."""
+    A clip is absent if the service answers 404, without a clip, or with an ``errorMsg`` such as
+    "clip not found". Before the clip is first seen, every ``errorMsg`` counts as an absence: the
+    reference does not document the answer for an unknown clip."""
     outage: float = field(default=300.0, converter=to_seconds, validator=is_seconds_or_zero)
     """How long the service may be unreachable, beyond the retries of each call; 300 s by default.
 
@@ -68,7 +68,7 @@ class Polling:
 def has_failed(clip: SavedClip) -> bool:
     """Return True if the clip will not be completed.
 
-    An offline camera may come back, and ``UNKNOWN`` says nothing, so neither is a failure.
+    An offline camera may come back, and ``UNKNOWN`` is not explained, so neither is a failure.
     """
     return clip.status in {ClipStatus.FAILED, ClipStatus.DELETED}
 
@@ -89,16 +89,16 @@ class WatchedClip:
         """Store the polled clip. Return True if it changed, except for `last_updated_sec`."""
         self._absent_since = self._unreachable_since = None
         self._absent_polls = 0
-        # Some services set that time with every response.
+        # The service may change that time with every response.
         before = self.clip and evolve(self.clip, last_updated_sec=clip.last_updated_sec)
         self.clip = clip
         return clip != before
 
     def tolerate(self, error: errors.RhombusError, now: float) -> errors.RhombusError | None:
-        """Return the error that ends the watch; None if *error* may still pass.
+        """Return the error that ends the watch, or None to keep watching.
 
-        It is *error*, or a `ClipFailedError` if a clip that was seen is absent several polls in a
-        row.
+        The error is *error*, or a `ClipFailedError` if a clip that was seen is absent several polls
+        in a row.
         """
         is_absent = is_absence(error, self.uuid)
         if is_absent or (self.clip is None and isinstance(error, errors.ApiError)):
@@ -121,11 +121,11 @@ class WatchedClip:
 def is_absence(error: errors.RhombusError, uuid: str) -> bool:
     """Return True if *error* reports that the clip does not exist.
 
-    The reference does not document how the service reports it. A 404 does, and a response without
-    a clip. An ``errorMsg`` does if it speaks of an absence, and either names a clip or that uuid or
-    names nothing at all: "clip not found", "CLIP_NOT_FOUND", "Not found.", "video does not exist".
-    "role not found", "internal failure" and a refusal without a reason are not about the clip, and
-    may pass.
+    The reference does not document how the service reports it. A 404 does, and so does a response
+    without a clip. An ``errorMsg`` does if it mentions an absence and names a clip or that uuid, or
+    nothing else: "clip not found", "CLIP_NOT_FOUND", "Not found.", "video does not exist". "role
+    not found", "internal failure" and an error without a reason are not about the clip, and may be
+    temporary.
     """
     match error:
         case errors.NotFoundError() | errors.ClipNotFoundError():

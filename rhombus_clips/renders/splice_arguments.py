@@ -80,7 +80,7 @@ class SpliceArguments:
     """The length of the footage; None if it is given by intervals."""
 
     def refuse_longer_than(self, longest: int | None) -> None:
-        """Raise `ValueError` if the footage is longer than *longest* seconds; None is an hour."""
+        """Raise `ValueError` if the footage exceeds *longest* seconds, or an hour if it is None."""
         most = _MAX_SECONDS if longest is None else longest
         if self.seconds is not None and self.seconds > most:
             raise ValueError(f"duration must be at most {most} s, not {self.seconds} s")
@@ -115,7 +115,7 @@ def splice_arguments(
 
 
 def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[TimeInterval]]:
-    """Return the *intervals* of each device as the service takes them.
+    """Return the *intervals* of each device in the service's format.
 
     Raises `ValueError` for naive datetimes, for an interval shorter than a second, and for more
     than an hour in total.
@@ -156,14 +156,14 @@ def _interval(interval: Interval) -> TimeInterval:
 def whole_seconds(duration: object, name: str) -> int:
     """Return *duration* in seconds, rounded up so that no footage is lost.
 
-    Raises `TypeError` for anything but a duration, and `ValueError` for less than a second or more
-    than the service's 32 bits hold.
+    Raises `TypeError` for anything but a duration, and `ValueError` for less than a second or for
+    more than fits into 32 bits.
     """
     if isinstance(duration, timedelta):
         whole, shown = -(-(duration // _MICROSECOND) // 1_000_000), duration.total_seconds()
     else:
         shown = seconds_of(duration, name)
-        whole = math.ceil(round(shown, 6))  # Otherwise 0.1 + 0.2 + 2.7 would be 4 seconds.
+        whole = math.ceil(round(shown, 6))  # Otherwise 0.1 + 0.2 + 2.7 would become 4 seconds.
     if shown < 1:
         raise ValueError(f"{name} must be at least a second, not {shown} s")
     if whole > _MAX_INT32:

@@ -18,7 +18,7 @@ class WaitingRoom:
     """Waits for clips until they are complete, each for at most *timeout* seconds.
 
     `run` polls the waiting clips, round by round, while other tasks `add` clips and iterate over
-    the ended ones. Both end once `close` was called and no clip is waiting.
+    the ended ones. Both end when `close` was called and no clip is waiting.
     """
 
     def __init__(self, call: Caller, polling: Polling, *, timeout: float) -> None:
@@ -70,7 +70,7 @@ class WaitingRoom:
             started = anyio.current_time()
             await self._poller.poll(self._waiting)
             wait = self._polling.next_interval(wait, moved=self._has_moved)
-            # Many clips that are not listed take many requests: leave half of the time to others.
+            # Many unlisted clips take many requests, so leave half of the time to other calls.
             took = anyio.current_time() - started
             await self._pause(max(wait, min(took, self._polling.max_interval)))
 
@@ -81,7 +81,7 @@ class WaitingRoom:
         """Return the next clip whose wait has ended."""
         ended = await self._ended.get()
         if ended is None:
-            self._ended.put_nowait(None)  # For another call.
+            self._ended.put_nowait(None)  # For the next call.
             raise StopAsyncIteration
         return ended
 
@@ -92,7 +92,7 @@ class WaitingRoom:
             await self._added.wait()
             await anyio.sleep(max(0.0, started + self._polling.interval - anyio.current_time()))
 
-    def _record(self, watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # as a Callable is typed
+    def _record(self, watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # OnPoll has no keywords
         if watch.uuid not in self._waiting:
             return  # It timed out during the poll.
         if isinstance(outcome, RhombusError) and concerns_every_call(outcome):

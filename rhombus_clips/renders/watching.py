@@ -46,14 +46,14 @@ async def _changes(
     changes: list[ClipWithProgress] = []
     failures: dict[str, errors.RhombusError] = {}
 
-    def record(watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # as a Callable is typed
+    def record(watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # OnPoll has no keywords
         if watch.clip is not None and changed and (yields_failed or not has_failed(watch.clip)):
             changes.append(watch.clip)
         if isinstance(outcome, errors.RhombusError):
             if not isinstance(
                 outcome, errors.ClipFailedError | errors.ApiError | errors.NotFoundError
             ):
-                raise outcome  # It does not concern this clip alone.
+                raise outcome  # It is not limited to this clip.
             failures[watch.uuid] = outcome
         if outcome is not None:
             del unfinished[watch.uuid]
@@ -93,7 +93,7 @@ async def wait_for_all(
 
 
 class ClipPoller:
-    """Polls many clips, through pages of a listing where that takes fewer requests.
+    """Polls many clips, through pages of a listing if that takes fewer requests.
 
     :param on_poll: Called for each clip as soon as it was polled. Its errors end the round.
     """
@@ -119,13 +119,13 @@ class ClipPoller:
         """Remove the clips from *rest* that are on pages of the service's listing."""
         size = min(max(_MIN_PAGE_SIZE, 4 * len(rest)), _MAX_PAGE_SIZE)
         token: str | None = None
-        # A listing that did not pay is repeated after more and more rounds.
+        # A listing that saved no requests is repeated less and less often.
         self._rounds_between = min(2 * self._rounds_between, _MAX_ROUNDS_BETWEEN_LISTINGS)
         while len(rest) >= _MIN_CLIPS_TO_LIST:
             try:
                 page = await list_clips(self._call, size, token)
             except errors.RhombusError:
-                # The key's role may not list clips. Single polls raise any other problem.
+                # The role of the key may not list clips. Single polls raise any other error.
                 break
             # The order of the listing is not documented, so new clips may be on the last page.
             if self._take_listed(page, rest) < 2:  # A single poll takes no more requests.
@@ -146,7 +146,7 @@ class ClipPoller:
         return count - len(rest)
 
     async def _poll_single(self, watch: WatchedClip) -> None:
-        """Poll a clip, and tolerate errors for a while."""
+        """Poll a clip. Errors are tolerated for a while."""
         try:
             clip = await get_clip(self._call, watch.uuid)
             # A clip without a uuid may be another one, and is never yielded.
@@ -184,8 +184,8 @@ def _combined(failures: Mapping[str, errors.RhombusError]) -> errors.RhombusErro
     else:
         combined = lost.pop(next(iter(lost)))
     for uuid, error in lost.items():
-        what = "did not appear" if is_absence(error, uuid) else "could not be watched"
-        combined.add_note(f"{uuid} {what}: {error}")
+        problem = "did not appear" if is_absence(error, uuid) else "could not be watched"
+        combined.add_note(f"{uuid} {problem}: {error}")
     return combined
 
 

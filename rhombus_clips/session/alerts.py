@@ -1,4 +1,4 @@
-"""Alerts: saving them as clips before they expire."""
+"""Saving alerts as clips before they expire."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
@@ -17,7 +17,7 @@ from rhombus_clips.session.resource import Resource
 
 
 class _Session(Protocol):
-    """The methods of a session that saving an alert's clip needs."""
+    """The methods of a session that `Alerts.save_alert_clip` calls."""
 
     def saved_clips(self, *, since: datetime | int | None = None) -> SavedClipPager:
         """See `ClipSession.saved_clips`."""
@@ -44,15 +44,15 @@ class Alerts(Resource):
         """Save an alert as a clip (``/api/event/savePolicyAlertV2``).
 
         Alerts expire after three months, clips after two years. The response does not contain the
-        uuid of the new clip: `save_alert_clip` finds it. The request is retried only if nothing was
-        done.
+        uuid of the new clip: `save_alert_clip` finds it. The request is retried only if the failed
+        attempt cannot have taken effect.
 
         :param alert_uuid: The alert's uuid.
         :param title: The title of the clip (``savedClipTitle``); None, the default, omits it.
         :param description: The description of the clip (``savedClipDescription``); None, the
             default, omits it.
         :param fisheye_presentation_map: The dewarped views of each device.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         views = fisheye_presentation_map
@@ -79,11 +79,11 @@ class Alerts(Resource):
     ) -> SavedClip:
         """Save an alert as a clip, wait until the clip is listed, and return it.
 
-        If a clip of the alert exists, this method returns it and saves nothing, so that it can be
-        called again after an error. Otherwise it calls ``/api/event/savePolicyAlertV2``. The
-        response has no uuid, so that it searches ``/api/event/getSavedClipsV2`` for a clip with
-        that `source_alert_uuid`, before the request and repeatedly after it. A search may read all
-        pages: *since* shortens it for an organization with many clips.
+        If the alert already has a clip, this method returns it and saves nothing, so it is safe to
+        call again after an error. Otherwise it calls ``/api/event/savePolicyAlertV2``. The response
+        does not contain the uuid of the clip, so the method searches ``/api/event/getSavedClipsV2``
+        for a clip with that `source_alert_uuid`, before the request and repeatedly after it. A
+        search may read all pages; *since* shortens it for an organization with many clips.
 
         :param alert_uuid: The alert's uuid.
         :param title: The title of a new clip; None, the default, omits it.
@@ -91,14 +91,14 @@ class Alerts(Resource):
         :param since: Search only clips whose footage starts at or after this time, such as an hour
             before the alert: an aware datetime or epoch milliseconds. None, the default, searches
             all clips.
-        :param timeout: The longest wait for a new clip, in seconds or as a timedelta; 60 s by
+        :param timeout: The maximum wait for a new clip, in seconds or as a timedelta; 60 s by
             default.
         :param polling: How often to search: `interval` and `max_interval`. A search that takes
             longer lengthens the interval.
-        :return: The clip, which may still be rendered: see `wait_for_clip`. Clips that failed or
-            were deleted do not count.
+        :return: The clip, which may still be rendered: see `wait_for_clip`. Failed and deleted
+            clips are ignored.
         :raises DeadlineExceededError: after *timeout*, with `maybe_applied`: the alert was saved.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if a call fails; `maybe_applied` is True if the alert was saved or may
             have been.
         """
@@ -120,7 +120,7 @@ class Alerts(Resource):
                     if clip is not None:
                         return clip
                     wait = polling.next_interval(wait, moved=False)
-                    # A long search takes many requests: leave half of the time to others.
+                    # A long search takes many requests, so leave half of the time to other calls.
                     await anyio.sleep(max(wait, anyio.current_time() - started))
         except RhombusError as error:
             error.maybe_applied = True

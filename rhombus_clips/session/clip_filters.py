@@ -15,11 +15,12 @@ class ClipFilters(TypedDict, total=False):
     """
 
     device_uuid_filters: Iterable[str] | None
-    """Only clips of these devices. Facets (``.v0``) are removed: the service refuses them."""
+    """Only clips of these devices. Facets (``.v0``) are removed, because the service rejects
+    them."""
     location_uuid_filters: Iterable[str] | None
     """Only clips of devices at these locations."""
     search_filter: str | None
-    """Only clips in which the service finds this text."""
+    """Only clips that match this text."""
     filter_by_private: bool | None
     """True for private clips only."""
     exclude_alert_monitoring_clips: bool | None
@@ -29,7 +30,7 @@ class ClipFilters(TypedDict, total=False):
     sort_order: Literal["asc", "desc"] | None
     """The direction to sort in."""
     timestamp_filter_field: str | None
-    """The time that the bounds apply to, creation or recording; its values are not documented."""
+    """The time that the bounds apply to, creation or recording. Its values are not documented."""
     timestamp_ms_after: datetime | int | None
     """Only clips after this time: aware datetime or epoch milliseconds. The reference does not say
     whether the bound is inclusive."""

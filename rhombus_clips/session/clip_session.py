@@ -65,8 +65,8 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
     :param base_url: The URL of the service, ``https`` and without ``/api``; the US region by
         default. A key works only in its own region (EU: ``https://api2.eu.rhombussystems.com``).
     :param media_url: The URL of the media host, ``https``. The default is the US media host for the
-        default *base_url*. The media hosts of other regions are not documented, so that downloads
-        from them require this setting.
+        default *base_url*. The media hosts of other regions are not documented, so downloads from
+        them require this setting.
     :param media_ssl: An `ssl.SSLContext` to verify the media host, and only that host. By default,
         the system's certificate authorities are used.
     :param http: An `aiohttp.ClientSession` to borrow. It is never closed or changed, and its
@@ -78,7 +78,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
     :param media_timeout: When to abort a stalled download. The duration of a download is not
         limited.
     :param rate: A client-side rate limit, to stay within the organization's budget. The budget is
-        not published; None, the default, is no limit.
+        not published; None, the default, sets no limit.
     :param user_agent: A prefix for the library's own ``User-Agent``.
     :param max_response_bytes: The maximum size of a response body, 64 MiB by default.
     :raises ConfigurationError: for invalid settings.
@@ -101,7 +101,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         user_agent: str | None = None,
         max_response_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+        if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
             given = type(api_key).__name__
             del api_key  # A traceback with local variables must not show it.
             raise ConfigurationError(f"api_key must be a string, not {given}")
@@ -167,7 +167,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         chosen = cast("dict[str, Any]", {**settings_of_environment(), **settings})
         del settings
         if "api_key" not in chosen:
-            raise ConfigurationError("set RHOMBUS_API_KEY, or give api_key to from_env()")
+            raise ConfigurationError("set RHOMBUS_API_KEY, or pass api_key to from_env()")
         return cls(chosen.pop("api_key"), **chosen)
 
     # --- lifetime ----------------------------------------------------------------------------
@@ -185,9 +185,9 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the session. Waiting and later calls raise `SessionClosedError`.
+        """Close the session. Waiting calls and later calls raise `SessionClosedError`.
 
-        Calls that are in progress raise it too, unless a borrowed client session completes them.
+        Calls in progress also raise it, unless a borrowed client session completes them.
         """
         try:
             await self._call.aclose()
@@ -196,7 +196,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
 
     @property
     def is_closed(self) -> bool:
-        """True once `aclose` was called."""
+        """True after `aclose` was called."""
         return self._transport.client.is_closed
 
     def __repr__(self) -> str:

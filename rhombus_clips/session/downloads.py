@@ -49,10 +49,11 @@ class ClipFiles(Resource):
         """Download a clip's video to *path*, replacing an existing file only after verification.
 
         The video is fetched from ``/media/metadata/{region}/{uuid}.mp4`` on the media host to
-        ``path.part`` in the same folder, verified, and renamed. A download that broke off, or was
-        cancelled or killed, continues where it stopped, if the clip has a hash or the host sends an
-        entity tag, which prove that the parts belong together. ``path.part.json`` stores the tag
-        meanwhile. The duration of a download has no limit; `MediaTimeout` ends a stalled one.
+        ``path.part`` in the same folder, verified, and renamed. A download that was interrupted,
+        cancelled or killed resumes where it stopped if the clip has a hash or the host sends an
+        entity tag: either proves that the parts belong together. Until the download is complete,
+        ``path.part.json`` stores the tag. The duration of a download has no limit; `MediaTimeout`
+        ends a stalled one.
 
         If the file at *path* already has the clip's hash, nothing is requested.
 
@@ -70,8 +71,8 @@ class ClipFiles(Resource):
             *path*, or something other than a regular file has its name or that of its part.
         :raises ValueError: if *path* is empty or a URL.
         :raises OSError: if the file cannot be written.
-        :raises RhombusError: as for every request to the media host, see the table of errors in
-            the README.
+        :raises RhombusError: for other failures of the media host; see the table of errors in the
+            README.
         """
         progress = function_or_none(progress, "progress")
         target = local_path(path, "path")
@@ -84,14 +85,15 @@ class ClipFiles(Resource):
         """Download a clip's thumbnail to *path*, as `download_clip` does the video.
 
         It is fetched from ``/media/metadata/{region}/{uuid}.jpeg`` on the media host. The clip's
-        record has no length or hash of it, so only the host's own statements are verified.
+        record has no length or hash of it, so only the length that the host states is verified.
 
         :param clip: The clip.
         :param path: A path on this machine; its folder must exist.
         :param progress: Called with the bytes received so far and the total, or None while it is
             unknown.
-        :return: As `download_clip`.
-        :raises NotFoundError: and the other errors of `download_clip`.
+        :return: The same as `download_clip`.
+        :raises NotFoundError: if the media host has no such file; also the other errors of
+            `download_clip`.
         """
         progress = function_or_none(progress, "progress")
         target = local_path(path, "path")
@@ -106,13 +108,13 @@ class ClipFiles(Resource):
 
         ``async with session.stream_clip(clip) as stream: async for chunk in stream: ...``. The
         block starts once the first bytes have arrived, and `ClipStream.total` is the length. A
-        stream that breaks off continues where it stopped, as a download does, or raises. A stream
+        stream that is interrupted resumes where it stopped, as a download does, or raises. A stream
         that is not read holds its connection until the block ends.
 
         :param clip: The clip.
         :param verify: As for `download_clip`. The error is raised after the last chunk.
-        :raises NotFoundError: and the other errors of `download_clip`, on entering or while
-            reading.
+        :raises NotFoundError: on entering, if the media host has no such file; also the other
+            errors of `download_clip`, on entering or while reading.
         """
         file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
         stream = ClipStream(self._reader(file))
@@ -150,25 +152,26 @@ class ClipFiles(Resource):
             uuid.
         :param timeout: How long to wait for a clip that is not complete yet, in seconds or as a
             timedelta, from when it is taken from *clips*. None, the default, does not wait: such a
-            clip is a failure. Waiting clips delay no download. They are watched together, as by
-            `watch_clips`, and downloaded as soon as they are complete. At most 1,000 wait at the
-            same time; meanwhile no more of *clips* are taken.
+            clip is a failure. Waiting clips do not delay downloads. They are watched together, as
+            by `watch_clips`, and downloaded as soon as they are complete. While 1,000 clips wait,
+            no more are taken from *clips*.
         :param polling: How often to poll for clips that wait, as for `watch_clip`.
         :param verify: As for `download_clip`.
         :param progress: Called with a clip, the bytes received so far, and the total or None.
-        :param on_end: Called with each clip and its `Downloaded` or the error, once for a repeated
-            clip. Like *name* and *progress*, it is a plain function, because it is not awaited.
-        :return: The numbers of downloaded and skipped files, and the failures. A failure of one
-            clip does not end the others. An `OSError` about one file is the cause of a
-            `DownloadError` there.
-        :raises AuthenticationError: and `ConfigurationError` and `SessionClosedError`, which
-            concern every clip.
+        :param on_end: Called with each clip and its `Downloaded` or its error, once for a repeated
+            clip. Like *name* and *progress*, it must be a plain function, because it is not
+            awaited.
+        :return: The numbers of downloaded and skipped files, and the failures. The failure of one
+            clip does not affect the others. An `OSError` for one file is the cause of its
+            `DownloadError`.
+        :raises RhombusError: if the error affects every clip, such as `AuthenticationError`,
+            `ConfigurationError` or `SessionClosedError`.
         :raises OSError: if no more files can be written: the disk is full, read-only or failing,
             the folder or the manifest cannot be written, or no more files can be opened.
         :raises TypeError: if *name* does not return a string, or a function returns an awaitable.
         :raises Exception: any exception of *clips*, *name*, *progress* and *on_end*, unchanged.
         """
-        if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+        if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
             raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")
         concurrency = whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
         name = function(name, "name")
@@ -185,7 +188,7 @@ class ClipFiles(Resource):
             clip: SavedClip,
             path: Path,
             progress: Progress | None,
-            replaces: bool,  # noqa: FBT001  # as a Callable is typed
+            replaces: bool,  # noqa: FBT001  # a Callable has no keywords
         ) -> Downloaded:
             file = clip_file(clip, verify=verify)
             return await self._download(file, path, progress, replaces=replaces, is_listed=True)

@@ -47,8 +47,8 @@ class ClipListings(Resource):
         Follows the cursor of ``/api/event/getSavedClipsV2``.
 
         :param since: List clips at or after this time: an aware datetime or epoch milliseconds.
-            None, the default, is no bound.
-        :param until: List clips before this time. None, the default, is no bound.
+            None, the default, sets no bound.
+        :param until: List clips before this time. None, the default, sets no bound.
         :param by: The time of a clip that the bounds apply to: ``timestamp_ms``, the default, is
             the start of the footage, ``created_at_ms`` the creation of the clip. Bounds exclude a
             clip without that time. The listing stops early only if it is known to be ordered by
@@ -183,10 +183,10 @@ class ClipListings(Resource):
         page_size: int = 100,
         on_decode_error: OnDecodeError | None = None,
     ) -> SavedClipFollower:
-        """Follow the saved clips: yield each new clip once, without an end.
+        """Follow the saved clips: yield each new clip once, indefinitely.
 
-        Lists the saved clips (``/api/event/getSavedClipsV2``) at each *interval*, from *grace*
-        before the newest known clip on. This takes one request or a few if the service is found to
+        Lists the saved clips (``/api/event/getSavedClipsV2``) every *interval*, starting *grace*
+        before the newest known clip. This takes one request or a few if the service turns out to
         list by the time *by*, newest first. Otherwise it lists all clips each time, which is the
         only way to find every new clip.
 
@@ -198,8 +198,8 @@ class ClipListings(Resource):
             every clip, and new clips are those that appear later or were created since this call
             by the local clock.
         :param cursor: The `cursor` of another follower, to resume from, instead of *since*. Clips
-            that it has yielded are not yielded again. Clips that it missed are, if they appeared
-            less than the grace too late.
+            that it has yielded are not yielded again. Clips that it missed are yielded if they
+            appeared within the grace.
         :param by: The time that makes a clip new: ``created_at_ms``, the default, or
             ``timestamp_ms``. A clip without it is judged by ``timestamp_ms``; a clip with neither
             is not yielded.
@@ -215,7 +215,7 @@ class ClipListings(Resource):
             retries of its calls. Iterating again resumes.
         """
         if since is not None and cursor is not None:
-            raise ValueError("since and cursor are alternatives: give at most one of them")
+            raise ValueError("since and cursor are alternatives: pass at most one of them")
         grace_ms = milliseconds_of(grace, "grace")
         seconds = seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:

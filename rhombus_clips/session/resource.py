@@ -1,4 +1,4 @@
-"""The base class of the session's parts, and what they share."""
+"""The base class of the parts of a session, and a function that they share."""
 
 import inspect
 from typing import TypeVar

@@ -34,7 +34,7 @@ class SavedClips(Resource):
         `saved_clips` lists all pages.
 
         :param max_page_size: The maximum number of clips; 100 by default. The reference documents
-            "up to 100", and neither promises nor excludes more.
+            "up to 100" and does not say whether more are possible.
         :param page_timestamp_ms: The start of the page: `last_evaluated_timestamp_ms` of the
             previous page. None, the default, is the first page.
         :return: The page, with the cursor of the next page.
@@ -211,8 +211,8 @@ class SavedClips(Resource):
 
         The service overwrites all three fields: omitting the title clears it. Therefore this method
         reads the clip with ``/api/event/getSavedClipDetails``, or ``getClipWithProgress`` while it
-        is being spliced, and writes it back with the changes. A concurrent change by someone else
-        is lost. The write is retried only if nothing was done.
+        is being spliced, and writes it back with the changes. A concurrent change by another client
+        is lost. The write is retried only if the failed attempt cannot have taken effect.
 
         :param clip_uuid: The clip's uuid.
         :param title: The new title. `UNSET`, the default, keeps it; None clears it.
@@ -223,18 +223,18 @@ class SavedClips(Resource):
         :raises ClipNotFoundError: if there is no such clip; nothing was written.
         :raises DecodeError: if the response to the read contains another clip, or one without a
             uuid; nothing was written.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if a call fails; see `maybe_applied`.
         """
         check.identifier(clip_uuid, "clip_uuid")
         if title is UNSET and description is UNSET and access_settings is UNSET:
-            raise ValueError("give at least one of title, description and access_settings")
+            raise ValueError("pass at least one of title, description and access_settings")
         check.text(title, "title")
         check.text(description, "description")
-        if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # callers err
+        if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # untyped callers
             raise ValueError(
                 "access_settings must not be None, which the service rejects: omit it to keep the"
-                " current settings, or give a ClipAccessSettings"
+                " current settings, or pass a ClipAccessSettings"
             )
         if access_settings is not UNSET:
             check.instance(access_settings, models.ClipAccessSettings, "access_settings")
@@ -256,7 +256,7 @@ class SavedClips(Resource):
         path, endpoint = _DETAILS_PATH, endpoints.GET_SAVED_CLIP_DETAILS.path
         try:
             clip = await self.get_saved_clip_details(clip_uuid)
-        except (ApiError, NotFoundError):  # Every way to report that there are no details.
+        except (ApiError, NotFoundError):  # Both may mean that there are no details.
             clip = await self.get_clip_with_progress(clip_uuid)
             path, endpoint = CLIP_PATH, endpoints.GET_CLIP_WITH_PROGRESS.path
         refuse_unnamed(clip.uuid, clip_uuid, path, endpoint=endpoint)
@@ -265,10 +265,10 @@ class SavedClips(Resource):
     async def delete_saved_clip(self, clip_uuid: str) -> None:
         """Delete a clip permanently, complete or not (``/api/event/deleteSavedClip``).
 
-        The request is retried only if nothing was done.
+        The request is retried only if the failed attempt cannot have taken effect.
 
         :param clip_uuid: The clip's uuid.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         await self._call(

@@ -37,7 +37,7 @@ class SharedClipGroups(Resource):
         `shared_clip_groups` has exact bounds.
 
         :param created_after: List groups created after this time: an aware datetime or epoch
-            milliseconds. None, the default, is no bound.
+            milliseconds. None, the default, sets no bound.
         :param created_before: List groups created before this time.
         :return: The groups, including those without a creation time.
         :raises ValueError: for naive datetimes and numbers out of range; nothing was sent.
@@ -62,18 +62,18 @@ class SharedClipGroups(Resource):
 
         Calls ``/api/event/getSharedClipGroupsV2``, which has no pages. With *window*, the time
         range is listed in windows, newest first, so that no response becomes too large. Groups
-        without a creation time are listed too.
+        without a creation time are also listed.
 
         :param created_after: The start of the range: an aware datetime or epoch milliseconds. None,
-            the default, is no bound.
-        :param created_before: The end of the range, exclusive. None, the default, is no bound.
+            the default, sets no bound.
+        :param created_before: The end of the range, exclusive. None, the default, sets no bound.
         :param window: The length of a window, in seconds or as a timedelta; requires
             *created_after*. None, the default, requests the whole range at once.
         :param cursor: The `cursor` of another pager with the same arguments, to resume from. None,
-            the default, starts at the newest group. A pager's cursor moves once all groups of a
+            the default, starts at the newest group. A pager's cursor advances when all groups of a
             window were yielded. The second pager may repeat groups of an unfinished window, and
-            those without a creation time: the two together yield each group at least once, and
-            each of them yields it once.
+            groups without a creation time: the two together yield each group at least once, and
+            neither yields a group twice.
         :param limit: The maximum number of groups to list; None, the default, for all.
         :return: The pager. Nothing is sent before it is iterated.
         :raises ValueError: for naive datetimes, numbers out of range, and a window without
@@ -85,7 +85,7 @@ class SharedClipGroups(Resource):
         if length is not None and length < 1:
             raise ValueError(f"window must be at least one millisecond, not {window!r}")
         if length is not None and start is None:
-            raise ValueError("window needs created_after: the first window starts there")
+            raise ValueError("window requires created_after, where the first window starts")
         if cursor is not None:
             position = to_epoch_ms(cursor, "cursor")
             end = position if end is None else min(position, end)
@@ -120,19 +120,19 @@ class SharedClipGroups(Resource):
     ) -> SharedClipGroupLink:
         """Share clips on a web page (``/api/event/createSharedClipGroupV3``).
 
-        The request is retried only if nothing was done. After an error with `maybe_applied`, the
-        page may exist: `shared_clip_groups` lists it.
+        The request is retried only if the failed attempt cannot have taken effect. After an error
+        with `maybe_applied`, the page may exist: `shared_clip_groups` lists it.
 
         :param clip_uuids: The saved clips to share.
         :param alert_uuids: Alerts to share that are not saved as clips.
-        :param title: The title of the page; empty by default. It is always sent, because older
-            pages without a title did not open.
+        :param title: The title of the page; empty by default. It is always sent, because pages
+            without a title used to fail to open.
         :param plaintext_password: A password for the page; None, the default, for none.
-        :param expiration_time_secs: The lifetime of the page in seconds, according to the
-            reference's example of 86,400; None, the default, for no expiration.
+        :param expiration_time_secs: The lifetime of the page in seconds, as the example in the
+            reference (86,400) suggests; None, the default, for no expiration.
         :return: The address of the page and the uuid of the group.
         :raises ValueError: if there is nothing to share, or the password is empty.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         clips, alerts = (
@@ -168,8 +168,8 @@ class SharedClipGroups(Resource):
 
         The reference does not say whether the service clears omitted fields. Therefore this method
         reads the group with ``/api/event/getSharedClipGroupDetails`` and writes it back with the
-        changes (``/api/event/updateSharedClipGroupV2``). A concurrent change by someone else is
-        lost. The write is retried only if nothing was done.
+        changes (``/api/event/updateSharedClipGroupV2``). A concurrent change by another client is
+        lost. The write is retried only if the failed attempt cannot have taken effect.
 
         A password cannot be read, and so cannot be written back. To protect it, a group with a
         password is changed only if *plaintext_password* is given.
@@ -191,7 +191,7 @@ class SharedClipGroups(Resource):
         check.identifier(group_uuid, "group_uuid")
         expires = _expiration(expiration_time_secs)
         if all(value is UNSET for value in (title, description, plaintext_password, expires)):
-            raise ValueError("give at least one of title, description, password and expiration")
+            raise ValueError("pass at least one of title, description, password and expiration")
         check.text(title, "title")
         check.text(description, "description")
         password = _password(check.text(plaintext_password, "plaintext_password"))
@@ -200,8 +200,8 @@ class SharedClipGroups(Resource):
         refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details.path)
         if password is UNSET and await self._may_be_secured(group, group_uuid):
             raise ValueError(
-                f"give plaintext_password, None to remove it: group {group_uuid} has a password or"
-                " is not listed, and the service may remove a password that is omitted"
+                f"pass plaintext_password, or None to remove it: group {group_uuid} has a password"
+                " or is not listed, and the service may remove a password that is omitted"
             )
         response = await self._call.respond(
             endpoints.UPDATE_SHARED_CLIP_GROUP,
@@ -230,10 +230,11 @@ class SharedClipGroups(Resource):
     async def delete_shared_clip_group(self, group_uuid: str) -> None:
         """Delete a shared page permanently (``/api/event/deleteSharedClipGroupV2``).
 
-        Its clips are not deleted. The request is retried only if nothing was done.
+        Its clips are not deleted. The request is retried only if the failed attempt cannot have
+        taken effect.
 
         :param group_uuid: The group's uuid.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         await self._call(
@@ -243,7 +244,7 @@ class SharedClipGroups(Resource):
 
 def _password(value: str | Unset | None) -> str | Unset | None:
     if value == "":
-        raise ValueError("plaintext_password must not be empty; give None for no password")
+        raise ValueError("plaintext_password must not be empty: pass None for no password")
     return value
 
 

@@ -33,11 +33,11 @@ class Splices(Resource):
         device_interval_map: Mapping[str, Iterable[Interval]] | None = None,
         **options: Unpack[SpliceOptions],
     ) -> Splice:
-        """Start to create a clip from footage (``/api/video/spliceV3``); `make_clip` also waits.
+        """Start creating a clip from footage (``/api/video/spliceV3``); `make_clip` also waits.
 
-        The request is retried only if nothing was done. After an error with `maybe_applied`, the
-        splice may have started: `get_spliced_clips_in_progress` lists it. For a time range without
-        footage the service renders placeholder pictures.
+        The request is retried only if the failed attempt cannot have taken effect. After an error
+        with `maybe_applied`, the splice may have started: `get_spliced_clips_in_progress` lists it.
+        For a time range without footage the service renders placeholder pictures.
 
         :param device_uuids: The cameras, with a facet (``.v0``, ``.a0`` for sound) or without.
         :param start: The start of the footage: an aware datetime or epoch milliseconds.
@@ -51,7 +51,7 @@ class Splices(Resource):
         :raises ValueError: for footage in the future or shorter than a second, and for intervals
             of more than an hour in total; nothing was sent. The service may have a lower limit:
             see `get_max_splice_duration`.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         wanted = splice_arguments(device_uuids, start, duration, device_interval_map, options)
@@ -67,19 +67,19 @@ class Splices(Resource):
     ) -> None:
         """Cancel the creation of clips (``/api/video/cancelSpliceV2``).
 
-        The request is retried only if nothing was done. The reference does not say which of the
-        three parameters the service needs.
+        The request is retried only if the failed attempt cannot have taken effect. The reference
+        does not say which of the three parameters the service needs.
 
         :param clip_uuid: A clip that is being created.
         :param clip_uuid_list: More such clips.
         :param device_uuids: The cameras of the clips.
         :raises ValueError: if no clip is given.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         clips = check.identifiers(clip_uuid_list, "clip_uuid_list")
         if clip_uuid is None and not clips:
-            raise ValueError("clip_uuid or clip_uuid_list must contain a clip")
+            raise ValueError("clip_uuid must be given if clip_uuid_list is empty")
         if clip_uuid is not None:
             check.identifier(clip_uuid, "clip_uuid")
         await self._call(
@@ -94,10 +94,10 @@ class Splices(Resource):
     async def retry_splice(self, clip_uuid: str) -> None:
         """Retry the creation of a failed clip (``/api/video/retrySplice``).
 
-        The request is retried only if nothing was done.
+        The request is retried only if the failed attempt cannot have taken effect.
 
         :param clip_uuid: The clip's uuid.
-        :raises ApiError: if the service refuses.
+        :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         await self._call(
@@ -107,7 +107,7 @@ class Splices(Resource):
     async def get_max_splice_duration(self) -> int | None:
         """Return the maximum length of a new clip (``/api/video/getMaxSpliceDuration``).
 
-        :return: The length in seconds; None if the service names none.
+        :return: The length in seconds; None if the service does not state one.
         :raises RhombusError: if the call fails.
         """
         return (await self._call(endpoints.GET_MAX_SPLICE_DURATION, {})).max_duration
@@ -115,8 +115,8 @@ class Splices(Resource):
     async def get_spliced_clips_in_progress(self) -> list[SplicedClip]:
         """Return the clips that are being spliced (``/api/event/getSplicedClipsInProgress``).
 
-        The reference marks this endpoint as deprecated. If the service answers 404 or 410, the rest
-        of the session uses its replacement, ``/api/video/getSplicedClipsInProgress``.
+        The reference marks this endpoint as deprecated. If the service answers 404 or 410, the
+        session then uses its replacement, ``/api/video/getSplicedClipsInProgress``.
 
         :return: The clips; empty if there are none.
         :raises RhombusError: if the call fails.
@@ -130,8 +130,8 @@ class Splices(Resource):
     ) -> AsyncGenerator[ClipWithProgress, None]:
         """Yield a clip each time its render makes progress, until it is complete.
 
-        Polls ``/api/event/getClipWithProgress``. A clip with a status that the reference does not
-        explain (``OFFLINE``, ``UNKNOWN``, new ones) is still being rendered.
+        Polls ``/api/event/getClipWithProgress``. A status that the reference does not explain
+        (``OFFLINE``, ``UNKNOWN``, new ones) does not end the watch.
 
         :param clip_uuid: The clip's uuid.
         :param polling: How often to poll, and how long to tolerate errors: every 2 s, up to 15 s
@@ -143,7 +143,8 @@ class Splices(Resource):
             is how the service reports it, see `Polling.appears_within`.
         :raises DecodeError: if the service answered with another clip or one without a uuid for
             longer than `Polling.outage`. Such a clip is never yielded.
-        :raises RhombusError: if the service was unreachable or refused for longer than that.
+        :raises RhombusError: if the service was unreachable or rejected requests for longer than
+            that.
         """
         return watch_clip(self._call, _watched(clip_uuid, polling))
 
@@ -159,9 +160,10 @@ class Splices(Resource):
         :param polling: As for `watch_clip`.
         :return: An async generator. Nothing is sent before it is iterated.
         :raises ClipFailedError: at the end, if renders failed or clips were deleted. Its `clips`
-            are all of these; each was yielded as well.
+            are all of these; each was also yielded.
         :raises ClipNotFoundError: at the end, if a clip did not appear. `NotFoundError` or
-            `ApiError` if that is how the service reports it, or if it kept refusing the clip.
+            `ApiError` if that is how the service reports it, or if it kept rejecting requests for
+            the clip.
         :raises RhombusError: if the service was unreachable for longer than `Polling.outage`.
         """
         watched = [_watched(uuid, polling) for uuid in check.identifiers(clip_uuids, "clip_uuids")]
@@ -216,7 +218,7 @@ class Splices(Resource):
         :param on_change: A plain function, called with a clip each time its render makes progress.
         :param options: Optional settings of the clip, see `SpliceOptions`.
         :return: The complete clips, in the order of the service's response.
-        :raises ValueError: for footage in the future, or longer than the organization may splice;
+        :raises ValueError: for footage in the future, or longer than the organization's limit;
             nothing was spliced.
         :raises DeadlineExceededError: after *timeout*. The service continues the render. Every
             error after the splice has the clips as `clip_uuids`.
@@ -262,7 +264,7 @@ class Splices(Resource):
             raise ValueError(f"the footage does not exist yet: it ends {ahead:.1f} s in the future")
 
     async def _longest_splice(self) -> int | None:
-        """Return `get_max_splice_duration`, or None if this key may not ask for it."""
+        """Return `get_max_splice_duration`, or None if this key may not request it."""
         try:
             return await self.get_max_splice_duration()
         except (errors.ApiError, errors.NotFoundError, errors.PermissionDeniedError):

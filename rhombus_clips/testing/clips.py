@@ -149,15 +149,15 @@ def _clip(
         "analyzed": True,
         "externalTransactionId": f"txn_{number + 1:06}" if number % 10 == 9 else None,
     }
-    _make_odd(chance, clip, device)
+    _make_irregular(chance, clip, device)
     if "sha256Hex" in clip:
         # Last, because the size of a clip without a byteCount depends on its length.
         clip["sha256Hex"] = hashlib.sha256(make_mp4(uuid, default_size(clip))).hexdigest()
     return clip
 
 
-def _make_odd(chance: random.Random, clip: JsonObject, device: str) -> None:
-    """Add rarities that a client must tolerate: nulls, missing fields, unknown keys and members."""
+def _make_irregular(chance: random.Random, clip: JsonObject, device: str) -> None:
+    """Add irregularities that a client must tolerate: nulls, missing fields, unknown values."""
     if chance.random() < 0.10:
         clip["alterMap"] = {device: [{"crop": {"x": 0, "y": 0, "width": 5000, "height": 5000}}]}
     if chance.random() < 0.10:

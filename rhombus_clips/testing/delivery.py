@@ -31,17 +31,18 @@ class Media:
     """How the media host serves files. Assign another one to ``fake.media`` at any time."""
 
     ranges: bool = True
-    """Whether the host supports range requests. If not, it always sends the whole file."""
+    """True if the host supports range requests. Otherwise it always sends the whole file."""
     etag: Literal["strong", "weak"] | None = "strong"
     """The kind of ETag. Only a strong one is valid in ``If-Range``."""
     length: Length = field(default=Length.GIVEN, converter=Length)
     redirects: int = field(default=0, validator=validators.ge(0))
-    """How many redirects precede the file. The last one leads to a signed URL on another port."""
+    """The number of redirects before the file. The last one leads to a signed URL on another
+    port."""
     range_shift: int = 0
-    """By how many bytes the start of a 206 differs from the requested one. Content-Range names the
+    """The number of bytes between the requested start and that of a 206. Content-Range names the
     actual start."""
     lying_range: bool = False
-    """Whether a 206 starts at half the offset that its Content-Range names."""
+    """True to start a 206 at half the offset that its Content-Range names."""
 
     def etag_of(self, content: MediaContent) -> str | None:
         """Return the ETag of a file."""
@@ -54,7 +55,7 @@ class Delivery(web.StreamResponse):
 
     :param content: The body. A response to HEAD omits it.
     :param length: How the response marks the end of its body.
-    :param is_head: Whether the request is a HEAD.
+    :param is_head: True for the response to a HEAD request.
     """
 
     def __init__(
@@ -126,7 +127,7 @@ def _requested_range(
         return None
     first = int(match[1])
     last = int(match[2]) if match[2] else max(first, total - 1)
-    # RFC 9110 lets a server ignore a range that ends before it starts.
+    # RFC 9110 allows a server to ignore a range that ends before it starts.
     return None if last < first else (first, last)
 
 

@@ -25,7 +25,7 @@ _CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 _JSON = {"Content-Type": "application/json"}
 
 Answering = Callable[[], Awaitable[web.StreamResponse]]
-"""Carries out the request and returns the response of the service."""
+"""Executes the request and returns the response of the service."""
 
 
 @frozen(kw_only=True)
@@ -33,9 +33,9 @@ class Fault(ABC):
     """A fault of a request. Subclass it to write your own."""
 
     path: str | None = None
-    """The path of the requests that it matches, or None for all."""
+    """The path of the requests that it matches; None for all."""
     times: int | None = 1
-    """How many requests it is applied to, or None for no limit."""
+    """The number of requests that it applies to; None for no limit."""
 
     @abstractmethod
     async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
@@ -93,7 +93,7 @@ class Held(Fault):
 
 @frozen
 class Respond(Fault):
-    """Send the given response, and do not carry out the request."""
+    """Send the given response without executing the request."""
 
     status: int = field(kw_only=False, default=200)
     body: bytes = field(kw_only=False, default=b"")
@@ -110,10 +110,10 @@ class Respond(Fault):
 
 @frozen
 class Altered(Fault):
-    """Carry out the request, and change values in the response.
+    """Execute the request, and change values in the response.
 
-    ``Altered({"clip": fake.clips[1]}, path="/api/event/getClipWithProgress")`` responds with
-    another clip than the requested one.
+    ``Altered({"clip": fake.clips[1]}, path="/api/event/getClipWithProgress")`` responds with a clip
+    other than the requested one.
     """
 
     changes: Mapping[str, object] = field(kw_only=False)
@@ -141,12 +141,12 @@ def _merged(content: object, changes: object) -> object:
 
 @frozen
 class _Cut(Fault):
-    """Carry out the request, and end the response early."""
+    """Execute the request, and end the response early."""
 
     after_bytes: int = field(kw_only=False, default=0)
-    """How many bytes of the response are sent, including status line and headers."""
+    """The number of bytes of the response to send, including status line and headers."""
     after_body_bytes: int | None = field(kw_only=True, default=None)
-    """How many bytes of the body are sent after the whole head, instead of *after_bytes*."""
+    """The number of bytes of the body to send after the whole head, instead of *after_bytes*."""
 
     async def _sent(self, answer: Answering) -> bytes:
         head, body = serialize(await answer())
@@ -157,7 +157,7 @@ class _Cut(Fault):
 
 @frozen
 class Disconnect(_Cut):
-    """Carry out the request, and close the connection during the response."""
+    """Execute the request, and close the connection during the response."""
 
     async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:
         """Send part of the response, then close the connection."""
@@ -166,7 +166,7 @@ class Disconnect(_Cut):
 
 @frozen
 class Reset(_Cut):
-    """Carry out the request, and reset the connection during the response.
+    """Execute the request, and reset the connection during the response.
 
     The reset can also discard bytes that the client has not read yet.
     """
@@ -212,7 +212,7 @@ class Corrupt(Fault):
 
 @frozen
 class Compressed(Fault):
-    """Compress the response, whatever encodings the request accepts."""
+    """Compress the response, regardless of the encodings that the request accepts."""
 
     encoding: str = field(kw_only=False, default="gzip")
     """``gzip`` or ``deflate``."""
@@ -246,7 +246,7 @@ class Drip(Fault):
 
 @frozen
 class Raw(Fault):
-    """Send exactly these bytes, valid HTTP or not, and do not carry out the request."""
+    """Send exactly these bytes, valid HTTP or not, without executing the request."""
 
     data: bytes = field(kw_only=False, default=b"")
 
@@ -266,10 +266,10 @@ class TruncatedChunks(Fault):
 
 @frozen
 class GarbledChunks(Fault):
-    """Send a chunked body with an invalid chunk size, in a TCP segment to itself.
+    """Send a chunked body with an invalid chunk size, in a separate TCP segment.
 
-    The parser of aiohttp then waits forever, and its read timeout never fires. Only a timeout of
-    the whole call ends it.
+    The parser of aiohttp then waits forever, and its read timeout never fires. Only a timeout for
+    the whole call ends the wait.
     """
 
     async def apply(self, request: web.Request, answer: Answering) -> web.StreamResponse:

@@ -37,12 +37,12 @@ class Listing:
     clock: ClipTime = "timestamp_ms"
     """The time of a clip to which the cursor refers."""
     inclusive: bool = False
-    """Whether a page includes clips with exactly the time of the cursor."""
+    """True if a page includes clips with exactly the time of the cursor."""
     last_page: LastPage = field(default=LastPage.NULL, converter=LastPage)
     largest_page: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
     """The largest page size; larger requests are capped."""
     is_time: bool = True
-    """Whether any time is a valid cursor. If not, only unchanged cursors are."""
+    """True if any time is a valid cursor. Otherwise only cursors that the service returned are."""
 
 
 @frozen
@@ -53,7 +53,7 @@ class StoredClip:
     """The time by which the listing is ordered, in epoch milliseconds."""
     clip: Any
     visible: bool = True
-    """Whether the caller may see the clip. An invisible clip counts towards its page."""
+    """True if the caller may see the clip. An invisible clip counts towards its page."""
 
 
 @frozen

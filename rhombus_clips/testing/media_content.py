@@ -11,7 +11,7 @@ from attrs import frozen
 _MP4_HEAD = bytes.fromhex("000000186674797069736f6d0000020069736f6d6d703432")
 _JPEG_HEAD = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")
 _JPEG_END = b"\xff\xd9"
-# Small enough to generate and hash a thousand clips in no time.
+# Small enough to generate and hash a thousand clips quickly.
 BYTES_PER_SECOND = 20
 _DEFAULT_SECONDS = 60
 

@@ -27,9 +27,9 @@ class Updates(Enum):
     """How an update treats fields that the request omits or sets to null."""
 
     WHOLE = "whole"
-    """Clear them, as the vendor's own client says of ``updateSavedClip``."""
+    """Clear them, as the vendor's own client describes ``updateSavedClip``."""
     SELECTIVE = "selective"
-    """Keep them, as the reference says."""
+    """Keep them, as the reference states."""
 
 
 @define(kw_only=True, eq=False, slots=False, repr=False)
@@ -45,7 +45,7 @@ class FakeOptions:
     seed: int = 0
     """The seed of the generated data. The same seed always generates the same clips."""
     created_after: float | None = None
-    """How long after the start of its recording each generated clip was created.
+    """The delay between the start of a generated clip's recording and its creation.
 
     5.0 keeps the two times parallel, 0.0 makes them equal. None draws a delay of up to two days."""
     created_jitter: float = 0.0
@@ -62,20 +62,20 @@ class FakeOptions:
     unknown_clip: UnknownClip = UnknownClip.NULL
     """The response for a clip that does not exist."""
     bounds_are_inclusive: bool = False
-    """Whether the bounds of a time filter are part of its range."""
+    """True if the bounds of a time filter are part of its range."""
     updates: Updates = Updates.WHOLE
-    """Whether an update clears the fields that it omits."""
+    """How an update treats the fields that it omits."""
 
     # --- renders ---------------------------------------------------------------------------------
 
     render_seconds: float = 2.0
-    """How long the render of a splice takes."""
+    """The duration of the render of a splice."""
     appears_after: float = 0.0
-    """How long a new splice stays unknown to every other endpoint."""
+    """The delay before other endpoints return a new splice."""
     renders_fail: bool = False
-    """Whether new renders fail halfway."""
+    """True to let new renders fail halfway."""
     clip_per_device: bool = False
-    """Whether a splice of several devices creates one clip per device instead of one clip."""
+    """True if a splice of several devices creates one clip per device instead of one clip."""
     max_splice_duration: int | None = 3600
     """The longest splice, or None for no limit."""
 
@@ -107,6 +107,6 @@ class FakeOptions:
 
     Pass a clock that your test controls to move time without waiting."""
     clock_skew: float = 0.0
-    """How far the clock of the service is ahead of *now*."""
+    """The time by which the clock of the service is ahead of *now*."""
     sends_date: bool = True
-    """Whether responses have a ``Date`` header."""
+    """True if responses have a ``Date`` header."""

@@ -43,7 +43,7 @@ class Organization(FakeOptions):
     renders: dict[str, Render] = field(factory=dict[str, Render], init=False)
     started_at: float = field(init=False)
     numbers: Iterator[int] = field(factory=itertools.count, init=False)
-    """Numbers for new renders and groups; none is used twice."""
+    """Numbers for new renders and groups; each is used once."""
     _sizes: dict[str | None, int] = field(init=False)
     _contents: dict[str, MediaContent] = field(factory=dict[str, MediaContent], init=False)
     _versions: Counter[str] = field(factory=Counter[str], init=False)
@@ -180,7 +180,7 @@ class Organization(FakeOptions):
         record |= {"byteCount": len(data), "sha256Hex": content.sha256_hex}
 
     def change_media(self, clip_uuid: str) -> None:
-        """Replace the video of a clip by another of the same size, and keep its record.
+        """Replace the video of a clip with another of the same size, and keep its record.
 
         :raises KeyError: if the clip does not exist.
         """

@@ -1,4 +1,4 @@
-"""Read the parameters of a request as strictly as the service does.
+"""Reading the parameters of a request, as strictly as the service does.
 
 A parameter of a wrong type raises `RefusedError`. Null and absent are the same.
 """
@@ -83,7 +83,7 @@ def _items(parameters: JsonObject, name: str, kind: type[T]) -> list[T]:
 
 
 def _typed(value: object, kind: type[T]) -> T | None:
-    # A bool is an int to Python, and not to the service.
+    # Python treats a bool as an int, but the service does not.
     if value is None:
         return None
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):

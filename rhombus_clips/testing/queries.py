@@ -13,7 +13,7 @@ from rhombus_clips.testing.organization import Organization, time_of
 from rhombus_clips.testing.parameters import bare_uuids, flag, integer, text
 from rhombus_clips.testing.refusals import refusal
 
-# The reference has `timestamp` as an example and no list. The others are plausible values.
+# The reference gives `timestamp` as an example, but no list. The others are plausible.
 _TIMES = {
     "timestampMs": "timestampMs",
     "timestamp": "timestampMs",
@@ -144,7 +144,7 @@ def _page_size(parameters: JsonObject) -> int:
 
 
 def _token(position: _Position, query: ClipQuery) -> str:
-    # A position is stable where an offset is not: a clip may be deleted between two pages.
+    # A position stays valid if a clip is deleted between two pages; an offset does not.
     payload = json.dumps(position)
     return base64.urlsafe_b64encode(f"{_checksum(payload, query)}{payload}".encode()).decode()
 

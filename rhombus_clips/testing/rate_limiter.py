@@ -16,7 +16,7 @@ class RateLimiter:
     _filled_at: float = field(init=False, default=-math.inf)
 
     def take(self, now: float) -> int | None:
-        """Take a token and return None, or return the seconds until there is one, at least 1."""
+        """Take a token and return None, or return the seconds to wait for one, at least 1."""
         gained = (now - self._filled_at) * self.limit.per_second
         self._tokens = min(self._tokens + gained, float(self.limit.burst))
         self._filled_at = now

@@ -1,4 +1,4 @@
-"""Requests that the service refuses or cannot carry out."""
+"""Requests that the service rejects or cannot execute."""
 
 from rhombus_clips.testing.clips import JsonObject
 from rhombus_clips.testing.faults import BAD_STRUCTURE, Respond, json_answer
@@ -7,7 +7,7 @@ INVALID_UUID = json_answer(400, {"msg": "Invalid UUID"})
 
 
 class RefusedError(Exception):
-    """The service refuses the request and responds with *answer*."""
+    """The service rejects the request and responds with *answer*."""
 
     def __init__(self, answer: Respond = BAD_STRUCTURE) -> None:
         super().__init__(answer.status)
@@ -15,7 +15,7 @@ class RefusedError(Exception):
 
 
 def failure(reason: str) -> JsonObject:
-    """Return the response to a valid request that cannot be carried out."""
+    """Return the response to a valid request that cannot be executed."""
     return {"error": True, "errorMsg": reason}
 
 

@@ -28,9 +28,9 @@ class Render:
     seconds: float
     fails: bool = False
     deleted: bool = False
-    """Whether the render was cancelled."""
+    """True if the render was cancelled."""
     appears_after: float = 0.0
-    """How many seconds after its start other endpoints return it."""
+    """The delay before other endpoints return it, in seconds after its start."""
 
     def has_appeared(self, now: float) -> bool:
         """Return whether other endpoints return the clip."""

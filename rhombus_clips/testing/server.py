@@ -45,10 +45,11 @@ class FakeRhombus(Organization):
         ):
             assert len(await session.saved_clips().collect(1000)) == 250
 
-    It keeps what requests create, change and delete. `FakeOptions` describes its other arguments.
+    It keeps state: requests create, change and delete clips and groups. `FakeOptions` describes its
+    other arguments.
 
-    :param clips: How many clips to generate, or the clips themselves as models or JSON objects.
-    :param shared_clip_groups: How many shared clip groups to generate, or the groups themselves.
+    :param clips: The number of clips to generate, or the clips as models or JSON objects.
+    :param shared_clip_groups: The number of shared clip groups to generate, or the groups.
     """
 
     faults: list[Fault] = field(factory=list[Fault], init=False)
@@ -72,7 +73,7 @@ class FakeRhombus(Organization):
             api = partial(self._serve, answer=self._answer, is_media=False)
             media = partial(self._serve, answer=self._answer_media, is_media=True)
             storage = partial(self._serve, answer=self._answer_storage, is_media=True)
-            options: Organization = self  # it declares them
+            options: Organization = self  # the class that declares them
             options.port = await enter(serving(api, prepare, self.port))
             options.media_port = await enter(serving(media, prepare, self.media_port))
             self._storage_port = await enter(serving(storage, prepare))
@@ -107,7 +108,7 @@ class FakeRhombus(Organization):
     async def _serve(
         self, request: web.Request, *, answer: _Answer, is_media: bool
     ) -> web.StreamResponse:
-        """Record a request and answer it, through a fault if there is one for it."""
+        """Record a request and respond to it, through the first fault that matches."""
         received = ReceivedRequest(
             request.path,
             dict(request.headers),
@@ -163,7 +164,7 @@ class FakeRhombus(Organization):
         return answer_storage(self, self.storage_url, request)
 
     def _seconds_to_wait(self, request: ReceivedRequest) -> int | None:
-        """Return the ``Retry-After`` of a request that exceeds the rate limit, else None."""
+        """Return the ``Retry-After`` for a request that exceeds the rate limit, or None."""
         if self.rate is None:
             return None
         if self._limiter is None or self._limiter.limit != self.rate:
@@ -173,7 +174,7 @@ class FakeRhombus(Organization):
     def _refusal(
         self, request: ReceivedRequest, *, org_may_be_omitted: bool = False
     ) -> Respond | None:
-        """Return the response to a request with wrong credentials, else None.
+        """Return the response to a request with wrong credentials, or None.
 
         The official clients do not name the organization in media requests.
         """

@@ -164,7 +164,7 @@ def _length(intervals: list[tuple[int, int]]) -> int:
 def _render(organization: Organization, devices: _Intervals, settings: JsonObject) -> Render:
     now = organization.now()
     uuid = make_uuid("splice", organization.seed, next(organization.numbers))
-    # Cameras play side by side, so the clip is as long as the longest of them.
+    # Cameras are shown side by side, so the clip is as long as the longest recording.
     longest = max(map(_length, devices.values()))
     seconds = -(-longest // 1000)
     video = make_mp4(uuid, seconds * BYTES_PER_SECOND)

@@ -1,4 +1,4 @@
-"""The commands that share, rename and delete clips, and ask before they delete."""
+"""The commands that share, rename and delete clips, and their confirmations."""
 
 import json
 
@@ -37,7 +37,7 @@ def test_rename_changes_only_the_given_fields(fake) -> None:
 
 
 def test_rename_without_a_change_is_a_usage_error(fake) -> None:
-    assert "give a NEW_TITLE or --description" in invoke(fake, "rename", DASHED, code=2).stderr
+    assert "pass NEW_TITLE or --description" in invoke(fake, "rename", DASHED, code=2).stderr
     assert fake.requests == []
 
 

@@ -48,8 +48,8 @@ def on_terminal(
 ) -> tuple[int, str]:
     """Run the command on a terminal.
 
-    *answers* are what is typed once a prompt has come, or the signal that is sent then. *steps*
-    are what is done once a text has been shown, in this order.
+    *answers* pairs each prompt with the text to type, or the signal to send, when it appears.
+    *steps* pairs each text with a function to call when it appears. Both are in order.
     """
     terminal, end = pty.openpty()
     variables = {"TERM": "xterm", "COLUMNS": "100", **(environment or {})}
@@ -68,7 +68,7 @@ def on_terminal(
                     _answer(process, terminal, waiting.pop(0)[1])
             return process.wait(30), shown.decode()
         finally:
-            process.kill()  # After a failure, it may wait for an answer forever.
+            process.kill()  # After a failure, it might wait for an answer forever.
             os.close(terminal)
 
 
@@ -87,7 +87,7 @@ def _answer(
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # Linux reports that way that all writers have closed the terminal.
+    except OSError:  # On Linux, this means that all writers have closed the terminal.
         return b""
 
 
@@ -156,7 +156,7 @@ def test_spliced_clips_and_their_progress(run) -> None:
 
 @pytest.mark.parametrize("clip_uuid", ["A" * 22, "-hjV" + "A" * 18, "--" + "A" * 20])
 def test_error_of_the_service_prints_one_line(run, clip_uuid) -> None:
-    """Also for a uuid that starts like an option."""
+    """This includes a uuid that starts like an option."""
     result = run("progress", clip_uuid, code=1)
     assert result.stdout == ""
     assert result.stderr == (
@@ -182,7 +182,7 @@ def test_unreachable_service_prints_one_line(run, monkeypatch) -> None:
         (["saved", "--limit", "-1"], "--limit"),
         (["shared", "--window", "nan", "--created-after", "0"], "--window"),
         (["saved", "--by", "title"], "--by"),
-        (["shared", "--window", "5"], "--window needs --created-after"),
+        (["shared", "--window", "5"], "--window requires --created-after"),
         (["shared", "--window", "1e12", "--created-after", "0"], "--window"),
         (["progress"], "CLIP_UUID"),
         (["dance"], "No such command"),

@@ -99,13 +99,13 @@ def test_failure_of_a_single_download_prints_one_line(fake, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--folder", "x"], "give either the uuids of clips or --all"),
-        (["A", "--all", "--folder", "x"], "give either the uuids of clips or --all"),
-        (["A", "--folder", "x", "--output", "y"], "give either --folder or --output"),
+        (["--folder", "x"], "pass either the uuids of clips or --all"),
+        (["A", "--all", "--folder", "x"], "pass either the uuids of clips or --all"),
+        (["A", "--folder", "x", "--output", "y"], "use either --folder or --output"),
         (["A", "B", "--output", "y"], "--output takes a single clip"),
         (["--all", "--output", "y"], "--output takes a single clip"),
-        (["A", "--folder", "x", "--search", "z"], "filters need --all"),
-        (["A", "--folder", "x", "--limit", "0"], "filters need --all"),
+        (["A", "--folder", "x", "--search", "z"], "filters require --all"),
+        (["A", "--folder", "x", "--limit", "0"], "filters require --all"),
         (["A", "--folder", "x", "--concurrency", "0"], "--concurrency"),
     ],
 )

@@ -87,7 +87,7 @@ def test_each_clip_is_printed_once_over_two_runs(fake_elsewhere, tmp_path) -> No
 
 
 def test_clip_created_between_two_runs_is_not_missed(fake_elsewhere, tmp_path) -> None:
-    """Also if the first run printed no clip."""
+    """This holds even if the first run printed no clip."""
     state = tmp_path / "state"
     with following(fake_elsewhere, "--state", str(state), "--json") as process:
         while not state.exists():
@@ -203,7 +203,7 @@ def test_invalid_interval_is_a_usage_error(fake_elsewhere, interval) -> None:
     assert "--interval" in result.stderr
 
 
-async def test_state_file_is_written_less_often_when_clips_come_fast(tmp_path) -> None:
+async def test_state_file_is_written_less_often_when_clips_arrive_fast(tmp_path) -> None:
     """The first listing of a long history makes the state longer with every clip."""
 
     class Follower:
@@ -286,7 +286,5 @@ def test_unwritable_state_does_not_hide_the_error_that_ends_the_command(
         (AuthenticationError("no such key", status=401), False),
     ],
 )
-def test_only_trouble_that_may_pass_is_waited_out(
-    error: RhombusError, *, is_transient: bool
-) -> None:
+def test_only_temporary_errors_are_retried(error: RhombusError, *, is_transient: bool) -> None:
     assert is_transient_error(error) is is_transient

@@ -201,7 +201,7 @@ def test_folder_name_that_is_not_utf_8_is_supported(fake: FakeRhombus, tmp_path)
 
 @pytest.mark.parametrize("name", a_few(sorted({*LINES} - {"download", "make", "watch"})))
 def test_interruption_exits_with_130(name: str, fake: FakeRhombus, tmp_path) -> None:
-    """While the command waits for a response of the service."""
+    """The command is interrupted while it waits for a response of the service."""
     arguments = LINES[name](fake, str(tmp_path))
     with Held() as held:
         fake.faults = [held]

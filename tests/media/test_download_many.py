@@ -226,7 +226,7 @@ async def test_concurrency_is_limited(fake, session, tmp_path) -> None:
 
 
 async def test_names_stay_within_the_folder_and_distinct(fake, session, tmp_path) -> None:
-    """Whatever the titles are. Two clips with one name have two files, also in the next run."""
+    """This holds for all titles. Two clips with one name have two files, also in the next run."""
     clips = [
         evolve(clip, title=title)
         for clip, title in zip(

@@ -1,4 +1,4 @@
-"""Bulk downloads: an obstacle to one clip is its failure, an obstacle to all ends the run."""
+"""Bulk downloads: a problem with one clip is its failure, a problem with all ends the run."""
 
 import errno
 import os
@@ -218,7 +218,7 @@ async def test_file_removed_before_it_is_listed_is_a_failure(
     async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
         file = store(path)
         if clip is CLIPS[2]:
-            os.unlink(path)  # noqa: PTH108  # a Path is for threads, says another rule
+            os.unlink(path)  # noqa: PTH108  # ASYNC240 forbids Path here
         return file
 
     summary = await run(tmp_path, download)
@@ -226,7 +226,7 @@ async def test_file_removed_before_it_is_listed_is_a_failure(
     assert [failure.clip for failure in summary.failures] == [CLIPS[2]]
 
 
-# --- what the caller raises --------------------------------------------------------------------
+# --- exceptions of the caller ------------------------------------------------------------------
 
 MINE = [
     OSError(errno.ENOENT, "mine"),

@@ -62,7 +62,7 @@ async def test_waiting_clips_delay_no_download(fake, session, tmp_path) -> None:
     assert (summary.downloaded, summary.failures) == (COUNT, [])
     assert set(order[-WAITING:]) == {clip.uuid for clip in clips[:WAITING]}
     assert len(fake.media_requests) == COUNT
-    # Until three wait, they are polled one by one, and so is the rest of a round.
+    # Fewer than three waiting clips are polled one by one, as is the rest of a round.
     assert count_of(fake, LIST) >= 1
     assert count_of(fake, GET) < WAITING * count_of(fake, LIST)
 
@@ -84,7 +84,7 @@ async def test_clip_is_downloaded_once_complete_while_others_wait(fake, session,
 
 
 async def test_slow_iterable_delays_no_complete_clip(fake, session, tmp_path) -> None:
-    """Even with a single slot."""
+    """This holds even with a single slot."""
     clips = await the_clips(fake, session)
     first_is_there = asyncio.Event()
 
@@ -170,7 +170,7 @@ async def test_number_of_waiting_clips_is_limited(fake, session, tmp_path, monke
     await all_that_are_complete.wait()
     assert downloaded == {clip.uuid for clip in done}
     await fake.wait_for_requests(len(fake.requests) + 100)
-    # One is the third that waits, and another was taken and waits for a slot.
+    # The third clip waits; another was taken and waits for a slot.
     assert taken == 2
     complete(fake, 0)
     await fake.wait_for_requests(len(fake.requests) + 100)
@@ -214,7 +214,7 @@ async def test_outcome_of_each_waiting_clip_is_counted(fake, session, tmp_path) 
         unknown: [ClipNotFoundError],
         clips[WAITING + 1].uuid: [Downloaded],
     }
-    # An existing file is not waited for.
+    # The clip with an existing file does not wait.
     assert there.uuid not in {request.json.get("clipUuid") for request in fake.requests}
 
 
@@ -274,7 +274,7 @@ async def test_no_task_outlives_a_run_that_ends_while_clips_wait(
         while count_of(fake_elsewhere, GET) < 3:
             await (
                 session.get_saved_clip_count()
-            )  # A request of this test, while those of the run continue.
+            )  # A request by this test, while those of the run continue.
         assert not run.done()
         if end == "cancelled":
             run.cancel()

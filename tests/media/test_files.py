@@ -87,7 +87,7 @@ def test_device_is_never_opened(monkeypatch) -> None:
 def test_replacement_between_check_and_open_is_rejected(
     has_flag: bool, tmp_path, monkeypatch
 ) -> None:
-    """Also on a system without O_NOFOLLOW."""
+    """This includes a system without O_NOFOLLOW."""
     path, target = tmp_path / "name", tmp_path / "target"
     target.write_bytes(b"precious")
     real = os.open
@@ -179,7 +179,7 @@ def test_longest_name_can_be_replaced(tmp_path) -> None:
         assert [*tmp_path.iterdir()] == [path]
 
 
-# --- what file systems may lack ----------------------------------------------------------------
+# --- optional features of file systems ---------------------------------------------------------
 
 
 def failing(number: int) -> Callable[..., Any]:

@@ -112,7 +112,7 @@ async def test_file_with_another_time_and_other_bytes_is_fetched_again(
 async def test_copied_folder_with_a_read_only_manifest_is_recognized(
     fake, session, clips, tmp_path, monkeypatch
 ) -> None:
-    """Such as in a read-only folder."""
+    """A read-only folder has such a manifest."""
     wanted = unknown(clips)
     await session.download_clips(wanted, tmp_path)
     for path in tmp_path.glob("*.mp4"):
@@ -157,7 +157,7 @@ async def test_names_that_macos_considers_equal_are_kept_apart(
 
 
 async def test_foreign_file_is_unchanged_whatever_its_name(fake, session, clips, tmp_path) -> None:
-    """Even if it has the uuid in its name, or a name like one changed by a collision."""
+    """This holds even if its name contains the uuid, or looks like one changed by a collision."""
     (clip,) = wanted = clips[:1]
     theirs = ["a.mp4", f"a ({clip.uuid}).mp4", f"A ({clip.uuid}) 2.MP4"]
     for name in theirs:

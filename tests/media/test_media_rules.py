@@ -23,7 +23,7 @@ def part(first: int = 40, total: int | str = 100, **headers: str) -> Head:
 
 
 @pytest.mark.parametrize(
-    ("file", "etag", "asks"),
+    ("file", "etag", "expected"),
     [
         (FILE, None, {"Range": "bytes=40-"}),
         (FILE, '"a"', {"Range": "bytes=40-", "If-Range": '"a"'}),
@@ -31,9 +31,9 @@ def part(first: int = 40, total: int | str = 100, **headers: str) -> Head:
         (UNKNOWN, None, {}),
     ],
 )
-def test_part_is_requested_only_if_the_whole_can_be_trusted(file, etag, asks) -> None:
+def test_part_is_requested_only_if_the_whole_can_be_trusted(file, etag, expected) -> None:
     headers = FetchState(file, 40, etag).headers()
-    assert {name: headers[name] for name in headers if "Range" in name} == asks
+    assert {name: headers[name] for name in headers if "Range" in name} == expected
     assert headers["Accept-Encoding"] == "identity"
     assert "Range" not in FetchState(file, 0, etag).headers()
 
@@ -217,7 +217,7 @@ def test_status_416_is_the_end_only_if_nothing_is_missing(range_: str, is_end: b
 def test_wrong_announced_length_is_an_error_at_once() -> None:
     with pytest.raises(IntegrityError, match="99 bytes"):
         FetchState(FILE).accept(head(200, Content_Length="99"))
-    # The length of a compressed body says nothing about the file.
+    # The length of a compressed body is not that of the file.
     FetchState(FILE).accept(head(200, Content_Length="99", Content_Encoding="gzip"))
 
 

@@ -55,7 +55,7 @@ async def test_host_with_an_unknown_authority_is_rejected(tmp_path) -> None:
 
 
 async def test_untrusted_certificate_is_not_retried(tmp_path) -> None:
-    """Neither that of the media host nor that of a redirect target."""
+    """This applies to the media host and to the target of a redirect."""
     async with host(file) as elsewhere:
 
         async def redirect(request: web.Request) -> web.Response:

@@ -41,10 +41,8 @@ async def test_stream_yields_every_byte_once_and_knows_the_total(session, clip) 
 
 
 @pytest.mark.parametrize("media", [Media(), Media(ranges=False), Media(redirects=1)])
-async def test_stream_that_breaks_off_continues_after_the_last_byte(
-    media, fake, session, clip
-) -> None:
-    """Even if the host restarts the file, provided that its entity tag is unchanged."""
+async def test_interrupted_stream_continues_after_the_last_byte(media, fake, session, clip) -> None:
+    """This holds even if the host restarts the file, provided that its entity tag is unchanged."""
     fake.media = media
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     async with session.stream_clip(clip) as stream:
@@ -61,9 +59,7 @@ async def test_stream_does_not_continue_with_another_file(fake, connect, clip) -
                     fake.change_media(UUID)
 
 
-async def test_stream_without_entity_tag_and_hash_raises_when_it_breaks_off(
-    fake, session, clip
-) -> None:
+async def test_interrupted_stream_without_entity_tag_and_hash_raises(fake, session, clip) -> None:
     fake.media = Media(etag=None)
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, sha256_hex=None)

@@ -127,7 +127,7 @@ async def test_repeated_group_is_yielded_once(connect) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"window": DAY}, "window needs created_after"),
+        ({"window": DAY}, "window requires created_after"),
         ({"created_after": 5, "window": timedelta(0)}, "at least one millisecond"),
         ({"created_after": 5, "window": -DAY}, "window must be at least 0"),
         ({"created_after": datetime(2025, 1, 1)}, "without a time zone"),

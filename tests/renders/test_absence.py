@@ -62,7 +62,7 @@ def test_absence_depends_on_the_type_of_error(error: RhombusError, *, is_absent:
 
 @pytest.mark.parametrize("message", ["internal failure", "rate exceeded", None])
 async def test_transient_refusals_are_not_a_deletion(message: str | None, fake, session) -> None:
-    """However many follow each other; they are raised once `outage` is over."""
+    """Any number of them in a row is tolerated, until `outage` has elapsed."""
     refusal = json_answer(200, {"error": True, "errorMsg": message}, path=GET, times=10)
     fake.faults = [*answers(status("RENDERING")), refusal, *answers(status("COMPLETE"))]
     polling = evolve(QUICK, appears_within=0, outage=60)
@@ -118,7 +118,7 @@ def test_refusal_before_a_clip_is_seen_may_be_an_absence() -> None:
 
 
 def test_third_consecutive_absence_of_a_seen_clip_is_a_deletion() -> None:
-    """Not the first or second: a machine of the service may not know a new clip yet."""
+    """Not the first or second: a server of the service may not know a new clip yet."""
     clip = ClipWithProgress(uuid="a")
     watched, absence = WatchedClip("a", Polling()), ClipNotFoundError("there is no clip a")
     watched.update(clip)

@@ -219,7 +219,7 @@ async def test_splice_can_be_cancelled_and_retried(fake, session) -> None:
 async def test_clip_is_created_if_the_service_does_not_tell_the_maximum(
     fault, fake, session
 ) -> None:
-    """The maximum is an hour then."""
+    """The maximum is then an hour."""
     fake.render_seconds = 0.1
     fake.faults = [evolve(fault, path="/api/video/getMaxSpliceDuration", times=None)]
     (clip,) = await session.make_clip([CAMERA], LONG_AGO, 5, polling=QUICK)

@@ -90,7 +90,7 @@ async def test_operation_complete_at_100_percent_ends_the_watch(fake, session) -
 async def test_clip_may_be_absent_at_first_but_not_forever(
     unknown: UnknownClip, fake, session
 ) -> None:
-    """Whatever the service answers for an absent clip."""
+    """This holds for every answer of the service for an absent clip."""
     fake.unknown_clip, fake.appears_after, fake.render_seconds = unknown, 0.1, 0.05
     clip_uuid = (await session.splice([CAMERA], LONG_AGO, 5)).clip_uuid
     assert (await statuses(session.watch_clip(clip_uuid, polling=QUICK)))[-1] == "COMPLETE"
@@ -315,7 +315,7 @@ async def test_listing_continues_while_pages_contain_several_of_the_clips(fake, 
         clip["status"] = "COMPLETE"
     ended = {clip.uuid async for clip in session.watch_clips(uuids, polling=QUICK)}
     assert ended == set(uuids)
-    asked = [request.json.get("pageToken") for request in fake.requests if request.path == LIST]
-    assert asked == [None, "after 0", "after 1"]
+    tokens = [request.json.get("pageToken") for request in fake.requests if request.path == LIST]
+    assert tokens == [None, "after 0", "after 1"]
     polled = [request.json["clipUuid"] for request in fake.requests if request.path == GET]
     assert sorted(polled) == sorted(uuids[21:])

@@ -40,7 +40,7 @@ SETTINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
 def test_invalid_setting_is_rejected_by_name(setting: dict[str, Any]) -> None:
-    """Including ``media_ssl=False``: the verification cannot be turned off."""
+    """This includes ``media_ssl=False``: the verification cannot be turned off."""
     with pytest.raises(ConfigurationError, match=next(iter(setting))):
         ClipSession("k" * 22, **setting)
 
@@ -279,7 +279,7 @@ async def test_coroutine_that_a_callback_returns_is_an_error(
     fake: FakeRhombus, session: ClipSession, tmp_path
 ) -> None:
     clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
-    starts: Any = lambda *_: never_awaited()  # noqa: E731  # a lambda is what users write
+    starts: Any = lambda *_: never_awaited()  # noqa: E731  # users write lambdas
     for callback in ("progress", "on_end", "name"):
         with pytest.raises(
             TypeError, match=f"{callback} must be a plain function, but it returned"

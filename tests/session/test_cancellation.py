@@ -16,12 +16,12 @@ Job = Callable[[ClipSession], Awaitable[Any]]
 
 
 class Stepped:
-    """An awaitable that calls *strike* when the awaited object suspends for the *at*-th time."""
+    """An awaitable that calls *interrupt* when the awaited object suspends for the *at*-th time."""
 
-    def __init__(self, awaitable: Awaitable[Any], at: int, strike: Callable[[], object]) -> None:
+    def __init__(self, awaitable: Awaitable[Any], at: int, interrupt: Callable[[], object]) -> None:
         self._awaitable = awaitable
         self._at = at
-        self._strike = strike
+        self._interrupt = interrupt
         self.waits = 0
 
     def __await__(self) -> Generator[Any, Any, Any]:
@@ -34,10 +34,10 @@ class Stepped:
                 return end.value
             self.waits += 1
             if self.waits == self._at:
-                self._strike()
+                self._interrupt()
             try:
                 yield waited_for
-            except BaseException as raised:  # noqa: BLE001  # it is thrown into what waits
+            except BaseException as raised:  # noqa: BLE001  # it is raised in the awaited object
                 error = raised
             else:
                 error = None
@@ -139,16 +139,16 @@ def _open(fake: FakeRhombus) -> ClipSession:
 
 
 @pytest.mark.parametrize("by_scope", [False, True])
-@pytest.mark.parametrize(("job", "befalls"), JOBS)
+@pytest.mark.parametrize(("job", "injected"), JOBS)
 async def test_cancellation_at_any_wait_leaves_nothing_open(
-    fake_elsewhere, monkeypatch, job, befalls, by_scope
+    fake_elsewhere, monkeypatch, job, injected, by_scope
 ) -> None:
     """No connection, task or token remains, and the session still works."""
     monkeypatch.setattr("rhombus_clips.calls.pacing._SPREAD", 0.001)
     at = 0
     while True:
         at += 1
-        fake_elsewhere.faults = list(befalls)
+        fake_elsewhere.faults = list(injected)
         before = asyncio.all_tasks()
         async with _open(fake_elsewhere) as session:
             cancelled = await (_by_scope if by_scope else _by_task)(job, session, at)

@@ -76,7 +76,7 @@ def fault_for(fault: faults.Fault, path: str) -> faults.Fault:
 async def test_change_is_not_sent_again_after_an_ambiguous_failure(
     path: str, case: str, fake, connect
 ) -> None:
-    """The error says that it may have been applied."""
+    """The error reports that it may have been applied."""
     fault, kind = AMBIGUOUS[case]
     patience = Timeout(total=0.4, read=5) if case == "a slow answer" else Timeout(read=0.2)
     prepare(fake)
@@ -149,7 +149,7 @@ async def test_refused_change_that_waits_for_a_retry_was_not_applied(fake, sessi
 async def test_update_changes_only_the_given_fields(
     changes: dict[str, Any], expected: dict[str, Any], updates: Updates, fake, session
 ) -> None:
-    """Whether the service clears omitted fields, as observed, or keeps them, as documented."""
+    """The service may clear omitted fields, as observed, or keep them, as documented."""
     fake.updates = updates
     clip = fake.clips[0]
     clip |= {
@@ -201,9 +201,9 @@ async def test_unknown_clip_is_not_written(unknown: UnknownClip, fake, session) 
 
 
 async def test_update_without_fields_is_rejected(fake, session) -> None:
-    with pytest.raises(ValueError, match="give at least one of title"):
+    with pytest.raises(ValueError, match="pass at least one of title"):
         await session.update_saved_clip(A)
-    with pytest.raises(ValueError, match="give at least one of title"):
+    with pytest.raises(ValueError, match="pass at least one of title"):
         await session.update_shared_clip_group(A)
     assert fake.requests == []
 

@@ -160,7 +160,7 @@ def _with_variables(error: BaseException) -> str:
 
 @pytest.mark.parametrize("status", [200, 400, 302])
 async def test_truncated_key_at_the_end_of_a_message_is_redacted(status) -> None:
-    """Wherever the message is cut, fewer characters remain than a secret has."""
+    """Wherever the message is truncated, no recognizable part of the key remains."""
     shown = ""
     async with FakeRhombus(3, api_key=KEY) as fake, ClipSession(KEY, base_url=fake.url) as session:
         for length in [*range(50, 82), *range(180, 202), *range(370, 402)]:

@@ -249,7 +249,7 @@ def test_key_is_in_no_frame_of_a_session_with_invalid_settings(
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY}ä", KEY.encode(), [KEY]])
 def test_invalid_key_is_in_no_frame(monkeypatch, request, key) -> None:
-    """Except the frame of the test itself."""
+    """The only exception is the frame of the test itself."""
     for make in (ClipSession, lambda key: ClipSession.from_env(api_key=key)):
         with pytest.raises(ConfigurationError) as caught:
             make(key)

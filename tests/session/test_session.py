@@ -40,8 +40,8 @@ async def test_page_of_saved_clips(fake, session) -> None:
 
 async def test_page_may_start_at_a_datetime(fake, session) -> None:
     page = await session.get_saved_clips()
-    moment = page.saved_clips[3].recorded_at
-    later = await session.get_saved_clips(page_timestamp_ms=moment)
+    start = page.saved_clips[3].recorded_at
+    later = await session.get_saved_clips(page_timestamp_ms=start)
     assert fake.requests[-1].json["pageTimestampMs"] == page.saved_clips[3].timestamp_ms
     assert later.saved_clips
 

@@ -77,7 +77,7 @@ async def test_closed_session_refuses_calls(fake, session) -> None:
 
 
 async def test_closing_ends_a_call_whose_answer_is_being_read(fake, session) -> None:
-    """At once, although aiohttp does not wake a task that reads a body."""
+    """The call ends at once, although aiohttp does not wake a task that reads a body."""
     fake.faults = [faults.Stall(after_body_bytes=100, seconds=30)]
     call = asyncio.create_task(session.get_saved_clips())
     await fake.wait_for_requests(1)
@@ -190,22 +190,22 @@ async def test_debug_log_has_one_line_per_attempt_and_no_key(fake, session, capl
     assert fake.api_key not in caplog.text
 
 
-async def _hearing(heard: list[bytes]) -> asyncio.Server:
-    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        heard.append(await reader.readuntil(b"\r\n\r\n"))
+async def _proxy(received: list[bytes]) -> asyncio.Server:
+    async def receive(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.append(await reader.readuntil(b"\r\n\r\n"))
         writer.write(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
         writer.close()
         await writer.wait_closed()
 
-    return await asyncio.start_server(hear, "127.0.0.1", 0)
+    return await asyncio.start_server(receive, "127.0.0.1", 0)
 
 
 @pytest.mark.parametrize("passed_by", ["", "api2.rhombussystems.com"])
 async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
     monkeypatch, passed_by
 ) -> None:
-    heard = list[bytes]()
-    async with await _hearing(heard) as server:
+    received = list[bytes]()
+    async with await _proxy(received) as server:
         port = server.sockets[0].getsockname()[1]
         monkeypatch.setenv("HTTPS_PROXY", f"http://someone:secret@127.0.0.1:{port}")
         monkeypatch.setenv("NO_PROXY", passed_by)
@@ -217,16 +217,16 @@ async def test_proxy_of_the_environment_is_used_and_never_sees_the_key(
                 return
             with pytest.raises(ConnectError, match="403"):
                 await session.get_saved_clips()
-    assert b"CONNECT api2.rhombussystems.com:443" in heard[0]
-    assert b"Proxy-Authorization: Basic" in heard[0]
-    assert b"KKKK" not in heard[0]
+    assert b"CONNECT api2.rhombussystems.com:443" in received[0]
+    assert b"Proxy-Authorization: Basic" in received[0]
+    assert b"KKKK" not in received[0]
 
 
 @pytest.mark.parametrize("proxy", ["http://[::1", "http://host:abc", "ftp://host", "https://host"])
 async def test_invalid_proxy_is_rejected_before_anything_is_sent(monkeypatch, proxy) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     async with ClipSession("K" * 22, base_url="http://127.0.0.1:1"):
-        pass  # What does not go over https does not need it.
+        pass  # Plain http does not use this proxy.
     with pytest.raises(ConfigurationError, match="proxy"):
         async with ClipSession("K" * 22):
             pass

@@ -19,7 +19,7 @@ METHODS: dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("name", METHODS)
 def test_error_for_a_wrong_call_names_the_session(name: str) -> None:
-    """Not the mixin that defines the method."""
+    """It does not name the mixin that defines the method."""
     method = getattr(ClipSession("k" * 22), name)
     with pytest.raises(TypeError, match=rf"^ClipSession\.{name}\(\)"):
         method(*range(50))

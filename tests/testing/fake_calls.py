@@ -1,4 +1,4 @@
-"""Helpers for tests of FakeRhombus: a clock, and calls without a session."""
+"""A clock for tests of FakeRhombus, and calls without a session."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.clips import make_uuid
 
 DEVICE, OTHER_DEVICE = f"{make_uuid('camera', 1)}.v0", f"{make_uuid('camera', 2)}.v0"
-UNKNOWN = make_uuid("nobody")
+UNKNOWN = make_uuid("unknown")
 MOMENT = 1_700_000_000_000
 
 

@@ -232,7 +232,7 @@ async def test_shifted_range_names_its_actual_start(fake, shift, first) -> None:
     assert answer.body == DATA[first:]
 
 
-async def test_lying_range_claims_what_was_asked(fake) -> None:
+async def test_lying_range_claims_the_requested_start(fake) -> None:
     fake.media = Media(lying_range=True)
     answer = await fetch(fake, Range="bytes=101-300")
     assert answer.status == 206

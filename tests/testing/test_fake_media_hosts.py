@@ -1,4 +1,4 @@
-"""The behaviours of the media host: framing, redirects and faults."""
+"""The behavior of the media host: framing, redirects and faults."""
 
 import asyncio
 

@@ -182,12 +182,12 @@ async def test_details_are_irregular_and_deterministic() -> None:
     ],
 )
 async def test_missing_object_responds_as_configured(fake, operation, name, parameter) -> None:
-    asked = {parameter: UNKNOWN}
-    assert (await call(fake, f"event/{operation}", **asked))[name] is None
+    parameters = {parameter: UNKNOWN}
+    assert (await call(fake, f"event/{operation}", **parameters))[name] is None
     fake.unknown_clip = UnknownClip.REFUSED
-    assert await fail(fake, f"event/{operation}", **asked)
+    assert await fail(fake, f"event/{operation}", **parameters)
     fake.unknown_clip = UnknownClip.NOT_FOUND
-    assert (await post(fake, f"event/{operation}", **asked))[0] == 404
+    assert (await post(fake, f"event/{operation}", **parameters))[0] == 404
 
 
 async def test_count_filters_by_device_location_and_recording_time(fake) -> None:

@@ -1,4 +1,4 @@
-"""Downloading one clip: the path holds the whole file, or what was there before."""
+"""Downloading one clip: the path holds the whole file, or its previous content."""
 
 import asyncio
 import hashlib
@@ -93,7 +93,7 @@ async def test_existing_file_stays_until_the_new_one_is_whole(fake, session, pat
     assert path.read_bytes() == b"the old one"
 
 
-# --- what is wrong -----------------------------------------------------------------------------
+# --- wrong files -------------------------------------------------------------------------------
 
 WRONG: dict[str, tuple[dict[str, Any], Media, list[faults.Fault]]] = {
     "another hash": ({"sha256_hex": "0" * 64}, Media(), []),
@@ -158,7 +158,7 @@ async def test_compressed_response_is_decompressed_and_verified(fake, session, p
     assert path.read_bytes() == DATA
 
 
-# --- what the host answers ---------------------------------------------------------------------
+# --- responses of the host ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ async def test_unreachable_host_is_tried_as_often_as_the_policy_allows(fake, con
 async def test_exception_of_progress_is_raised_unchanged_and_keeps_the_part(
     kind: type[Exception], fake, session, path
 ) -> None:
-    """Even if its class would make a download restart."""
+    """This holds even if its class would make a download restart."""
     error = ServerError("mine", status=500) if kind is ServerError else kind("mine")
     known = dict(vars(error))
     calls: list[int] = []

@@ -25,7 +25,7 @@ ETAG = {"ETag": f'"{hashlib.sha256(DATA).hexdigest()[:32]}"'}
 CUT = faults.Disconnect(after_body_bytes=HALF)
 
 
-# --- the whole -----------------------------------------------------------------------------------
+# --- whole files ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -114,7 +114,7 @@ async def test_empty_stream_raises(fake, session) -> None:
 async def test_response_without_a_file_is_rejected(
     status, headers, body, fake, session, path
 ) -> None:
-    """If the record has no length or hash to detect it."""
+    """The record has no length or hash that would reveal it."""
     fake.media_faults = [faults.Respond(status, body, headers=headers, times=None)]
     clip = await the_clip(session, **NOTHING_KNOWN)
     with pytest.raises(RhombusError):
@@ -123,7 +123,7 @@ async def test_response_without_a_file_is_rejected(
 
 
 async def test_compressed_file_without_length_or_hash_is_decompressed(fake, connect, path) -> None:
-    """Also on a session that does not decompress bodies."""
+    """This includes a session that does not decompress bodies."""
     packed = faults.Respond(200, gzip.compress(DATA, 1), headers={"Content-Encoding": "gzip"})
     async with (
         aiohttp.ClientSession(auto_decompress=False) as http,
@@ -151,7 +151,7 @@ def part(first: int, last: int, total: object = len(DATA), **changes: str) -> fa
 async def test_next_part_is_requested_from_a_host_that_sends_small_parts(
     total, *, known: bool, fake, connect, path
 ) -> None:
-    """Without a wait, because it is not a failure."""
+    """There is no wait, because this is not a failure."""
     ends = [*range(100_000, len(DATA), 100_000), len(DATA)]
     fake.media_faults = [part(end - 100_000, end - 1, total) for end in ends]
     async with connect(fake) as session:
@@ -224,7 +224,7 @@ async def test_part_longer_than_announced_restarts_the_file(fake, session, path)
     assert ranges_of(fake) == [None, f"bytes={HALF}-", None]
 
 
-# --- what is no HTTP -----------------------------------------------------------------------------
+# --- responses that are not HTTP -----------------------------------------------------------------
 
 OK = b"HTTP/1.1 200 OK\r\n"
 END = b"\r\nContent-Length: 5\r\n\r\nbytes"
@@ -290,7 +290,7 @@ RAW = {
 async def test_any_response_becomes_a_file_or_a_library_error(
     case: str, is_borrowed: bool, fake, connect, path
 ) -> None:
-    """Also on a session with a cookie jar, and in a bulk download."""
+    """This includes a session with a cookie jar, and a bulk download."""
     fake.media_faults = [faults.Raw(RAW[case], times=None)]
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http,

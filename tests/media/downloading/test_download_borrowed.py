@@ -232,7 +232,7 @@ async def test_settings_of_a_borrowed_session_do_not_break_downloads(
             await lent.download_clip(clip, path)
 
 
-# --- what a borrowed session raises itself -------------------------------------------------------
+# --- errors of a borrowed session ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("raised", [ValueError("mine"), KeyError("mine"), LookupError("mine")])

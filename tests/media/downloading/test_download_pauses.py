@@ -30,7 +30,7 @@ async def move_clock() -> AsyncIterator[Callable[[float], None]]:
         nonlocal ahead
         ahead += seconds
 
-    loop.time = lambda: real() + ahead  # type: ignore[method-assign]  # the clock is the test's
+    loop.time = lambda: real() + ahead  # type: ignore[method-assign]  # the test controls the clock
     yield move
     loop.time = real  # type: ignore[method-assign]  # as above
 
@@ -49,7 +49,7 @@ def long_wait_of(session: ClipSession) -> asyncio.Event:
             started.set()
         await real(seconds)
 
-    pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and says so
+    pause.sleep = sleep  # type: ignore[method-assign]  # the same, but observed
     return started
 
 
@@ -138,7 +138,7 @@ def waits_of(session: ClipSession) -> list[tuple[float, float]]:
         waits.append((asyncio.get_running_loop().time() + seconds, seconds))
         await real(seconds)
 
-    pause.sleep = sleep  # type: ignore[method-assign]  # it does the same, and records it
+    pause.sleep = sleep  # type: ignore[method-assign]  # the same, but recorded
     return waits
 
 

@@ -1,4 +1,4 @@
-"""Where a download may write, and what other programs do there meanwhile."""
+"""Paths that a download may write, and interference by other programs."""
 
 import asyncio
 import os

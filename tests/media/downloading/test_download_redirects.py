@@ -56,15 +56,15 @@ async def test_signed_url_is_sent_byte_for_byte(
 )
 @pytest.mark.parametrize("is_elsewhere", [True, False])
 async def test_location_is_sent_unchanged(target: str, is_elsewhere: bool, fake, session, path):
-    """On another host and on the media host. Only a missing path becomes the root."""
+    """This holds on another host and on the media host. Only a missing path becomes the root."""
     place = fake.storage_url if is_elsewhere else fake.media_url
     fake.media_faults = [redirect(place + target), faults.Respond(200, b"bytes")]
     clip = await the_clip(session, **NOTHING_KNOWN)
     await session.download_clip(clip, path)
     written = target.partition("#")[0]
-    asked = fake.media_requests[-1]
-    assert asked.target == (written if written.startswith("/") else f"/{written}")
-    assert asked.header("x-auth-apikey") is None
+    request = fake.media_requests[-1]
+    assert request.target == (written if written.startswith("/") else f"/{written}")
+    assert request.header("x-auth-apikey") is None
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ async def test_host_name_that_cannot_exist_is_not_looked_up(name, fake, session,
 
 @pytest.mark.parametrize("name", ["xn--a", "xn--zzzz999", "xn--strae-oqa", "nowhere.invalid"])
 async def test_unknown_host_name_is_a_connect_error(name, fake, session, path) -> None:
-    """Also one that cannot be decoded, which depends on the version of the standard."""
+    """This includes a name that cannot be decoded, which depends on the version of the standard."""
     fake.media_faults = [redirect(f"https://{name}/")] * 5
     with pytest.raises(ConnectError) as caught:
         await session.download_clip(await the_clip(session), path)

@@ -45,7 +45,7 @@ HOSTS = {
 async def test_all_received_bytes_are_kept_when_the_attempts_are_used_up(
     fake, session, path
 ) -> None:
-    """As many as progress reported, because others would be fetched again."""
+    """The part has as many bytes as progress reported. Others would be fetched again."""
     fake.media_faults = [*BREAKS_OFF]
     reported: list[int] = []
     with pytest.raises(ServerError):
@@ -61,7 +61,7 @@ async def test_all_received_bytes_are_kept_when_the_attempts_are_used_up(
 async def test_interrupted_download_completes_the_same_file(
     host: str, fault: str, *, known: bool, fake, connect, path
 ) -> None:
-    """By a range if the parts can be trusted, and from the start otherwise."""
+    """It continues with a range if the parts can be trusted, and otherwise restarts."""
     fake.media = HOSTS[host]
     fake.media_faults = [BROKEN[fault]]
     async with connect(fake, media_timeout=PATIENT) as session:
@@ -90,7 +90,7 @@ async def test_missing_bytes_are_requested_if_the_file_is_unchanged(fake, sessio
 
 
 async def test_another_session_continues_with_the_noted_entity_tag(fake, connect, path) -> None:
-    """Even for a clip without length and hash."""
+    """This holds even for a clip without length and hash."""
     fake.media_faults = [*BREAKS_OFF]
     async with connect(fake) as session:
         clip = await the_clip(session, **NOTHING_KNOWN)

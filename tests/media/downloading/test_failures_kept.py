@@ -1,4 +1,4 @@
-"""A kept exception of a failed download, such as in a summary, holds no body and no buffer."""
+"""A stored exception of a failed download, such as in a summary, holds no body and no buffer."""
 
 import gc
 import resource
@@ -85,7 +85,7 @@ async def test_failure_in_a_summary(
     ids=lambda fault: type(fault).__name__,
 )
 async def test_failures_in_a_summary_allocate_no_large_blocks(fault, connect, tmp_path) -> None:
-    """Whatever holds them: tracebacks, threads, responses or the writer."""
+    """Neither tracebacks, threads, responses nor the writer may hold them."""
     uuids = [f"clip-{number:017}" for number in range(6)]
     timeout = MediaTimeout(stall=0.3, min_bytes_per_second=0)
     async with FakeRhombus([WIRE | {"uuid": uuid} for uuid in uuids], shared_clip_groups=0) as fake:
@@ -124,7 +124,7 @@ async def test_failure_of_a_stream_holds_no_chunk(fake, session, *, breaks_off: 
 
 
 async def test_exception_of_the_caller_keeps_its_own_variables(fake, session, path) -> None:
-    """They are needed to find the reason."""
+    """They are needed for debugging."""
 
     def fail(there: int, total: int | None) -> None:
         raise LookupError("mine")

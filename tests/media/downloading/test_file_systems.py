@@ -49,12 +49,12 @@ async def test_two_downloads_do_not_write_one_path_even_without_locks(
 ) -> None:
     monkeypatch.setattr(fcntl, "flock", failing(errno.ENOLCK))
     clip = await the_clip(session)
-    has_come = asyncio.Event()
+    has_started = asyncio.Event()
     fake.media_faults = [faults.Stall(after_body_bytes=HALF, seconds=20)]
     first = asyncio.create_task(
-        session.download_clip(clip, path, progress=lambda *_: has_come.set())
+        session.download_clip(clip, path, progress=lambda *_: has_started.set())
     )
-    await has_come.wait()
+    await has_started.wait()
     for _ in range(2):
         with pytest.raises(DownloadError, match="another download"):
             await session.download_clip(clip, path)
@@ -172,7 +172,7 @@ def _renumbered(monkeypatch):
 
 @pytest.mark.usefixtures("_renumbered")
 async def test_download_works_without_stable_inode_numbers(fake, session, path) -> None:
-    """Also a resumed one, and one that fails."""
+    """This includes a resumed download and a failing one."""
     clip = await the_clip(session)
     fake.media_faults = [*BREAKS_OFF]
     with pytest.raises(ServerError):
@@ -309,7 +309,7 @@ async def test_failed_cleanup_does_not_hide_the_reason(
     function: str, fake, session, path, monkeypatch
 ) -> None:
     clip = await the_clip(session)
-    has_failed = has_come = False
+    has_failed = has_started = False
 
     def fail(*_: object, **__: object) -> None:
         nonlocal has_failed
@@ -318,22 +318,22 @@ async def test_failed_cleanup_does_not_hide_the_reason(
 
     monkeypatch.setattr(os, "unlink", fail)
     if function == "fstat":
-        monkeypatch.setattr(PartFile, "_is_at_part", lambda *_: fail() if has_come else True)
+        monkeypatch.setattr(PartFile, "_is_at_part", lambda *_: fail() if has_started else True)
 
-    def come(*_: object) -> None:
-        nonlocal has_come
-        has_come = True
+    def start(*_: object) -> None:
+        nonlocal has_started
+        has_started = True
 
     fake.media_faults = [faults.Corrupt(times=None)]
     with pytest.raises(IntegrityError):
-        await session.download_clip(clip, path, progress=come)
+        await session.download_clip(clip, path, progress=start)
     assert has_failed
 
 
 async def test_part_that_cannot_be_removed_while_open_is_closed_first(
     fake, session, path, monkeypatch
 ) -> None:
-    """As on Windows, where the failed removal hid the reason for it."""
+    """On Windows, an open part cannot be removed, which used to hide the original error."""
     remove = os.unlink
     opened: list[Any] = []
 
