@@ -105,7 +105,7 @@ class MediaHost:
         self.pause = Pause()
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a session does not pickle: it holds connections and the API key")
+        raise TypeError("a session cannot be pickled: it holds connections and the API key")
 
     async def aclose(self) -> None:
         """Close the owned client session, which ends its responses; leave a borrowed one open."""

@@ -55,8 +55,8 @@ class Polling:
     outage: float = field(default=300.0, converter=to_seconds, validator=is_seconds_or_zero)
     """How long the service may be unreachable, beyond the retries of each call; 300 s by default.
 
-    The same limit applies while the service answers with another clip, or refuses a clip that it
-    has returned before with an ``errorMsg`` about something else ("internal failure")."""
+    The same limit applies while the service answers with another clip, or, for a clip that it has
+    returned before, with an ``errorMsg`` about something else ("internal failure")."""
 
     def next_interval(self, last: float, *, moved: bool) -> float:
         """Return the wait after a poll. *last* is the wait before it, 0 for the first poll."""

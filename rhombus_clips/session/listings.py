@@ -200,7 +200,7 @@ class ClipListings(Resource):
         :param cursor: The `cursor` of another follower, to resume from, instead of *since*. Clips
             that it has yielded are not yielded again. Clips that it missed are yielded if they
             appeared within the grace.
-        :param by: The time that makes a clip new: ``created_at_ms``, the default, or
+        :param by: The time that decides whether a clip is new: ``created_at_ms``, the default, or
             ``timestamp_ms``. A clip without it is judged by ``timestamp_ms``; a clip with neither
             is not yielded.
         :param grace: How much later than other clips of its time a clip may appear, in seconds or

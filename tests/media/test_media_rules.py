@@ -152,7 +152,7 @@ def test_weak_entity_tag_is_ignored(etag: str) -> None:
     ],
 )
 def test_part_that_was_not_requested_is_an_error(answer: Head) -> None:
-    """So is a whole file that is declared a part, by its status or a header."""
+    """The same holds for a whole file whose status or header declares a part."""
     with pytest.raises(DownloadError, match="not requested"):
         FetchState(FILE).accept(answer)
     state = FetchState(FILE, 40, '"a"')
@@ -175,7 +175,8 @@ def test_part_with_the_whole_file_is_accepted(file: MediaFile, status: int) -> N
 
 @pytest.mark.parametrize(("whole", "ends"), [("100", False), ("60", True), ("*", False)])
 def test_part_that_ends_before_the_file_is_followed_by_another(whole: str, *, ends: bool) -> None:
-    """So is a part of a file of unknown length: only the host knows whether it was the last."""
+    """The same holds for a part of a file of unknown length: only the host knows whether it was the
+    last."""
     state = FetchState(UNKNOWN, 40, '"a"')
     state.accept(head(206, Content_Range=f"bytes 40-59/{whole}", ETag='"a"'))
     state.add(19)

@@ -53,7 +53,7 @@ async def test_stream_does_not_continue_with_another_file(fake, connect, clip) -
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, byte_count=None, sha256_hex=None)
     async with connect(fake) as session:
-        with pytest.raises(DownloadError, match="cannot continue it"):
+        with pytest.raises(DownloadError, match="cannot resume it"):
             async with session.stream_clip(unknown) as stream:
                 async for _ in stream:
                     fake.change_media(UUID)
@@ -63,7 +63,7 @@ async def test_interrupted_stream_without_entity_tag_and_hash_raises(fake, sessi
     fake.media = Media(etag=None)
     fake.media_faults = [faults.Disconnect(after_body_bytes=HALF)]
     unknown = evolve(clip, sha256_hex=None)
-    with pytest.raises(DownloadError, match="cannot continue it") as caught:
+    with pytest.raises(DownloadError, match="cannot resume it") as caught:
         async with session.stream_clip(unknown) as stream:
             async for _ in stream:
                 pass

@@ -145,7 +145,7 @@ def waits_of(session: ClipSession) -> list[tuple[float, float]]:
 async def test_downloads_resume_at_different_times_after_a_pause(
     fake, session, path, move_clock
 ) -> None:
-    """Otherwise all of them would exceed the rate limit again at once."""
+    """If they resumed together, they would exceed the rate limit again at once."""
     fake.media_faults = [too_many(200)]
     clip, has_paused, waits = await the_clip(session), long_wait_of(session), waits_of(session)
     async with asyncio.TaskGroup() as group:

@@ -183,7 +183,7 @@ async def test_unknown_host_name_is_a_connect_error(name, fake, session, path) -
 async def test_location_with_the_key_is_not_followed(written, fake, session, path) -> None:
     key = written.format(fake.api_key[written != "{}" :])
     fake.media_faults = [redirect(f"{fake.storage_url}/x?key={key}")]
-    with pytest.raises(DownloadError, match="API key in it"):
+    with pytest.raises(DownloadError, match="contains the API key"):
         await session.download_clip(await the_clip(session), path)
     assert len(fake.media_requests) == 1
 

@@ -113,7 +113,7 @@ async def test_irregular_side_files_fail_only_their_clip(fake, session, tmp_path
 
 
 def test_sockets_can_be_created_here(tmp_path) -> None:
-    """Otherwise the cases above would not test them."""
+    """Without sockets, the cases above would not test them."""
     make_socket(tmp_path / "socket")
     with socket.socket(socket.AF_UNIX) as client, pytest.raises(ConnectionRefusedError):
         client.connect(os.path.relpath(tmp_path / "socket"))

@@ -80,7 +80,7 @@ def slowed(work: Any, chance: random.Random) -> Any:
 
 @pytest.mark.parametrize("stage", ["write", "hash"])
 async def test_slow_disk_slows_down_the_network(stage: str, file, monkeypatch) -> None:
-    """Otherwise a whole large file would be held in memory."""
+    """If it did not, a whole large file would be held in memory."""
     may_go_on = threading.Event()
     work = getattr(file, stage)
 
