@@ -175,8 +175,7 @@ def test_part_with_the_whole_file_is_accepted(file: MediaFile, status: int) -> N
 
 @pytest.mark.parametrize(("whole", "ends"), [("100", False), ("60", True), ("*", False)])
 def test_part_that_ends_before_the_file_is_followed_by_another(whole: str, *, ends: bool) -> None:
-    """The same holds for a part of a file of unknown length: only the host knows whether it was the
-    last."""
+    """The same holds for a part of a file of unknown length: it may not be the last."""
     state = FetchState(UNKNOWN, 40, '"a"')
     state.accept(head(206, Content_Range=f"bytes 40-59/{whole}", ETag='"a"'))
     state.add(19)
