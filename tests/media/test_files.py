@@ -255,7 +255,7 @@ def test_files_have_the_default_permissions(tmp_path) -> None:
 def test_replaced_file_is_synced_before_it_is_renamed_and_the_folder_afterwards(
     tmp_path, monkeypatch
 ) -> None:
-    """So the new content is there after a power failure."""
+    """The new content then survives a power failure."""
     fsync, path = os.fsync, tmp_path / "file"
     path.write_bytes(b"old")
     synced: list[tuple[str, bytes]] = []

@@ -137,7 +137,7 @@ async def test_download_works_on_a_file_system_that_does_not_count_links(
 async def test_file_is_synced_before_it_is_moved_and_the_folder_afterwards(
     fake, session, path, monkeypatch, *, replaces: bool
 ) -> None:
-    """So a power failure leaves the whole file or none at the path."""
+    """A power failure then leaves the whole file or none at the path."""
     fsync = os.fsync
     synced: list[tuple[str, int, bool]] = []
     identities: list[tuple[int, int]] = []
