@@ -140,7 +140,7 @@ class Waiting:
     """
 
     def __init__(self) -> None:
-        self.has_ended = False
+        self.has_ended: bool = False
         """True once the iteration must end without waiting again."""
         self._scope: anyio.CancelScope | None = None
         self._idle: asyncio.Future[None] | None = None
@@ -179,8 +179,8 @@ class Iteration(AsyncGenerator[T, None]):
     """
 
     def __init__(self, generate: Callable[[Waiting], AsyncGenerator[T, None]]) -> None:
-        self.waiting = Waiting()
-        self.generator = generate(self.waiting)
+        self.waiting: Waiting = Waiting()
+        self.generator: AsyncGenerator[T, None] = generate(self.waiting)
 
     # These return the generator's coroutines, because wrapping them would slow down every item.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
-from attrs import field, frozen
+from attrs import define, field
 
 from rhombus_clips.calls.http_dates import parse_http_date
 from rhombus_clips.calls.retry import parse_retry_after
@@ -41,7 +41,7 @@ _ADVICE = {
 }
 
 
-@frozen
+@define
 class Reply:
     """A complete HTTP response."""
 

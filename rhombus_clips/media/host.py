@@ -102,7 +102,7 @@ class MediaHost:
             sock_read=timeout.stall,
             ceil_threshold=math.inf,
         )
-        self.pause = Pause()
+        self.pause: Pause = Pause()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session does not pickle: it holds connections and the API key")
@@ -296,7 +296,7 @@ class MediaResponse:
         self._bytes_received = 0
         self._has_stalled = False
         self._alarm: asyncio.TimerHandle | None = None
-        self.head = Head(status=response.status, headers=response.headers)
+        self.head: Head = Head(status=response.status, headers=response.headers)
 
     def close(self) -> None:
         """Release the connection, which is reused only if the whole body was read."""

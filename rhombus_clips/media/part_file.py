@@ -43,7 +43,7 @@ class PartFile:
     def __init__(
         self, path: Path, source: str, *, replaces: bool, keeps_note: bool = False
     ) -> None:
-        self.path = path.absolute()
+        self.path: Path = path.absolute()
         self._set_names(self.path.name)
         self._source = source
         self._replaces = replaces
@@ -52,13 +52,13 @@ class PartFile:
         self._hash = hashlib.sha256()
         self._has_failed = False
         self._has_stable_identity = True
-        self.size = 0
+        self.size: int = 0
         self.etag: str | None = None
-        self.thread = ThreadPoolExecutor(1)
+        self.thread: ThreadPoolExecutor = ThreadPoolExecutor(1)
         """Runs all of these methods except `hash`; no other work delays it."""
 
     def _set_names(self, name: str) -> None:
-        self.part = self.path.parent / f"{name}{PART}"
+        self.part: Path = self.path.parent / f"{name}{PART}"
         self._note = self.path.parent / f"{name}{NOTE}"
 
     # --- opening -------------------------------------------------------------------------------

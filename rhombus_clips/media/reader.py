@@ -14,7 +14,7 @@ from rhombus_clips.media.host import MediaHost, MediaResponse
 from rhombus_clips.media.ranges import FetchState, RestartError
 from rhombus_clips.media.refusals import is_passing
 
-logger = logging.getLogger("rhombus_clips")
+logger: logging.Logger = logging.getLogger("rhombus_clips")
 
 # So many bytes are progress, after which the attempts are counted from 0 again.
 _PROGRESS = 64 * 1024

@@ -150,7 +150,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
     def __init__(self, walk: Walk[ItemT, PageT, CursorT], *, limit: int | None) -> None:
         super().__init__()
-        self.stats = walk.stats
+        self.stats: PagerStats = walk.stats
         self._walk = walk
         self._cursor = walk.position
         self._limit = None if limit is None else whole_number(limit, "limit", least=0)

@@ -86,7 +86,7 @@ class SavedClipWalk:
         finds_order: bool = False,
     ) -> None:
         self.options = options
-        self.stats = options.stats
+        self.stats: PagerStats = options.stats
         self.times = times
         self._order = order
         self._either_clock = either_clock
@@ -102,7 +102,7 @@ class SavedClipWalk:
         )
         self._unfiltered: ListedPage | None = None
         self._is_past_range = False
-        self.is_misled = False
+        self.is_misled: bool = False
         """True if the listing turned out to follow another time than *order* says."""
 
     @property

@@ -30,7 +30,7 @@ from rhombus_clips.paging.saved_clip_walk import (
 
 T = TypeVar("T")
 
-logger = logging.getLogger("rhombus_clips")
+logger: logging.Logger = logging.getLogger("rhombus_clips")
 
 _SCOUTED_PAGES = 10
 _SCOUTED_CLIPS_PER_PAGE = 20
@@ -73,7 +73,7 @@ class ShardedListing:
         self._order: Order | None = None
         self._either_clock: EitherClock | None = None
         self._failure: Exception | None = None
-        self.is_misled = False
+        self.is_misled: bool = False
         """True if the range was divided by a time that the listing does not follow."""
         self._stop: Callable[[], None] = lambda: None  # Cancels the walks, once they have started.
         self._usual_density: float | None = None

@@ -250,3 +250,21 @@ def test_files_have_the_default_permissions(tmp_path) -> None:
     files.replace(tmp_path / "ours", b"")
     usual, ours = (stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("usual", "ours"))
     assert usual == ours
+
+
+def test_replaced_file_is_synced_before_it_is_renamed_and_the_folder_afterwards(
+    tmp_path, monkeypatch
+) -> None:
+    """So the new content is there after a power failure."""
+    fsync, path = os.fsync, tmp_path / "file"
+    path.write_bytes(b"old")
+    synced: list[tuple[str, bytes]] = []
+
+    def recorded(descriptor: int) -> None:
+        is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        synced.append(("folder" if is_folder else "file", path.read_bytes()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    files.replace(path, b"new")
+    assert synced == [("file", b"old"), ("folder", b"new")]
