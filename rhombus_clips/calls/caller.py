@@ -249,7 +249,7 @@ class Caller:
             logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
 
     async def _after_failure(self, call: _Call, failure: RhombusError) -> Reply:
-        """Retry after *failure* and return the reply. Raise the last failure if none succeeds."""
+        """Retry after *failure* and return the first reply, or raise the last failure."""
         endpoint, attempts = call.endpoint, self._retry.attempts
         while True:
             successor = call.endpoint.successor

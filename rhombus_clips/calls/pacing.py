@@ -1,4 +1,4 @@
-"""Pacing of a session: when a request may start, and how long responses hold up the event loop.
+"""Pacing of a session: when a request may start, and how long decoding may block the event loop.
 
 A request starts after the session-wide pause, within the client-side rate, and only if a connection
 is free. If it queued for a connection inside aiohttp, it would be sent as soon as one became free,
@@ -31,7 +31,7 @@ _SMOOTHING = 0.2
 
 
 class Pause:
-    """A period in which no request starts, because the service asked for it.
+    """A period during which no request starts, because the service asked for it.
 
     It is measured with the event loop's clock, which also ends the waits. Other clocks may be
     stopped, such as those of the `time` module in a test that freezes time.

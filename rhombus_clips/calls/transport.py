@@ -81,9 +81,9 @@ class _Watched:
 class _Watch:
     """Ends requests that exceed a time limit, with one timer for all requests of a session.
 
-    A request expires at its deadline, or when nothing has been received for ``timeout.read``
-    seconds. aiohttp's own timers cost more, because it sets two for each request. They also fail to
-    fire when a corrupt chunk hangs its parser.
+    A request expires at its deadline, or when it has been sent and nothing has been received for
+    ``timeout.read`` seconds. aiohttp's own timers cost more, because it sets two for each request.
+    They also fail to fire when a corrupt chunk hangs its parser.
     """
 
     def __init__(self, timeout: Timeout) -> None:

@@ -198,7 +198,7 @@ class ShardedListing:
     async def _has_time_cursor(
         self, first: list[SavedClip], *, meanwhile: Callable[[], Awaitable[None]]
     ) -> bool:
-        """Return whether the service accepts the time of no clip as a cursor."""
+        """Return whether the service accepts a time as a cursor even if no clip has that time."""
         # A clip with two equal times is listed at that time, whichever clock the listing follows.
         clips = list(filter(has_equal_times, first))
         times = self._times_in(clips if len(clips) > 1 else first)

@@ -46,7 +46,7 @@ MOST_EMPTY_PAGES = 100
 # If the listing changes during a check of its end, that check is void, and perhaps the next.
 _CHECKS_OF_AN_END = 3
 
-# The service's times have 64 bits, and the walk also requests pages from one past its cursor.
+# The service's times have 64 bits, and the walk requests pages up to 1 ms past its cursor.
 _BEYOND_EVERY_TIME = 2**63 - 1
 
 Search = Generator[PageRequest, ListedPage, ListedPage | None]

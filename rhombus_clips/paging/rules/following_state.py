@@ -56,7 +56,7 @@ class FollowingState:
 
         *now* is the time on the local clock. If a known clip is later, the local clock is slow, and
         no known clip is new. Otherwise, known clips later than the follower's creation are new. The
-        local clock may still be fast, so the grace period ends at the newest clip.
+        local clock may still be fast, so the grace period ends at the newest clip at the latest.
         """
         newest = max(known.values(), default=0)
         new_from = newest + 1 if self.created_at is None or newest > now else self.created_at

@@ -78,7 +78,7 @@ class Shard:
 
 
 def probe_of(times: Sequence[int], others: Collection[int] = ()) -> tuple[int, int]:
-    """Return a time without a clip, and the time of the clip that a listing from there starts with.
+    """Return a time that no clip has, and the time of the first clip in a listing from there.
 
     A service whose cursor is not a time ignores such a cursor or starts from the beginning. The
     time is therefore between two clips of the page if possible, and before all clips if not.

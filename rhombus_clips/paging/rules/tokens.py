@@ -32,9 +32,9 @@ class TokenWalk:
     _pages_without_news: int = 0
 
     def check(self) -> None:
-        """Raise `CursorCycleError` if the page for `token` was listed before.
+        """Raise `CursorCycleError` if the page for `token` was already listed.
 
-        Raise `CursorStalledError` after a hundred consecutive pages without new items; the next
+        Raise `CursorStalledError` after a hundred consecutive pages without new items. The next
         call allows another hundred.
         """
         if self.token is not None and hash(self.token) in self._used_tokens:
