@@ -1,4 +1,4 @@
-"""``python -m rhombus_clips`` is the ``rhombus-clips`` command."""
+"""Run the ``rhombus-clips`` command as ``python -m rhombus_clips``."""
 
 from rhombus_clips.cli import main
 

@@ -48,12 +48,12 @@ class Unset(Enum):
 
 
 UNSET: Final = Unset.UNSET
-"""The default of an update's parameters: it keeps the field. None clears the field."""
+"""The default for the parameters of an update: the field keeps its value. None clears it."""
 
-# Clocks and calendars do not count further, and an infinite wait is a mistake.
+# No clock or calendar goes this far, and an infinite wait is a mistake.
 _MAX_NUMBER = 1e15
 
-# An error message quotes at most one line of an argument.
+# An error message quotes at most this many characters of an argument.
 _MAX_QUOTED = 80
 
 
@@ -63,8 +63,8 @@ _MAX_QUOTED = 80
 def whole_number(value: object, name: str, *, least: int, most: int | None = None) -> int:
     """Return *value* as a plain int if it is a whole number between *least* and *most*.
 
-    Any type with an ``__index__`` is accepted, such as numpy's integers, but not a bool. None for
-    *most* means no upper bound.
+    Any type with an ``__index__`` is accepted, such as numpy's integers, except bool. If *most* is
+    None, there is no upper bound.
 
     Raises `TypeError` for anything else, and `ValueError` for a number out of range.
     """
@@ -78,7 +78,7 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
 
 
 def epoch_ms(time: datetime | int | None, name: str) -> int | None:
-    """Return None for None, and otherwise the result of `to_epoch_ms`."""
+    """Return *time* in epoch milliseconds, as `to_epoch_ms` does, or None for None."""
     return None if time is None else to_epoch_ms(time, name)
 
 
@@ -90,8 +90,8 @@ def seconds_of(
 ) -> float:
     """Return the duration *value* in seconds.
 
-    A number of seconds may be of any real type, such as numpy's, but not a bool. Zero is accepted
-    only if *may_be_zero*. *kinds* names the accepted types in the error message.
+    A number of seconds may have any real type, such as one of numpy's, except bool. Zero is
+    accepted only if *may_be_zero* is true. *kinds* names the accepted types in the error message.
 
     Raises `TypeError` for anything else, and `ValueError` for a duration out of range.
     """
@@ -112,7 +112,7 @@ def _number(
 
 
 def milliseconds_of(value: object, name: str) -> int:
-    """Return the duration *value* in whole milliseconds, which may be 0.
+    """Return the duration *value* in whole milliseconds. It may be 0.
 
     Raises `TypeError` and `ValueError` as `seconds_of` does.
     """
@@ -182,24 +182,24 @@ def identifier(value: object, name: str) -> str:
 
 
 def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:
-    """Return *values* as a list if they are at least *least* identifiers.
+    """Return *values* as a list of at least *least* identifiers.
 
-    A single string is rejected, because iterating over it would yield its letters.
+    A single string is rejected, because iterating over it would yield its characters.
     """
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of strings, not a string")
-    if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+    if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
         raise TypeError(f"{name} must be a list of strings, not {_quoted(values)}")
     checked = [identifier(value, f"each of {name}") for value in values]
     if len(checked) < least:
-        raise ValueError(f"{name} must contain at least {least}")
+        raise ValueError(f"{name} must have {least:d} or more items, not {len(checked)}")
     return checked
 
 
 def bare_device_uuids(values: Iterable[str] | None, name: str) -> list[str] | None:
     """Return device uuids without their facets (``.v0``, ``.a0``) or duplicates; None for None.
 
-    The service's filters take a device rather than one of its facets, while its clips have facets.
+    The service's filters expect devices, whereas its clips refer to facets of devices.
     """
     if values is None:
         return None
@@ -208,7 +208,7 @@ def bare_device_uuids(values: Iterable[str] | None, name: str) -> list[str] | No
 
 
 def text(value: T, name: str) -> T:
-    """Return *value* if it is a string that can be sent, None or `UNSET`.
+    """Return *value* if it is None, `UNSET` or a string that can be sent.
 
     Raises `TypeError` for anything else, and `ValueError` for a string that cannot be encoded.
     """
@@ -220,7 +220,7 @@ def text(value: T, name: str) -> T:
 
 
 def text_or_none(value: T, name: str) -> T:
-    """Return *value* as `text` does, but reject `UNSET`: there is no earlier value to keep."""
+    """Return *value* as `text` does, but reject `UNSET`, because there is no old value to keep."""
     if isinstance(value, Unset):
         raise TypeError(f"{name} must be a string, not {value!r}")
     return text(value, name)
@@ -257,7 +257,7 @@ def instance_or_none(value: T, kind: type, name: str) -> T:
 
 
 def as_sent(value: T, name: str) -> T:
-    """Return *value* with its numbers, lists and mappings converted to plain ones for a request.
+    """Return *value* with its numbers, lists and mappings converted to built-in types for JSON.
 
     Raises `TypeError` for a value that JSON cannot represent, and `ValueError` for a string that
     cannot be encoded, a float that is not finite or an int beyond 64 bits.
@@ -320,37 +320,37 @@ def _quoted(value: object) -> str:
 
 # --- paths ----------------------------------------------------------------------------------
 
-# A scheme of one letter is a Windows drive. `Path` turns two slashes into one, or into none at the
-# end.
+# A one-letter scheme is a Windows drive. `Path` collapses the two slashes of a URL into one, or
+# removes them at the end.
 _PATH_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:([/\\]|$)")
 
 
 def local_path(value: object, name: str) -> Path:
-    """Return *value* as a path of this machine's file system.
+    """Return *value* as a path on this machine.
 
-    Raises `TypeError` for anything but a string or a path object of strings, and `ValueError` for
-    an empty path, a URL, or a character that no file name can have.
+    Raises `TypeError` for anything but a `str` or an ``os.PathLike[str]``, and `ValueError` for an
+    empty path, a URL, or a character that is not allowed in file names.
     """
     text = value
     if isinstance(value, os.PathLike):
         text = os.fspath(cast("os.PathLike[str] | os.PathLike[bytes]", value))
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a string or a path object of strings, not {value!r}")
+        raise TypeError(f"{name} must be a str or an os.PathLike[str], not {value!r}")
     if not text:
         raise ValueError(f'{name} must not be empty; use "." for the current folder')
     if "\0" in text:
         raise ValueError(f"{name} must not contain a NUL character: {text!r}")
     if _PATH_URL.match(text):
         raise ValueError(
-            f"{name} must be a path on this machine, and {text!r} is a URL: download to a local"
-            " path and copy the file from there (for a folder with this name, pass an absolute"
+            f"{name} must be a path on this machine, but {text!r} is a URL: download to a local"
+            " path and copy the file from there (if a folder has this name, pass its absolute"
             " path)"
         )
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
         raise ValueError(
-            f"{name} must not contain a character that no file name can have: {text!r}"
+            f"{name} must contain only characters that are allowed in file names: {text!r}"
         ) from None
     return Path(text)
 
@@ -361,8 +361,8 @@ def local_path(value: object, name: str) -> Path:
 def function(value: FunctionT, name: str) -> FunctionT:
     """Return a wrapper around *value* if it is a plain function.
 
-    The wrapper raises `TypeError` when a call returns an awaitable or a generator: nothing would
-    run it.
+    The wrapper raises `TypeError` when a call returns an awaitable or a generator, because nothing
+    would run it.
 
     Raises `TypeError` for a value that is not callable, and for a coroutine function.
     """
@@ -371,7 +371,7 @@ def function(value: FunctionT, name: str) -> FunctionT:
     if _is_deferred(value) or _is_deferred(type(value).__call__):
         raise TypeError(
             f"{name} must be a plain function: calling {_quoted(value)} returns a coroutine or a"
-            " generator, which is never run"
+            " generator, which would never run"
         )
 
     def checked(*arguments: Any) -> Any:
@@ -381,7 +381,7 @@ def function(value: FunctionT, name: str) -> FunctionT:
                 result.close()
             kind = type(cast("object", result)).__name__
             raise TypeError(
-                f"{name} must be a plain function, but it returned a {kind}, which is never run"
+                f"{name} must be a plain function, but it returned a {kind}, which would never run"
             )
         return result
 
@@ -389,7 +389,7 @@ def function(value: FunctionT, name: str) -> FunctionT:
 
 
 def function_or_none(value: FunctionT | None, name: str) -> FunctionT | None:
-    """Return None for None, and otherwise the result of `function`."""
+    """Return *value* wrapped as `function` does, or None for None."""
     return None if value is None else function(value, name)
 
 

@@ -17,9 +17,9 @@ T = TypeVar("T")
 async def alongside(job: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenerator[None, None]:
     """Run *job* while the block runs, and discard its exceptions.
 
-    This is a task rather than a task group. A group would wrap the exceptions of the user's block,
-    and only the task that entered a group may leave it, while a generator around the block may be
-    finished by another task, during garbage collection.
+    It uses a task rather than a task group. A group would wrap the exceptions of the user's block.
+    Moreover, only the task that entered a group may leave it, whereas garbage collection may finish
+    a generator around the block in another task.
     """
     task = asyncio.create_task(job())
     try:
@@ -30,7 +30,7 @@ async def alongside(job: Callable[[], Coroutine[Any, Any, None]]) -> AsyncGenera
 
 
 async def wait_until_done(future: "asyncio.Future[Any]") -> None:
-    """Wait until *future* has ended, with any outcome, even if cancelled meanwhile.
+    """Wait until *future* is done, whatever its outcome, even if cancelled meanwhile.
 
     A cancellation is raised afterwards.
     """
@@ -49,9 +49,9 @@ async def wait_until_done(future: "asyncio.Future[Any]") -> None:
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any, executor: Executor | None = None) -> T:
-    """Run *work*, which blocks, in a thread of *executor*, by default the loop's executor.
+    """Run the blocking function *work* in a thread of *executor*, by default the loop's executor.
 
-    A cancellation waits for work that is running. Work that is still queued never starts.
+    A cancellation waits for work that has started. Work that is still queued never starts.
     """
     turn = threading.Lock()
 
@@ -81,8 +81,8 @@ async def in_thread_surely(work: Callable[..., T], *arguments: Any, executor: Ex
 async def tasks() -> AsyncGenerator[Callable[..., None], None]:
     """Run tasks that the block starts, and wait for them: ``start(work, argument)``.
 
-    The first exception of a task cancels the others and is raised unwrapped. The block itself
-    must not raise.
+    The first exception that a task raises cancels the others and is raised unwrapped. The block
+    itself must not raise.
     """
     failures: list[Exception] = []
 
@@ -105,9 +105,10 @@ async def tasks() -> AsyncGenerator[Callable[..., None], None]:
 async def side_by_side(
     work: Callable[[T], Awaitable[None]], items: AsyncIterator[T], *, at_once: int
 ) -> None:
-    """Await *work* for each of *items*, *at_once* at a time, taking an item when one is free.
+    """Await *work* for each of *items*, at most *at_once* at a time.
 
-    The first exception, of *work* or of *items*, cancels the others and is raised unwrapped.
+    An item is taken only when a worker is free. The first exception, from *work* or from *items*,
+    cancels the rest and is raised unwrapped.
     """
     taking = asyncio.Lock()
 
@@ -126,7 +127,7 @@ async def side_by_side(
 
 
 async def each(items: Iterable[T]) -> AsyncGenerator[T, None]:
-    """Yield *items*, where an async iterator is required."""
+    """Yield *items* from an async iterator."""
     for item in items:
         yield item
 
@@ -173,8 +174,8 @@ class Iteration(AsyncGenerator[T, None]):
 
     A task that awaits its next item then gets `StopAsyncIteration`.
 
-    :param generate: Creates the generator. All of its waits use the `Waiting` that is passed, and
-        it does not wait once that has ended.
+    :param generate: Creates the generator. The generator must wait only through the `Waiting` that
+        is passed, and must not wait once that has ended.
     """
 
     def __init__(self, generate: Callable[[Waiting], AsyncGenerator[T, None]]) -> None:
@@ -202,7 +203,7 @@ class Iteration(AsyncGenerator[T, None]):
 def closable(generator: AsyncGenerator[T, None]) -> Iteration[T]:
     """Return *generator*, which must not yield None, as an `Iteration`.
 
-    This costs a cancel scope per item, which is noticeable for many items.
+    It costs a cancel scope per item, which is noticeable for many items.
     """
     return Iteration(partial(relayed, items=generator))
 

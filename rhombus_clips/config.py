@@ -16,7 +16,7 @@ _VARIABLES = {
 
 
 def settings_of_environment() -> dict[str, str]:
-    """Return the settings of a session that environment variables name.
+    """Return the session settings that are set in environment variables.
 
     These are the ``api_key`` from ``RHOMBUS_API_KEY``, the ``base_url`` from
     ``RHOMBUS_ENDPOINT_URL`` and the ``media_url`` from ``RHOMBUS_MEDIA_URL``. Variables that are

@@ -76,13 +76,13 @@ class RhombusError(Exception):
     """The path of the call, such as ``/api/event/getSavedClipsV2``; None outside a call."""
 
     attempts: int
-    """The number of requests that the call had sent when it gave up."""
+    """The number of requests that the call had sent when it failed."""
 
     cursor: int | str | None
-    """The `cursor` from which to resume, for an error that a pager raised; otherwise None."""
+    """The `cursor` to resume from if a pager raised the error; otherwise None."""
 
     maybe_applied: bool
-    """True if a change was sent and may have been applied, since no complete response followed."""
+    """True if a change was sent and the service may have applied it despite the error."""
 
     clip_uuids: tuple[str, ...] = ()
     """The clips whose renders had started when a later step failed; the renders continue."""
@@ -133,10 +133,10 @@ class RhombusError(Exception):
 
 
 def redacted(text: str, secret: str) -> str:
-    """Return *text* without *secret* or a truncated *secret*.
+    """Return *text* with ``[redacted]`` in place of *secret*, even if *secret* is truncated.
 
-    A truncated one starts with the first eight characters of *secret*. A shorter *secret* is not
-    removed: it would match ordinary text, and the service's keys have 22 characters.
+    Every prefix of at least eight characters is replaced. A *secret* that is shorter is kept,
+    because it would match ordinary text; the service's keys have 22 characters.
     """
     if len(secret) < _SHORTEST_SECRET:
         return text
@@ -160,7 +160,7 @@ def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, A
 
 
 class ConfigurationError(RhombusError, ValueError):
-    """The settings of a session are invalid; nothing was sent."""
+    """A setting of the session is invalid. Nothing was sent."""
 
 
 class SessionClosedError(RhombusError):
@@ -172,11 +172,11 @@ class TransportError(RhombusError):
 
 
 class ConnectError(TransportError):
-    """The request was not sent: name resolution, connection, TLS or proxy failed."""
+    """The request was not sent: name resolution, the connection, TLS or the proxy failed."""
 
     is_lasting: bool
-    """True if a retry would fail in the same way, because the host's certificate is invalid or the
-    proxy rejects the credentials. Such a call is not retried."""
+    """True if a retry would fail in the same way, for example because the host's certificate is
+    invalid or the proxy rejects the credentials. Such a call is not retried."""
 
     def __init__(self, message: str, *, is_lasting: bool = False, **context: Any) -> None:
         super().__init__(message, **context)
@@ -186,7 +186,7 @@ class ConnectError(TransportError):
 class DisconnectedError(TransportError):
     """The request was sent, but the response was incomplete.
 
-    The connection was closed, was silent for longer than `Timeout.read`, or carried a corrupt body.
+    The connection was closed or idle for longer than `Timeout.read`, or the body was corrupt.
     """
 
 
@@ -195,17 +195,17 @@ class DeadlineExceededError(TransportError, TimeoutError):
 
 
 class StatusError(RhombusError):
-    """The service answered with an HTTP status other than success.
+    """The service responded with an HTTP status other than 2xx.
 
-    This class itself is raised for a redirect, which is never followed because it would expose the
-    key, and for a status without a subclass below.
+    This class itself is raised for a status that has no subclass, and for a redirect. Redirects
+    are never followed, because that would expose the key.
     """
 
     status: int
     """The HTTP status."""
 
     message: str
-    """The service's own message, from the first message field of the body; empty if none."""
+    """The service's own message, from the first message field of the body; empty without one."""
 
     body_excerpt: str
     """The first 400 characters of the body, as text."""
@@ -245,7 +245,7 @@ class RateLimitedError(StatusError):
     """429: the organization has exceeded its request budget."""
 
     retry_after: float | None
-    """The wait that the service asks for, in seconds (at most 300); None if it names none."""
+    """The wait that the service requested, in seconds (at most 300); None if it requested none."""
 
     def __init__(self, text: str, *, retry_after: float | None = None, **context: Any) -> None:
         super().__init__(text, **context)
@@ -257,7 +257,7 @@ class ServerError(StatusError):
 
 
 class ApiError(RhombusError):
-    """The service refused the call in a response with HTTP 200 and ``error: true``."""
+    """The service rejected the call in a response with HTTP 200 and ``error: true``."""
 
     error_msg: str | None
     """The service's ``errorMsg``; None if it gave no reason."""
@@ -279,11 +279,11 @@ class ApiError(RhombusError):
 
 
 class ClipNotFoundError(ApiError):
-    """The service answered without the requested clip."""
+    """The service's response does not contain the requested clip."""
 
 
 class DecodeError(RhombusError):
-    """The response does not match the service's reference."""
+    """The response does not match the service's API reference."""
 
     path: str
     """The JSON path of the value, such as ``$.savedClips[17].durationSec``; ``$`` is the body."""
@@ -316,8 +316,8 @@ class PagingError(RhombusError):
 class CursorStalledError(PagingError):
     """More clips share one millisecond than the service lists in one page.
 
-    The responses do not reveal the clips after them. Resuming with ``overlap_ms=0`` may get past
-    that millisecond, but may lose some of its clips.
+    The clips after them cannot be listed. Resuming with ``overlap_ms=0`` may get past that
+    millisecond, but may lose some of its clips.
     """
 
 
@@ -329,7 +329,7 @@ class ClipFailedError(RhombusError):
     """The render of a clip failed, or the clip was deleted."""
 
     clips: "tuple[ClipWithProgress, ...]"
-    """All failed clips among those watched together, each as last seen."""
+    """All clips of the watch that have failed, each as last seen."""
 
     def __init__(
         self, text: str, *, clips: "tuple[ClipWithProgress, ...]" = (), **context: Any
@@ -344,11 +344,11 @@ class ClipFailedError(RhombusError):
 
 
 class DownloadError(RhombusError):
-    """A file cannot be downloaded, for a reason other than the network or a refusal."""
+    """A download failed for a reason other than the network or a refusal by the service."""
 
 
 class IntegrityError(DownloadError):
-    """The received file does not match the length or SHA-256 of the clip's record.
+    """The received file does not match the length or SHA-256 in the clip's record.
 
-    A file that existed at the path is unchanged. A stream has already yielded its chunks.
+    A file that already existed at the path is unchanged. A stream has yielded its chunks by then.
     """

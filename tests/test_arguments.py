@@ -262,6 +262,11 @@ def test_single_string_is_not_a_list_of_identifiers(value: Any) -> None:
         identifiers(value, "clip_uuids")
 
 
+def test_too_few_identifiers_are_rejected_with_both_numbers() -> None:
+    with pytest.raises(ValueError, match="device_uuids must have 1 or more items, not 0"):
+        identifiers([], "device_uuids", least=True)
+
+
 # --- times and durations ---------------------------------------------------------------------
 
 

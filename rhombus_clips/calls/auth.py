@@ -11,8 +11,8 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Secret(str):
     """A string whose repr hides its value.
 
-    It keeps the key out of tracebacks that show local variables, as many error trackers do, also
-    when it is a value in a mapping of headers.
+    It keeps the key out of tracebacks that show local variables, such as those of many error
+    trackers, even where the key is a value in a mapping of headers.
     """
 
     __slots__ = ()
@@ -41,7 +41,7 @@ class AuthScheme(StrEnum):
 def auth_headers(api_key: str, scheme: AuthScheme, org_uuid: str | None) -> dict[str, str]:
     """Return the headers that authenticate a request.
 
-    *org_uuid* is the client organization that a partner acts for (``x-auth-org``).
+    *org_uuid* is the uuid of the client organization that a partner acts for (``x-auth-org``).
 
     Raises `ConfigurationError`, which never quotes the key, for values that are not valid in a
     header.
@@ -57,7 +57,7 @@ def header_value(value: str, name: str) -> str:
 
     Raises `ConfigurationError`, which does not quote the value, otherwise.
     """
-    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers err
+    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
         raise ConfigurationError(f"{name} must be a string, not {type(value).__name__}")
     if not value:
         raise ConfigurationError(f"{name} must not be empty")
@@ -70,5 +70,5 @@ def header_value(value: str, name: str) -> str:
 
 
 def is_confidential(url: SplitResult) -> bool:
-    """Return whether requests to *url* are private: it uses ``https`` or a loopback address."""
+    """Return whether requests to *url* are private, by ``https`` or by a loopback address."""
     return url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)

@@ -1,4 +1,4 @@
-"""One call of an endpoint: attempts and waits until it is answered, refused or out of time."""
+"""One call to an endpoint: attempts and waits until it succeeds, fails or runs out of time."""
 
 import asyncio
 import logging
@@ -51,15 +51,15 @@ class _Call:
     deadline: float
     attempts: int = 0
     was_admitted: bool = False
-    """Whether the last attempt used the network, and did not only wait for its turn."""
+    """True if the last attempt used the network, rather than failing while it was queued."""
     was_sent: bool = False
-    """Whether the service may have received the request of the last attempt."""
+    """True if the service may have received the request of the last attempt."""
     server_errors: int = 0
 
     async def attempt(self) -> Reply | RhombusError:
-        """Send the request once; return the reply to it, or the failure.
+        """Send the request once, and return the reply or the failure.
 
-        A failure that is returned does not become the context of a later one.
+        The failure is returned so that it does not become the context of a later one.
         """
         self.was_admitted = self.was_sent = False
         body = RequestBody(self.body, content_type="application/json")
@@ -70,7 +70,7 @@ class _Call:
             return error
         started, result = asyncio.get_running_loop().time(), "cancelled"
         try:
-            http = self.transport.client.open()  # A closed session is no attempt.
+            http = self.transport.client.open()  # Raises if the session is closed.
             self.was_admitted = True
             self.attempts += 1
             reply = await self.transport.post(
@@ -99,17 +99,17 @@ class Response(Generic[AnswerT]):
 
     answer: AnswerT
     failed_items: Mapping[int, FailedItem]
-    """Items of the answer's list that failed to decode, by their index in it."""
+    """The items in the answer's list that failed to decode, by their index."""
     _call: _Call
     _caller: "Caller"
 
     def error(self, error: ErrorT) -> ErrorT:
-        """Return *error* with the endpoint and the attempts of the call that it is about."""
+        """Return *error* with the endpoint and the number of attempts of this call."""
         return self._caller.attributed(error, self._call)
 
 
 class Caller:
-    """Calls endpoints; the one callable that pagers and other journeys need of a session."""
+    """Calls endpoints. Pagers, watches and downloads need nothing else of a session."""
 
     def __init__(
         self,
@@ -130,21 +130,21 @@ class Caller:
 
     @property
     def is_budget_spent(self) -> bool:
-        """Whether more concurrent calls would only be refused, or wait."""
+        """True if further concurrent calls would only be refused or have to wait."""
         return self._pacing.is_budget_spent
 
     def service_time_ms(self) -> int | None:
         """Return the current time of the service's clock, in epoch milliseconds.
 
-        It is the ``Date`` of the most recent response plus the time since then, to the second.
-        None before any response with a readable ``Date``, and outside an event loop, whose clock
-        measures that time.
+        It is the ``Date`` of the most recent response plus the time elapsed since, accurate to a
+        second. The event loop's clock measures the elapsed time. The result is None before the
+        first response with a readable ``Date``, and outside an event loop.
         """
         now = loop_time()
         return None if now is None else self._transport.clock.epoch_ms(now)
 
     async def aclose(self) -> None:
-        """End the calls that wait, and close the connections."""
+        """End waiting calls, and close the connections."""
         self._pacing.close()
         await self._transport.aclose()
 
@@ -161,10 +161,10 @@ class Caller:
         *,
         keeps_failed_items: bool = False,
     ) -> Response[AnswerT]:
-        """Call *endpoint* and return its answer with what else is known of it.
+        """Call *endpoint* and return its answer with the items that failed to decode.
 
-        :param keeps_failed_items: Whether listed items that fail to decode are returned. By
-            default, the first one raises `DecodeError`.
+        :param keeps_failed_items: True returns listed items that fail to decode. By default, the
+            first one raises `DecodeError`.
         """
         call = _Call(
             self._successors.get(endpoint.path, endpoint),
@@ -191,10 +191,10 @@ class Caller:
         raise failure
 
     def attributed(self, error: ErrorT, call: _Call) -> ErrorT:
-        """Return *error* with the call that it is about, and without the API key.
+        """Return *error* with the details of *call*, and without the API key.
 
-        A service or a proxy may quote the key that it refuses: in its message, and in the variables
-        of the frames that the error passed.
+        A service or a proxy may quote the key that it rejects. The key is then in the message, and
+        in local variables of the traceback's frames.
         """
         error.redact(self._secret)
         error.endpoint, error.attempts = call.endpoint.path, call.attempts
@@ -229,7 +229,7 @@ class Caller:
         return await self._in_turns(decode_item_by_item(reply.body, endpoint.answer))
 
     async def _in_turns(self, steps: Generator[None, None, T]) -> T:
-        """Return the result of *steps*, each taken in a turn of the loop that has room for it."""
+        """Take each of *steps* in a turn of the event loop that has room; return their result."""
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()
@@ -243,13 +243,13 @@ class Caller:
                 self._turns.spend(time.perf_counter() - started)
 
     def _judge_envelope(self, tree: object, endpoint: Endpoint[Any]) -> None:
-        """Raise the failure in an answer's envelope, and log its warning."""
+        """Raise the error in an answer's envelope, if any, and log its warning."""
         warning = warning_of(open_envelope(tree))
         if warning is not None:
             logger.warning("%s: %s", endpoint.path, redacted(warning, self._secret))
 
     async def _after_failure(self, call: _Call, failure: RhombusError) -> Reply:
-        """Return the reply to a later attempt. Raise the failure after which none may follow."""
+        """Retry after *failure* and return the first reply, or raise the last failure."""
         endpoint, attempts = call.endpoint, self._retry.attempts
         while True:
             successor = call.endpoint.successor
@@ -268,18 +268,18 @@ class Caller:
         return outcome
 
     async def _wait_after(self, failure: RhombusError, call: _Call, attempts: int) -> None:
-        """Wait until the next attempt may start; raise *failure* if there must be none."""
-        # The session's own pacing is not the service: a refusal by it must not count as another
-        # 429, or the pause would grow with every call that runs into it.
+        """Wait until the next attempt may start; raise *failure* if no attempt may follow."""
+        # A refusal by the session's own pacing must not count as another 429 of the service, or the
+        # pause would grow with every call that runs into it.
         if not call.was_admitted or not may_retry(
             failure, safe=call.endpoint.safe, server_errors=call.server_errors
         ):
             raise failure
-        # A change is retried only if the service certainly did not carry it out.
+        # A change is retried only if the service certainly did not apply it.
         call.was_sent = False
         wait = self._retry.backoff(call.attempts)
         if isinstance(failure, RateLimitedError):
-            # One pause for all tasks: the budget belongs to the organization, not to the call.
+            # All tasks pause, because the budget belongs to the organization and not to the call.
             self._pacing.begin_pause(max(failure.retry_after or 0.0, wait))
             wait = self._pacing.delay()
         seconds_left = call.deadline - asyncio.get_running_loop().time()
@@ -296,7 +296,7 @@ def _is_gone(failure: RhombusError) -> bool:
 
 
 def loop_time() -> float | None:
-    """Return the clock of the running event loop, in seconds; None outside a loop."""
+    """Return the time on the running event loop's clock, in seconds; None outside a loop."""
     try:
         return asyncio.get_running_loop().time()
     except RuntimeError:
@@ -304,11 +304,11 @@ def loop_time() -> float | None:
 
 
 def local_time_ms() -> int:
-    """Return the clock of this machine, in epoch milliseconds."""
+    """Return the time on this machine's clock, in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def service_or_local_time_ms(caller: Caller) -> int:
-    """Return the clock of the service, or of this machine while the service's is unknown."""
+    """Return the time on the service's clock, or on this machine's while that is unknown."""
     service_time = caller.service_time_ms()
     return local_time_ms() if service_time is None else service_time

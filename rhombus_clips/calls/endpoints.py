@@ -1,4 +1,4 @@
-"""The table of endpoints: the path of each, the type of its response, and its retry safety."""
+"""The table of endpoints, each with its path, the type of its response, and its retry safety."""
 
 from typing import Generic, TypeVar
 
@@ -23,14 +23,14 @@ AnswerT = TypeVar("AnswerT", bound=Answer)
 
 @frozen
 class Endpoint(Generic[AnswerT]):
-    """An operation of the service. Every operation is a POST, so its safety is stated here."""
+    """An operation of the service. All of them are POST requests, so each declares its safety."""
 
     path: str
     answer: type[AnswerT]
     safe: bool = field(kw_only=True)
-    """Whether it only reads, so that it may be sent again."""
+    """True if the operation only reads data, so that the request may be repeated."""
     successor: "Endpoint[AnswerT] | None" = field(default=None, kw_only=True)
-    """The endpoint, of the same shape, to use where this deprecated one has been removed."""
+    """The endpoint with the same parameters and answer to use once this one has been removed."""
 
 
 def _read(path: str, answer: type[AnswerT]) -> Endpoint[AnswerT]:

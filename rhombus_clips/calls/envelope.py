@@ -21,8 +21,8 @@ from rhombus_clips.errors import (
     StatusError,
 )
 
-# The fields for error messages of the service and of proxies before it, most specific first. In an
-# error body ``error`` is a string ("Forbidden"); in a response's envelope it is a boolean.
+# The service, and proxies in front of it, send error messages in these fields, most specific first.
+# In an error body ``error`` is a string ("Forbidden"); in an envelope it is a boolean.
 _MESSAGE_FIELDS = ("errorMsg", "message", "msg", "error", "detail")
 _EXCERPT_LENGTH = 400
 
@@ -37,7 +37,7 @@ _ADVICE = {
     401: "check that the API key is valid and that the auth scheme matches its type",
     403: "likely causes: the key belongs to the other region (US or EU base_url), the auth scheme"
     " does not match the key, the key was revoked, or its role lacks the permission",
-    429: "the request budget of the organization is exhausted",
+    429: "the organization's request budget is exhausted",
 }
 
 
@@ -47,9 +47,9 @@ class Reply:
 
     status: int
     body: bytes = field(repr=False)
-    """It may contain the key, so no repr shows it."""
+    """The body. It may contain the key, so the repr omits it."""
     headers: Mapping[str, str] = field(factory=dict[str, str], repr=False)
-    """The headers. Their names are not case-sensitive."""
+    """The headers, with case-insensitive names."""
 
 
 def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
@@ -77,7 +77,7 @@ def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Return the seconds that a response asks to wait; None if it does not.
+    """Return the wait that a response requests, in seconds; None if it requests none.
 
     A date is compared with the ``Date`` of the response, or with *now* if it has none.
     """
@@ -131,7 +131,7 @@ def _excerpt(payload: object) -> str:
     try:
         return json.dumps(payload)[:80]
     except RecursionError:
-        return "an array, nested too deeply"
+        return "an array that is nested too deeply"
 
 
 def _text(value: object) -> str | None:

@@ -25,20 +25,20 @@ def split_url(url: str) -> SplitResult | None:
     try:
         parts = urlsplit(url)
         is_valid = bool(parts.hostname) and parts.port != 0 and url.isprintable()
-    except (AttributeError, TypeError, ValueError):  # Some callers pass no string.
+    except (AttributeError, TypeError, ValueError):  # Callers may pass another type.
         return None
     return parts if is_valid and " " not in url else None
 
 
 def host_mistake(host: str) -> str | None:
-    """Return a message that says why *host* is not a valid IP address or name; None if it is."""
+    """Return the reason why *host* is not a valid IP address or name; None if it is."""
     return _syntax_mistake(host) or length_mistake(host)
 
 
 def length_mistake(host: str) -> str | None:
     """Return a message if *host* or one of its labels is too long or empty; None otherwise.
 
-    No resolver can look up such a name. Python's own raises `UnicodeError` for it.
+    No resolver can look up such a name, and Python's own raises `UnicodeError` for it.
     """
     if "[" in host or ip_address(host) is not None:
         return None
@@ -54,7 +54,7 @@ def length_mistake(host: str) -> str | None:
 
 
 def _syntax_mistake(host: str) -> str | None:
-    """Return a message if *host* has invalid characters or is a malformed address."""
+    """Return a message if *host* has invalid characters or is a malformed address; else None."""
     if ip_address(host.removeprefix("[").removesuffix("]")) is not None:
         return None
     if ":" in host or "[" in host:
@@ -68,7 +68,7 @@ def _syntax_mistake(host: str) -> str | None:
 
 
 def checked_base_url(url: str, name: str = "base_url") -> SplitResult:
-    """Return *url*, the base of all endpoints, without a trailing slash.
+    """Return the parts of *url*, the base of all endpoints, without a trailing slash.
 
     *name* is the name of the setting, for messages.
 

@@ -20,13 +20,13 @@ _CONNECTIONS = 100
 
 
 class HttpClient:
-    """An aiohttp client session that is borrowed from the caller, or our own.
+    """The aiohttp client session to use: one borrowed from the caller, or our own.
 
     A borrowed session is neither closed nor changed. Our own is opened on first use, which needs a
     running event loop.
 
     :param borrowed: The caller's session; None to use our own.
-    :param make: Makes our own session.
+    :param make: Creates our own session.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class HttpClient:
         self._make = make
         self.is_borrowed: bool = borrowed is not None
         self.is_closed: bool = False
-        """Whether `aclose` was called."""
+        """True once `aclose` has been called."""
 
     def open(self) -> aiohttp.ClientSession:
         """Return the session. Raises `SessionClosedError` after `aclose`."""
@@ -50,7 +50,7 @@ class HttpClient:
 
     @property
     def was_closed(self) -> bool:
-        """Whether the session was closed, by `aclose` or by its owner."""
+        """True once the session has been closed, by `aclose` or by its owner."""
         return self.is_closed or (self._http is not None and self._http.closed)
 
     async def aclose(self) -> None:
@@ -61,7 +61,7 @@ class HttpClient:
 
 
 def most_connections(http: aiohttp.ClientSession | None) -> float:
-    """Return how many requests can run at once on *http*, or on a session of our own."""
+    """Return how many requests can run at once on *http*, or on our own session if it is None."""
     if http is None:
         return _CONNECTIONS
     connector = http.connector
@@ -70,9 +70,9 @@ def most_connections(http: aiohttp.ClientSession | None) -> float:
 
 
 def has_free_connection(http: aiohttp.ClientSession) -> bool:
-    """Return whether a request need not wait until another one returns its connection.
+    """Return whether a request can start without waiting for a connection to become free.
 
-    aiohttp publishes the limits on connections, but not the number in use.
+    aiohttp exposes the limits on connections, but not the number in use.
     """
     connector = http.connector
     if connector is None:
@@ -94,11 +94,11 @@ def client_session(base_url: str, pause: Pause) -> aiohttp.ClientSession:
 
 
 def proxy_arguments(url: str) -> dict[str, Any]:
-    """Return the proxy that the environment names for *url*, as arguments for aiohttp.
+    """Return the proxy that the environment selects for *url*, as arguments for aiohttp.
 
     It is looked up once. aiohttp's ``trust_env`` reads the environment and ``.netrc`` in a thread
-    for every request, which costs more than the rest of a call. Plain http and the loopback use no
-    proxy: a proxy for plain http would see the key.
+    for every request, which costs more than the rest of a call. Plain http and loopback addresses
+    use no proxy, because a proxy for plain http would see the key.
     """
     if urlsplit(url).scheme != "https":
         return {}

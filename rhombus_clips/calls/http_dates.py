@@ -10,7 +10,7 @@ _MAX_LENGTH = 64
 
 
 def parse_http_date(header: str | None) -> datetime | None:
-    """Return the time in a header, in UTC; None if it is absent or not a date.
+    """Return the date in a header, in UTC; None if the header is absent or not a date.
 
     A date without a time zone is in UTC.
     """
@@ -21,8 +21,8 @@ def parse_http_date(header: str | None) -> datetime | None:
         # "-0000" means that the time zone is unknown.
         return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
     except (ValueError, TypeError, LookupError, ArithmeticError):
-        # The parser of the standard library raises all of these for text that is not a date:
-        # OverflowError for a year of eleven digits, for example.
+        # The standard library's parser raises all of these for text that is not a date, such as
+        # OverflowError for a year of eleven digits.
         return None
 
 

@@ -11,8 +11,7 @@ def mismatch(received: str | None, requested: str, path: str) -> DecodeError | N
     """Return an error if the id *received* at *path* differs from *requested*; None otherwise.
 
     A missing id is not an error, because the reference lets the service omit every field. But an
-    item without an id may be another item, so nothing may be written because of it: see
-    `refuse_unnamed`.
+    item without an id may be another item, so no change may be based on it: see `refuse_unnamed`.
     """
     if received is None or received == requested:
         return None
@@ -20,7 +19,7 @@ def mismatch(received: str | None, requested: str, path: str) -> DecodeError | N
 
 
 def refuse_unnamed(received: str | None, requested: str, path: str, *, endpoint: str) -> None:
-    """Raise `DecodeError` if a response of *endpoint* has another id at *path*, or none."""
+    """Raise `DecodeError` if a response of *endpoint* has a different id at *path*, or none."""
     error = mismatch(received, requested, path)
     if received is None:
         error = _error("missing", "null", requested, path)

@@ -1,7 +1,7 @@
-"""The library's errors for what aiohttp raises.
+"""Translation of aiohttp's exceptions to the library's errors.
 
-No message names a proxy, whose URL may hold credentials, or quotes aiohttp's own, which may hold
-headers.
+No message names a proxy, whose URL may contain credentials, or quotes a message of aiohttp, which
+may contain headers.
 """
 
 import aiohttp
@@ -29,9 +29,9 @@ def transport_error(
 ) -> RhombusError:
     """Return the library's error for *error*.
 
-    :param connect: The time limit for connecting, in seconds, for the message; so are the next two.
+    :param connect: The time limit for connecting. The limits are in seconds, for the message.
     :param read: The time limit between two reads.
-    :param total: The time that was left for the whole request.
+    :param total: The time limit for the rest of the call.
     :param was_sent: Whether the request may have been sent before the failure.
     """
     match error:
@@ -76,11 +76,11 @@ def _connect_error(error: Exception) -> ConnectError:
 
 
 def described(error: Exception) -> str:
-    """Return the class of *error*, with its message unless it is aiohttp's."""
+    """Return the class name of *error*, followed by its message unless that is aiohttp's."""
     kind = type(error).__name__
     return kind if isinstance(error, aiohttp.ClientError) else f"{kind}: {error}"
 
 
 def closed_meanwhile() -> SessionClosedError:
-    """Return the error for a request whose session was closed meanwhile."""
+    """Return the error for a request whose session was closed while it ran."""
     return SessionClosedError("the session was closed during the call")

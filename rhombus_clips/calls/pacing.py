@@ -1,10 +1,10 @@
-"""Pacing of a session: when a request may start, and how long responses hold up the event loop.
+"""Pacing of a session: when a request may start, and how long decoding may block the event loop.
 
 A request starts after the session-wide pause, within the client-side rate, and only if a connection
-is free. One that queued for a connection inside aiohttp
-would be sent as soon as one is returned, even during a pause. After a refusal, the number of
-concurrent requests is halved, and grows by one with each round of answered requests: requests that
-are under way when the budget runs out are refused as well.
+is free. If it queued for a connection inside aiohttp, it would be sent as soon as one became free,
+even during a pause. A refusal halves the number of concurrent requests, because the requests that
+are in flight when the budget runs out are refused as well. The number then grows by one with each
+round of answered requests.
 """
 
 import asyncio
@@ -17,24 +17,24 @@ from rhombus_clips.calls.rate import TokenBucket
 from rhombus_clips.calls.retry import RateLimit
 from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, SessionClosedError
 
-# Calls that waited for a pause start again spread over this many seconds, not all at once.
+# Calls that waited for the end of a pause resume spread over this many seconds, not all at once.
 _SPREAD = 0.25
 
-# For this many seconds after a pause, more concurrent requests are of little use.
+# For this many seconds after a pause, more concurrency gains little.
 _RECENTLY = 3.0
 
 _NEVER = -math.inf
 
-# The decoding budget of each turn of the event loop, so that a backend never freezes for it.
+# The time for decoding in each turn of the event loop, so short that a backend stays responsive.
 _SECONDS_PER_TURN = 0.005
 _SMOOTHING = 0.2
 
 
 class Pause:
-    """A period in which no request starts, because the service asked for it.
+    """A period during which no request starts, because the service asked for it.
 
-    It is measured with the clock of the event loop, which also ends the waits. Other clocks may
-    stand still, like those of the `time` module in a test that freezes time.
+    It is measured with the event loop's clock, which also ends the waits. Other clocks may be
+    stopped, such as those of the `time` module in a test that freezes time.
     """
 
     def __init__(self) -> None:
@@ -43,13 +43,13 @@ class Pause:
 
     @property
     def is_closed(self) -> bool:
-        """Whether `close` was called."""
+        """True once `close` has been called."""
         return self._closed.is_set()
 
     @property
     def is_on(self) -> bool:
-        """Whether no request may start now."""
-        # Most sessions never pause, and need not read the clock for each call.
+        """True while no request may start."""
+        # Most sessions never pause and need not read the clock for each call.
         return self._until != _NEVER and self._until > _now()
 
     def ended_within(self, seconds: float) -> bool:
@@ -57,11 +57,11 @@ class Pause:
         return self._until != _NEVER and _now() < self._until + seconds
 
     def begin(self, seconds: float) -> None:
-        """Pause for *seconds* from now; a longer pause that is on remains."""
+        """Pause for *seconds* from now, or until the end of the current pause if that is later."""
         self._until = max(self._until, _now() + seconds)
 
     def delay(self) -> float:
-        """Return the seconds to wait before a request may start; 0 when no pause is on.
+        """Return the seconds to wait before a request may start; 0 if no pause is on.
 
         Callers get different values, so that they do not all start at the same time.
         """
@@ -101,7 +101,7 @@ class Pacing:
         self.pause: Pause = Pause()
 
     def begin_pause(self, seconds: float) -> None:
-        """Admit no request for *seconds* from now; a longer pause that is on remains."""
+        """Pause all requests for *seconds* from now, as `Pause.begin` does."""
         if not self.pause.is_on:
             self._most_in_flight = max(1.0, min(self._most_in_flight, self._in_flight + 1) / 2)
         self.pause.begin(seconds)
@@ -112,7 +112,7 @@ class Pacing:
 
     @property
     def is_budget_spent(self) -> bool:
-        """Whether the service refused a request recently, or a request would have to wait."""
+        """True if the service recently refused a request, or a request would have to wait."""
         return self.pause.ended_within(_RECENTLY) or self._seconds_to_wait() > 0
 
     def try_admit(self) -> bool:
@@ -125,12 +125,12 @@ class Pacing:
         return True
 
     async def admit(self, deadline: float) -> None:
-        """Wait until a request may start, until *deadline* on the event loop's clock at most.
+        """Wait until a request may start, at most until *deadline* on the event loop's clock.
 
-        An admitted request calls `finished` when it was answered, or failed. Raises
+        Call `finished` once an admitted request has been answered or has failed. Raises
         `RateLimitedError` immediately if the pause lasts beyond the deadline, and
-        `DeadlineExceededError` if no connection is free, or the client-side rate allows no request,
-        until then.
+        `DeadlineExceededError` at the deadline if no connection has become free or the client-side
+        rate has allowed no request.
         """
         await self._wait_out_pause(deadline)
         if not self.try_admit() and not await _in_time(self._take_turn(), deadline):
@@ -139,7 +139,7 @@ class Pacing:
             )
         try:
             await self._wait_out_pause(deadline)
-        except BaseException:  # A cancellation must return the token, too.
+        except BaseException:  # A cancellation must also return the token.
             self.finished()
             raise
 
@@ -153,7 +153,7 @@ class Pacing:
         self._answered.set()
 
     def finished(self) -> None:
-        """Note that an admitted request was answered, or failed."""
+        """Record that an admitted request was answered or failed."""
         self._in_flight -= 1
         if self._most_in_flight < self._connections and not self.pause.is_on:
             self._most_in_flight = min(
@@ -187,7 +187,7 @@ class Pacing:
             left = deadline - _now()
             if delay > left:
                 raise RateLimitedError(
-                    f"the session pauses for another {delay:.1f} s as the service asked, but the"
+                    f"the session is paused for another {delay:.1f} s after an HTTP 429, but the"
                     f" call has only {max(left, 0):.1f} s left",
                     status=429,
                     retry_after=delay,
@@ -200,8 +200,8 @@ class Pacing:
 class DecodingTurns:
     """The decoding budget of a session, which all of its calls share.
 
-    Before decoding, ``await turns.turn()`` unless the turn `has_room`; afterwards, `spend` the time
-    that it took. Calls wait for a later turn in the order of their arrival.
+    Before decoding, ``await turns.turn()`` unless the turn `has_room`. Afterwards, `spend` the time
+    that the decoding took. Waiting calls get their turns in the order of arrival.
     """
 
     def __init__(self) -> None:
@@ -212,7 +212,7 @@ class DecodingTurns:
 
     @property
     def has_room(self) -> bool:
-        """Whether a call may decode in this turn of the loop."""
+        """True if a call may decode in this turn of the loop."""
         return self._left > 0 and not self._waiting
 
     async def turn(self) -> None:
@@ -228,7 +228,7 @@ class DecodingTurns:
         """Take *seconds* of decoding from the budget of this turn."""
         self._left -= seconds
         self._average += _SMOOTHING * (seconds - self._average)
-        # Renewing takes a turn of its own, so a budget that is hardly used is left as it is.
+        # Renewing costs an extra turn, so a budget that is hardly used is not renewed.
         if self._left < _SECONDS_PER_TURN / 2:
             self._renew_later()
 
@@ -238,7 +238,7 @@ class DecodingTurns:
             asyncio.get_running_loop().call_soon(self._renew)
 
     def _renew(self) -> None:
-        """Start a new budget, and wake as many calls as will use it up on average."""
+        """Start a new budget, and wake as many calls as use it up on average."""
         self._will_renew = False
         self._left = _SECONDS_PER_TURN
         for _ in range(math.ceil(_SECONDS_PER_TURN / max(self._average, 1e-6))):
@@ -256,7 +256,7 @@ def _now() -> float:
 
 
 async def _in_time(work: Awaitable[object], deadline: float) -> bool:
-    """Await *work* until *deadline* at most; return whether it ended by then."""
+    """Await *work* at most until *deadline*; return whether it ended by then."""
     timeout = asyncio.timeout_at(deadline)
     try:
         async with timeout:

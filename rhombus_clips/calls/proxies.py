@@ -1,9 +1,9 @@
 """The proxy that environment variables select for a URL, following curl's rules.
 
-The variables are ``https_proxy``, ``all_proxy`` and ``no_proxy``, in lower or upper case. The lower
-case spelling takes precedence, and an empty variable counts as unset. For plain http only the lower
-case ``http_proxy`` counts, because a web server passes a request's ``Proxy`` header to CGI programs
-as ``HTTP_PROXY``.
+The variables are ``https_proxy``, ``all_proxy`` and ``no_proxy``, in lowercase or uppercase. The
+lowercase name takes precedence, and an empty variable counts as unset. For plain http, only the
+lowercase ``http_proxy`` counts, because web servers pass the ``Proxy`` header of a request to CGI
+programs as ``HTTP_PROXY``.
 """
 
 import ipaddress
@@ -43,13 +43,13 @@ def _proxy_variable(scheme: str, environment: Mapping[str, str]) -> tuple[str, s
 
 
 def _checked(proxy: str, variable: str) -> str:
-    """Return the URL of a proxy with its credentials as aiohttp needs them, or raise."""
+    """Return a valid proxy URL, with its credentials encoded as aiohttp needs them."""
     parts = split_url(proxy)
     if parts is None:
         raise ConfigurationError(f"{variable} is not a valid proxy URL: {_SUPPORTED}")
     if parts.scheme != "http":
         raise ConfigurationError(
-            f"{variable} selects a proxy of the type {parts.scheme}, but {_SUPPORTED}; for another"
+            f"{variable} selects a proxy of type {parts.scheme}, but {_SUPPORTED}; for another"
             " type, pass http=, an aiohttp.ClientSession whose connector uses the proxy"
         )
     if (mistake := host_mistake(parts.hostname or "")) is not None:
@@ -63,7 +63,7 @@ def _checked(proxy: str, variable: str) -> str:
 
 
 def _latin(quoted: str) -> str:
-    """Return *quoted* in a form whose bytes aiohttp, which encodes as Latin-1, sends unchanged."""
+    """Return *quoted* such that aiohttp, which encodes it as Latin-1, sends the intended bytes."""
     return quote(unquote_to_bytes(quoted).decode("latin-1"), safe="")
 
 
@@ -78,7 +78,7 @@ def _is_excluded(target: SplitResult, no_proxy: str) -> bool:
 
 
 def _covers(entry: str, host: str, port: int | None) -> bool:
-    """Return whether *entry*, which is ``*``, a domain, an address or a network, covers a host."""
+    """Return whether *entry*, a domain, an address, a network or ``*``, covers the host."""
     if entry == "*":
         return True
     pattern, entry_port = _without_port(entry)

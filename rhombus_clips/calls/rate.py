@@ -2,8 +2,8 @@
 
 The service takes a token when a request arrives, at a time between sending and response that the
 client cannot know. A request therefore holds its token until its response, and only then does the
-token start to refill. Whatever the network does in between, the client's bucket never has more
-tokens than a service's bucket of the same size.
+token start to refill. Regardless of network delays, the client's bucket never has more tokens than
+a service's bucket of the same size.
 """
 
 import math
@@ -12,7 +12,7 @@ from rhombus_clips.calls.retry import RateLimit
 
 
 class TokenBucket:
-    """The tokens of a rate limit. The caller passes in the time, in seconds."""
+    """The tokens of a rate limit. The caller passes in the current time, in seconds."""
 
     def __init__(self, limit: RateLimit) -> None:
         self._limit = limit
@@ -21,7 +21,7 @@ class TokenBucket:
         self._updated_at = -math.inf
 
     def seconds_to_wait(self, now: float) -> float:
-        """Return how long until a request may start; infinite until one in flight finishes."""
+        """Return the seconds until a request may start; infinite until one in flight finishes."""
         if self._in_flight + 1 > self._limit.burst:
             return math.inf
         excess = self._in_flight + self._missing_at(now) + 1 - self._limit.burst
@@ -32,11 +32,11 @@ class TokenBucket:
         self._in_flight += 1
 
     def finish(self, now: float) -> None:
-        """Start to refill the token of a request that got its response or failed."""
+        """Start to refill the token of a request that was answered or failed."""
         self._in_flight -= 1
         self._missing = self._missing_at(now) + 1
         self._updated_at = now
 
     def _missing_at(self, now: float) -> float:
-        """Return how many tokens of finished requests have not been refilled."""
+        """Return how many tokens of finished requests have not been refilled yet."""
         return max(0.0, self._missing - (now - self._updated_at) * self._limit.per_second)

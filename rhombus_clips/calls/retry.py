@@ -1,4 +1,4 @@
-"""Retry decisions: which failed calls may be retried, and after what wait.
+"""Retry decisions: which failed calls may be retried, and how long they wait first.
 
 Every operation is a POST, so retry safety is declared per endpoint, never inferred from the HTTP
 method. A call that changes something is not retried once the service may have received it.
@@ -26,17 +26,17 @@ from rhombus_clips.errors import (
     SessionClosedError,
 )
 
-# Refusals that are about the time of a request, not its content.
+# Statuses of refusals that depend on the time of a request rather than its content.
 PASSING_REFUSALS = frozenset({408, 421, 425})
 
 # A proxy or load balancer responds with these when it gets no response from the service.
 _TRANSIENT_STATUSES = frozenset({502, 503, 504})
 
-# The documented waits are 1 s and 60 s. Longer ones are reduced to this, so that a malformed header
-# cannot pause a session for a year. The deadline of a call limits its wait further.
+# The documented waits are 1 s and 60 s. Longer ones are reduced to this, so that a wrong header
+# cannot pause a session for a year. A call never waits beyond its deadline either.
 _MAX_RETRY_AFTER = 300.0
 
-# More doublings would overflow a float. Any cap is reached earlier.
+# More doublings would overflow a float. Every cap is reached with fewer.
 _MAX_DOUBLINGS = 1000
 
 
@@ -91,15 +91,15 @@ class RateLimit:
     per_second: float = field(default=10.0, validator=is_positive)
     """The number of requests that may start per second in the long run; 10 by default."""
     burst: int = field(default=100, validator=_count)
-    """The number of requests that may start at once after an idle time; 100 by default."""
+    """The number of requests that may start at once after an idle period; 100 by default."""
 
 
 def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
     """Return whether to retry a call after *error*.
 
-    *safe* tells whether the endpoint only reads. *server_errors* is the number of 500 responses
-    to this call so far, including this one: a 500 can be due to invalid arguments, so it is
-    retried once only.
+    *safe* is true if the endpoint only reads. *server_errors* is the number of 500 responses to
+    this call so far, including this one. A 500 can be due to invalid arguments, so it is retried
+    only once.
     """
     if isinstance(error, ConnectError):
         return not error.is_lasting

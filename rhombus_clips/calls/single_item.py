@@ -1,4 +1,4 @@
-"""Reading a single item: the answer must contain it, and no other."""
+"""Reading a single item: the answer must contain the requested item and no other."""
 
 from typing import Any, Protocol, TypeVar
 
@@ -27,7 +27,7 @@ def single_item(
     path: str,
     name: str = "clip",
 ) -> ItemT:
-    """Return the *item* of a response, which should have that *uuid* at *path*.
+    """Return the *item* of a response if the uuid at *path* is *uuid*.
 
     Raises `ClipNotFoundError`, or `ApiError` for another *name*, if the item is None, and
     `DecodeError` if it has another uuid.

@@ -1,4 +1,4 @@
-"""One attempt of one request over aiohttp."""
+"""A single attempt at a request, over aiohttp."""
 
 import asyncio
 import importlib
@@ -42,19 +42,19 @@ _NEVER = math.inf
 
 
 class RequestBody(aiohttp.BytesPayload):
-    """The body of one attempt, which knows whether any of the request was sent.
+    """The request body of one attempt, which records whether any of the request was sent.
 
-    aiohttp holds the head back until the body is written, and then sends both.
+    aiohttp buffers the request's headers until the body is written, and then sends both.
     """
 
     was_sent: bool = False
     sent_at: float = _NEVER
-    """When it was written, on the clock of the event loop."""
+    """The time when it was written, on the event loop's clock."""
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
-        """Write the body, unless the pooled connection has closed."""
+        """Write the body, and record whether the pooled connection was still open."""
         self.sent_at = asyncio.get_running_loop().time()
         if isinstance(writer, StreamWriter):
             transport = writer.transport
@@ -66,24 +66,24 @@ class RequestBody(aiohttp.BytesPayload):
 
 @define(eq=False)
 class _Watched:
-    """A request under way, with times on the clock of the event loop."""
+    """A request in flight, with times on the event loop's clock."""
 
     task: "asyncio.Task[Any]"
     body: RequestBody
     deadline: float
     cancelling: int
-    """How many cancellations of the task were requested before."""
+    """The number of cancellations of the task that were requested earlier."""
     received_at: float = -math.inf
-    """When the latest part of the response was received."""
+    """The time when the latest part of the response was received."""
     has_expired: bool = False
 
 
 class _Watch:
     """Ends requests that exceed a time limit, with one timer for all requests of a session.
 
-    A request is over at its deadline, or when nothing was received for ``timeout.read`` seconds
-    since it was sent. aiohttp's own timers cost more: it sets two for each request. They also miss
-    a corrupt chunk that hangs its parser.
+    A request expires at its deadline, or when it has been sent and nothing has been received for
+    ``timeout.read`` seconds. aiohttp's own timers cost more, because it sets two for each request.
+    They also fail to fire when a corrupt chunk hangs its parser.
     """
 
     def __init__(self, timeout: Timeout) -> None:
@@ -95,11 +95,11 @@ class _Watch:
     def start(self, body: RequestBody, seconds: float) -> _Watched:
         """Watch the request that the current task sends, for *seconds* at most.
 
-        The caller removes it from `requests` at its end.
+        The caller removes it from `requests` when it has ended.
         """
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is None:
-            raise RuntimeError("a call must be awaited in a task")
+            raise RuntimeError("a call must be awaited in an asyncio task")
         deadline = loop.time() + seconds
         request = _Watched(task, body, deadline, task.cancelling())
         self.requests.add(request)
@@ -113,11 +113,11 @@ class _Watch:
             self._timer.cancel()
 
     def has_ended(self, request: _Watched) -> bool:
-        """Return whether a cancellation of the request's task came from here, and undo it."""
+        """Return whether only this watch cancelled the request's task, and undo that."""
         return request.has_expired and request.task.uncancel() <= request.cancelling
 
     def _check(self) -> None:
-        """Cancel the requests whose time is over, and set the timer for the others."""
+        """Cancel the requests that have expired, and set the timer for the others."""
         self.close()
         loop = asyncio.get_running_loop()
         now = loop.time()
@@ -136,10 +136,10 @@ class _Watch:
 class Transport:
     """Sends requests and reads complete replies.
 
-    :param base_url: The URL before the endpoints' paths.
-    :param headers: Headers of every request, with the credentials.
+    :param base_url: The URL that the endpoints' paths are appended to.
+    :param headers: Headers for every request, including the credentials.
     :param client: The client session to use.
-    :param max_response_bytes: The largest body that is read.
+    :param max_response_bytes: The maximum size of a response body.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class Transport:
         }
         self._timeout = timeout
         # The watch limits the whole request, and the time between two reads. But a middleware of a
-        # borrowed session may send another body, so that the watch never learns when it was sent.
+        # borrowed session may send another body, and then the watch does not know when that was.
         self._client_timeout = aiohttp.ClientTimeout(
             connect=timeout.connect,
             sock_connect=timeout.connect,
@@ -218,8 +218,9 @@ class Transport:
         except RhombusError as error:
             failure = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001  # A resolver may raise anything.
-            # Raised below, outside this block: aiohttp's exceptions and the variables of its frames
-            # hold the request's headers, and so the key. Neither may leave as context or traceback.
+            # The failure is raised below, outside this block. aiohttp's exceptions, and the local
+            # variables of its frames, hold the headers and thus the key, so they must not escape as
+            # a context or a traceback.
             body.was_sent |= self._may_replace_bodies(http)
             failure = self._translated(error, seconds, was_sent=body.was_sent)
             self._watch.has_ended(request)
@@ -228,22 +229,22 @@ class Transport:
             if self._watch.has_ended(request):
                 failure = self._expired(request, seconds)
             elif self.client.was_closed and not request.task.cancelling():
-                # When aiohttp is closed, it cancels requests that wait for a connection. Nobody
-                # requested that cancellation, so it must not appear as one.
+                # When aiohttp is closed, it cancels requests that wait for a connection. The caller
+                # did not cancel them, so this must not look like a cancellation.
                 failure = closed_meanwhile()
             else:
                 raise cancellation.with_traceback(None)  # noqa: B904  # without its frames
         finally:
             self._watch.requests.discard(request)
-            # A reply that was read to its end has released its connection by now.
+            # A reply that was read completely has released its connection by now.
             if response is not None:
                 response.close()
-                response = None  # Its repr shows what a service may have quoted.
+                response = None  # Its repr shows headers, which may quote the key.
         raise failure
 
     def _connect_limit(self, http: aiohttp.ClientSession) -> aiohttp.ClientTimeout:
-        # Only `connect` covers name resolution and the answer of a proxy. It also covers the wait
-        # for a connection that others hold, which does not happen on a session of our own.
+        # Only `connect` covers name resolution and the response of a proxy. It also covers waiting
+        # for a connection that another request uses, which does not happen on our own session.
         if self.client.is_borrowed and not has_free_connection(http):
             return attrs.evolve(self._client_timeout, connect=None)
         return self._client_timeout
@@ -254,7 +255,7 @@ class Transport:
         return self._translated(error, seconds, was_sent=request.body.was_sent)
 
     def _may_replace_bodies(self, http: aiohttp.ClientSession) -> bool:
-        # A middleware of a borrowed session may send another body than ours, so ours knows nothing.
+        # A middleware of a borrowed session may send a different body; ours then records nothing.
         return self.client.is_borrowed and bool(getattr(http, "_middlewares", ()))
 
     def __reduce__(self) -> NoReturn:
@@ -299,16 +300,16 @@ class Transport:
 
 
 async def read_any(response: aiohttp.ClientResponse) -> bytes:
-    """Return the received part of the body; nothing at its end."""
+    """Return the part of the body that has been received; empty at its end."""
     try:
         return await response.content.readany()
     except RuntimeError:
         # aiohttp raises this when the connection is closed and its parser has not noticed.
-        reason = "the connection closed within the body"
+        reason = "the connection was closed before the end of the body"
     raise DisconnectedError(reason)
 
 
 def end_reading(responses: Iterable[aiohttp.ClientResponse]) -> None:
-    """Wake the tasks that read *responses*: closing their client session does not."""
+    """Wake the tasks that read *responses*, since closing their client session does not."""
     for response in [*responses]:
         response.close()

@@ -1,4 +1,4 @@
-"""JSON bytes to models and back, through cattrs; the only place that knows camelCase.
+"""Conversion between JSON and models, with cattrs. Only this package deals with camelCase.
 
 Decoding is strict: nothing is coerced, and a wrong type raises `DecodeError` with its JSON path.
 Anything that the reference does not list is preserved: unknown keys in `Model.extra`, unknown enum
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 def loads(data: bytes | str, kind: type[T]) -> T:
-    """Decode JSON as the service sends it.
+    """Decode JSON that the service sent.
 
-    ``loads(body, SavedClipPage)``, or ``loads(body, list[SavedClip])``.
+    For example, ``loads(body, SavedClipPage)`` or ``loads(body, list[SavedClip])``.
 
     :param data: JSON text.
     :param kind: A model, or a list of models.
@@ -43,9 +43,9 @@ def dumps(value: Model | Iterable[Model]) -> bytes:
 
 
 def from_dict(data: object, kind: type[T]) -> T:
-    """Decode parsed JSON, which stays unchanged.
+    """Decode parsed JSON without changing it.
 
-    The model shares only the values of unknown keys with *data*. `loads` is several times as fast.
+    The model shares only the values of unknown keys with *data*. `loads` is several times faster.
 
     :param data: The dicts, lists and values that a JSON parser returned.
     :param kind: A model, or a list of models.

@@ -1,8 +1,8 @@
-"""Request bodies out, response bodies in.
+"""Encoding of request bodies and decoding of response bodies.
 
-A response is decoded by the fast converter. Anything unusual in it makes that one step aside; the
-strict converter then decodes the same text again, or names the value that is wrong. A response that
-lists many items is decoded in steps, so that a caller can let other tasks run in between.
+The fast converter decodes a response. If it meets anything unusual, it steps aside, and the strict
+converter decodes the same text again or reports the wrong value. A response that lists many items
+is decoded in steps, so that a caller can let other tasks run in between.
 """
 
 import json
@@ -49,7 +49,7 @@ class Null(Enum):
 
 
 NULL: Final = Null.NULL
-"""A null in a request. A parameter that is None is left out."""
+"""A null in a request, as opposed to a parameter that is None, which is left out."""
 
 
 def encode_request(parameters: Mapping[str, object]) -> bytes:
@@ -96,7 +96,7 @@ class _Plan:
     fast: Hook
     strict: Hook
     listed: _List | None
-    """None for a model that lists none."""
+    """The field that lists models; None if the model has no such field."""
 
 
 @cache
@@ -121,14 +121,14 @@ def is_long(tree: Any, kind: type[Any]) -> bool:
 def decode(tree: Any, body: bytes | str, kind: type[T]) -> T:
     """Decode a parsed response of *kind* in one step.
 
-    Takes *tree* to pieces. *body* is the text that it was parsed from. Raises `DecodeError` with
-    the JSON path of a value of the wrong type.
+    This modifies *tree*. *body* is the text that it was parsed from. Raises `DecodeError` with the
+    JSON path of a value that has the wrong type.
     """
     plan = _plan_of(cast("Hashable", kind))
     answer: T
     try:
         answer = plan.fast(tree, kind)
-    except Exception:  # noqa: BLE001  # Any of them means that something is unusual.
+    except Exception:  # noqa: BLE001  # Any exception means that something is unusual.
         answer = _decode_strictly(body, kind)
     return answer
 
@@ -191,9 +191,9 @@ def decode_item_by_item(
 ) -> Generator[None, None, tuple[ModelT, dict[int, FailedItem]]]:
     """Decode a response of *kind*, each listed item separately; yield between the steps.
 
-    Returns the answer and the items that failed, by their index in its list. There a failed item
-    has the fields that do decode, and the whole item in `extra`. Raises `DecodeError` when
-    anything but a listed item has the wrong type.
+    Returns the answer and the items that failed, by their index in the answer's list. In that
+    list, a failed item has the fields that do decode, and the whole item in `extra`. Raises
+    `DecodeError` if anything but a listed item has the wrong type.
     """
     tree = parse_exactly(body)
     listed = _plan_of(cast("Hashable", kind)).listed

@@ -1,17 +1,18 @@
 """The fast converter: one function per model, generated as source code on first use.
 
-It accepts what the strict converter accepts without changing a type, and builds equal models. For
-anything else it raises an exception, no matter which; the strict converter then decodes the text
-again, or names the value that is wrong. The converter owns the tree that it decodes: it replaces
+It accepts the values that the strict converter accepts without changing their type, and builds
+equal models. For anything else it raises some exception, and the strict converter decodes the text
+again or reports the wrong value. The fast converter owns the tree that it decodes: it replaces
 items in place, and models keep the tree's arrays and maps.
 
-The strict converter takes 4.3 times as long per clip. What each technique contributes, as the time
-per clip without it (1,000 clips, CPython 3.11):
+The strict converter takes 4.3 times as long per clip. This is the time per clip without each of the
+techniques (1,000 clips, CPython 3.11):
 
 - An instance is filled as an instance of an ordinary class, then turned into its frozen model: 1.9
   times as long with the ``__init__`` of the frozen class.
 - Enum members are looked up in a dict: 1.3 times as long with ``ClipStatus(value)``.
-- Keys are the very string objects that orjson makes, which a dict finds by identity: 1.13 times.
+- Keys are the string objects that orjson creates, which a dict finds by identity: 1.13 times as
+  long with equal strings.
 - One `operator.itemgetter` picks all fields: 1.09 times as long with a ``get`` for each.
 
 For a model with the fields ``start_ms`` and ``end_ms`` the source is, with simplified names::
@@ -69,20 +70,20 @@ _REPEATED = frozenset(
 """Fields whose strings repeat within a listing. Equal strings become one object, to save memory."""
 
 _MOST_SHARED = 4096
-"""The most values that one field shares; then it starts over, as a process may list for years."""
+"""The number of values that one field shares before it starts over, to bound the memory."""
 
 Lines = Iterable[str]
 
 
 class StepAside(Exception):  # noqa: N818  # not an error: the strict converter takes over
-    """A value is unusual."""
+    """A value is unusual, so the strict converter has to decode it."""
 
 
 # --- shared objects --------------------------------------------------------------------------
 
 
 class _Shared(dict[Any, Any]):
-    """Objects by the value that they are made from, one for each value."""
+    """A cache that holds one object for each value."""
 
     def add(self, value: Any, thing: Any) -> Any:
         if len(self) >= _MOST_SHARED:
@@ -100,7 +101,7 @@ class _SharedStrings(_Shared):
 
 
 class _Members(_Shared):
-    """The members of an enum; unlisted ones are added as they are received."""
+    """The members of an enum by their values. Unlisted ones are added as they are received."""
 
     def __init__(self, enum: type[OpenEnum]) -> None:
         super().__init__({member.value: member for member in enum})
@@ -141,7 +142,7 @@ def _make_hook(model: type[Model], converter: Converter) -> Hook:
 
 
 class _Writer:
-    """Writes the lines that check a variable, or replace it by the decoded value.
+    """Writes lines of source that check a variable or replace it with its decoded value.
 
     Local variables are numbered, so that lines can be nested. Objects that the lines refer to are
     bound in `globals`.
@@ -227,7 +228,7 @@ class _Writer:
         lines = [*self._value(item, without_none(kind)), f"{variable}[{index}] = {item}"]
         if is_optional(kind):
             lines = [f"if {item} is not None:", *_indented(lines)]
-        # A null where items cannot be null makes the strict converter take over; it drops it.
+        # For a null among items that cannot be null, the strict converter takes over and drops it.
         yield from _indented(lines)
 
     def _map(self, variable: str, kind: Any) -> Lines:
@@ -248,7 +249,7 @@ class _Writer:
 
 
 def _wire_names(model: type[Model]) -> dict[str, str]:
-    """Return the wire name of each field, as the string object that the parser makes of it."""
+    """Return the wire name of each field, as the string object that the parser creates for it."""
     names = {name: wire for name, wire, _ in wire_fields(model)}
     keys: list[str] = list(parse(render(dict.fromkeys(names.values()))))
     return dict(zip(names, keys, strict=True))
@@ -284,7 +285,7 @@ def _refuse_rounded(value: Any) -> None:
 @cache
 def _settable(model: Hashable) -> Any:
     """Return a subclass of *model* whose instances can be assigned to."""
-    # CPython uses its fast paths only for a class that overrides none of these.
+    # CPython uses its fast paths only for classes that override none of these.
     plain = {name: getattr(object, name) for name in ("__init__", "__setattr__", "__delattr__")}
     kind = cast("type[Model]", model)
     return type(kind.__name__, (kind,), {"__slots__": (), **plain})

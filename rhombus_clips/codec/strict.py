@@ -1,7 +1,7 @@
-"""The strict converter: cattrs with hooks that check types and report where one is wrong.
+"""The strict converter: cattrs with hooks that check types and report the path of a wrong value.
 
 Stock cattrs coerces: ``"12"`` becomes 12, ``"false"`` becomes True, and a string becomes a list of
-letters. So every hook that a model can reach is replaced here.
+characters. So every hook that a model can reach is replaced here.
 """
 
 import sys
@@ -130,7 +130,7 @@ def is_optional(kind: Any) -> bool:
 
 
 def without_none(kind: Any) -> Any:
-    """Return *kind* without its None."""
+    """Return *kind* without None."""
     if not is_optional(kind):
         return kind
     return next(part for part in get_args(kind) if part is not type(None))
@@ -221,7 +221,7 @@ def _make_model_hook(model: Any, converter: Converter) -> Hook:
             for key, item in value.items():
                 if key not in fields:
                     unknown[key] = item
-                elif item is not None:  # A null leaves the field at its default, like absence.
+                elif item is not None:  # A null counts as absent: the field keeps its default.
                     name, kind, hook = fields[key]
                     known[name] = hook(item, kind)
         except MismatchError as mismatch:

@@ -1,4 +1,4 @@
-"""JSON text to plain Python values and back, with orjson when it is installed."""
+"""Parsing and writing of JSON text, with orjson if it is installed."""
 
 import json
 import math
@@ -22,14 +22,14 @@ def parse(data: bytes | str) -> Any:
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            # The standard library decides, so that the same texts decode (one with a lone
-            # surrogate, for example) and errors have the same messages without orjson.
+            # The standard library decides, so that the same texts decode (such as one with a lone
+            # surrogate) and errors have the same messages with and without orjson.
             pass
     return parse_exactly(data)
 
 
 def parse_exactly(data: bytes | str) -> Any:
-    """Parse JSON as `parse` does, but keep integers beyond 64 bits, which orjson makes floats."""
+    """Parse JSON as `parse` does, but keep integers beyond 64 bits; orjson returns floats."""
     try:
         return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite_float)
     except RecursionError:
@@ -48,9 +48,9 @@ def parse_exactly(data: bytes | str) -> Any:
 def render(tree: object) -> bytes:
     """Return *tree* as compact JSON in UTF-8, with the same content with and without orjson.
 
-    A text with a lone surrogate, which UTF-8 cannot encode, is written in ASCII, with escapes.
-    Raises `ValueError` for NaN, an infinity, an object that JSON has no form for, and too deep
-    nesting.
+    Text with a lone surrogate, which UTF-8 cannot encode, is written in ASCII, with escapes.
+    Raises `ValueError` for NaN, an infinity, an object that JSON cannot represent, and nesting that
+    is too deep.
     """
     if orjson is not None:
         try:
@@ -81,7 +81,7 @@ def _render_exactly(tree: object) -> bytes:
 
 
 def _plain(value: object) -> object:
-    """Return a value that the standard library rejects in the form that orjson gives it."""
+    """Return a value that only orjson accepts as orjson would write it."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, UUID):

@@ -1,4 +1,4 @@
-"""The base classes of all models, with room for keys that the reference does not list yet."""
+"""The base classes of all models. They preserve keys that the reference does not list yet."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_origin
@@ -7,7 +7,7 @@ from attrs import Attribute, field, frozen
 
 
 class Extra(Mapping[str, Any]):
-    """A read-only mapping of the wire keys without a field in the model; values are unchanged."""
+    """A read-only mapping of received keys that have no field in the model, with their values."""
 
     # Not a MappingProxyType: models can be pickled, a mapping proxy cannot.
     __slots__ = ("_items",)
@@ -52,7 +52,7 @@ class Model:
     """
 
     extra: Mapping[str, Any] = field(default=NO_EXTRA, repr=False, eq=False)
-    """Received keys without a field in this model; their values are unchanged."""
+    """Received keys that have no field in this model, with their unchanged values."""
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
@@ -60,7 +60,7 @@ class Answer(Model):
     """The envelope of every response of the clip API.
 
     A session raises `ApiError` for a response with ``error: true``, so `error` is False or None in
-    what it returns.
+    the answers that it returns.
     """
 
     error: bool | None = None

@@ -1,4 +1,4 @@
-"""Models that several kinds of clips share: access, location, interval."""
+"""Models that several kinds of clips share: access settings, locations and intervals."""
 
 from datetime import datetime
 

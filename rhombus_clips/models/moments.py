@@ -14,7 +14,7 @@ _SMALLEST_MILLISECONDS = 100_000_000_000
 SMALLEST_SENT, LARGEST_SENT = -(2**63), 2**63 - 1
 """The range of the service's 64-bit integers."""
 
-# The names of numpy's types; its old versions define `__index__` for them.
+# The names of numpy's boolean types, for which old versions of numpy define `__index__`.
 _BOOLS = frozenset({"bool", "bool_"})
 
 
@@ -29,7 +29,7 @@ def from_epoch_seconds(seconds: int | None) -> datetime | None:
 
 
 def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:
-    """Return the UTC datetime of a number of seconds, if it is below 1e11, or milliseconds.
+    """Return the UTC datetime of epoch seconds if *value* is below 1e11, else of milliseconds.
 
     None for None or beyond the calendar, which has the years 1 to 9999.
     """

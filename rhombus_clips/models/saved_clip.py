@@ -90,9 +90,9 @@ class ClipWithProgress(SavedClip):
     """A saved clip with the progress of its render (``Event_SavedClipWithProgressType``)."""
 
     current_operation: str | None = None
-    """The current operation on the clip, in the service's words."""
+    """The current operation on the clip, as free text from the service."""
     last_updated_sec: int | None = None
-    """The time of the last progress, in epoch seconds, unlike the other times."""
+    """The time of the last progress, in epoch seconds; the other times are in milliseconds."""
     percent_complete: int | None = None
     """The progress of the current operation, 0 to 100."""
 
@@ -100,8 +100,8 @@ class ClipWithProgress(SavedClip):
     def is_complete(self) -> bool:
         """True if the render is complete.
 
-        The status says so, or, as the vendor's clients read it, the operation ``Complete`` is at
-        100 %.
+        Either the status is ``COMPLETE``, or the operation ``Complete`` is at 100 %, which the
+        vendor's clients also accept.
         """
         is_at_end = self.percent_complete == 100 and self.current_operation == "Complete"
         return self.status == ClipStatus.COMPLETE or is_at_end

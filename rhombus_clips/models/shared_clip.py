@@ -49,7 +49,7 @@ class SharedClip(Model):
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
 class SharedClipPage(Model):
-    """The fields of a shared group in both the list and the details."""
+    """The fields of a shared group that both the list and the details contain."""
 
     created_at_millis: int | None = None
     """The creation time of the group, in epoch milliseconds."""
@@ -109,7 +109,7 @@ class SharedClipGroupLink(Answer):
     """The address of a group, from ``createSharedClipGroupV3`` and ``updateSharedClipGroupV2``."""
 
     share_url: str | None = None
-    """The address of the page. Unless it has a password, everyone with the address can see it."""
+    """The address of the page. Unless it has a password, anyone with the address can see it."""
     uuid: str | None = None
     """The group's uuid."""
 

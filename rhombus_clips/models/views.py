@@ -1,4 +1,4 @@
-"""Views of a clip's picture: crops, dewarped fisheye views, sizes."""
+"""Views of a clip's picture: crops, dewarped fisheye views and sizes."""
 
 from attrs import frozen
 

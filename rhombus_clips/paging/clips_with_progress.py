@@ -58,6 +58,6 @@ class ClipWithProgressWalk:
         clips = [clip for index, clip in enumerate(page.saved_clips) if index not in failed]
         new = self._tokens.take([clip.uuid for clip in clips], page.page_token)
         self.stats.duplicates += len(clips) - len(new)
-        # The last page has no token. Its position stays: None would be the first page.
+        # The last page has no token. The position does not change, as None is the first page.
         self.position = self._tokens.token or self.position
         return PendingPage(deque(clips[index] for index in new), page, self.position)

@@ -1,4 +1,4 @@
-"""Following the saved clips: each new clip once, as it appears."""
+"""Following the saved clips: each new clip is yielded once, as it appears."""
 
 import hashlib
 from collections.abc import AsyncGenerator
@@ -21,7 +21,7 @@ from rhombus_clips.paging.saved_clip_walk import ListingOptions, SavedClipWalk
 
 
 class SavedClipFollower(Resumable[SavedClip]):
-    """New clips, as an async iterable without an end; see `ClipSession.follow_saved_clips`.
+    """New clips, as an endless async iterable; see `ClipSession.follow_saved_clips`.
 
     After an error or a ``break``, the next iteration resumes with the next clip.
     """
@@ -39,7 +39,7 @@ class SavedClipFollower(Resumable[SavedClip]):
         self._loop_time_then = loop_time()
         self._age_then = 0
         if state.created_at is not None:
-            # Both times are of one clock, so it does not matter how far off that clock is.
+            # Both times are from the same clock, so it does not matter how far off that is.
             self._age_then = max(0, local_time_ms() - state.created_at)
             self._start_by_service_time(state.created_at)
 
@@ -48,10 +48,10 @@ class SavedClipFollower(Resumable[SavedClip]):
 
     @property
     def cursor(self) -> str:
-        """The position from which another follower can resume, in this process or another.
+        """The position to resume from with another follower, in this process or another.
 
-        It holds the time before which everything is known, and the uuids of later clips that were
-        already yielded. It is short, except during the first listing of a long past.
+        It contains a time, before which all clips are known, and the uuids of later clips that were
+        already yielded. It is short, except during the first listing of a long history.
         """
         return self._state.cursor
 
@@ -107,7 +107,7 @@ class SavedClipFollower(Resumable[SavedClip]):
 
     def _age(self, created_at: int) -> int:
         """Return the milliseconds since the follower was created."""
-        if self._loop_time_then is None:  # It was created before there was an event loop.
+        if self._loop_time_then is None:  # It was created before the event loop started.
             return max(0, local_time_ms() - created_at)
         return self._age_then + round(1000 * (anyio.current_time() - self._loop_time_then))
 

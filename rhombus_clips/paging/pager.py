@@ -1,7 +1,7 @@
-"""The pager, which is common to all listings: it yields, stops, resumes and counts.
+"""The pager that all listings share: it yields items, stops, resumes and counts.
 
-A pager holds the state of one walk through a listing; its generators are thin views of that state.
-A generator that raised is finished, but the pager is not: the next iteration resumes where it
+A pager holds the state of one walk through a listing. Its generators are thin views of that state.
+A generator that raised is finished, but its pager is not: the next iteration resumes where it
 stopped. No generator here yields inside a task group or a cancel scope, or while it holds a
 connection.
 """
@@ -36,13 +36,13 @@ class PagerStats:
     """The counters of a pager."""
 
     requests: int = 0
-    """Pages requested, including requests that only find out how the service lists."""
+    """Pages requested, including requests that only determine the order of the listing."""
     pages: int = 0
     """Pages with items to yield."""
     items: int = 0
     """Items yielded."""
     duplicates: int = 0
-    """Items dropped because an earlier page had them."""
+    """Items dropped because an earlier page contained them."""
     undecodable: int = 0
     """Items that failed to decode and were passed to ``on_decode_error``."""
     windows: int = 0
@@ -51,12 +51,12 @@ class PagerStats:
 
 @define
 class PendingPage(Generic[ItemT, PageT, CursorT]):
-    """A page with those of its items that are still to be yielded."""
+    """A page, with the items that have not been yielded yet."""
 
     items: deque[ItemT]
     page: PageT
     cursor: CursorT | None
-    """The position from which another pager can resume after these items."""
+    """The position to resume from after these items, with another pager."""
     is_started: bool = False
 
 
@@ -67,7 +67,7 @@ class Walk(Protocol[ItemT, PageT, CursorT]):
 
     @property
     def position(self) -> CursorT | None:
-        """The position from which another walk can resume; None at the beginning."""
+        """The position to resume from with another walk; None at the beginning."""
         ...
 
     async def next_page(self) -> PendingPage[ItemT, PageT, CursorT] | None:
@@ -79,23 +79,24 @@ class Walk(Protocol[ItemT, PageT, CursorT]):
 
 
 class Resumable(ABC, Generic[ItemT]):
-    """An async iterable in which each iteration resumes where the last one stopped."""
+    """An async iterable whose iterations each resume where the last one stopped."""
 
     def __init__(self) -> None:
-        # Weak: a loop that was left by break drops its generator, and with it the claim. It does
-        # not refer to the iteration: a task that awaits an item may hold only the generator.
+        # A weak reference: a loop that is left by break drops its generator, which must not block
+        # the next iteration. It refers to the generator rather than the iteration, because a task
+        # that awaits an item may hold only the generator.
         self._generator: weakref.ref[AsyncGenerator[Any, None]] | None = None
         self._waiting = Waiting()
         self._one_by_one: Iteration[ItemT] | None = None
         self._refusal: str | None = None
-        """The reason why no further iteration can start, if there is one."""
+        """The reason why no further iteration can start; None if one can."""
 
     @abstractmethod
     def _items(self, waiting: Waiting) -> AsyncGenerator[ItemT, None]:
         """Iterate from where the last iteration stopped; *waiting* can interrupt it."""
 
     def __aiter__(self) -> Iteration[ItemT]:
-        # An iteration that `anext` started continues, as that of a generator does.
+        # As with a generator, this continues an iteration that `anext` started.
         if self._one_by_one is not None and _is_alive(self._one_by_one.generator):
             return self._one_by_one
         self._one_by_one = None
@@ -114,7 +115,7 @@ class Resumable(ABC, Generic[ItemT]):
         if current is not None and _is_alive(current):
             raise RuntimeError(
                 f"this {type(self).__name__} is already being iterated; close that iteration"
-                " first, or create another one"
+                f" first, or create another {type(self).__name__}"
             )
         iteration = Iteration(generate)
         self._generator = weakref.ref(iteration.generator)
@@ -122,7 +123,7 @@ class Resumable(ABC, Generic[ItemT]):
         return iteration
 
     async def aclose(self) -> None:
-        """End the active iteration, if there is one. The next iteration resumes from there.
+        """End the active iteration, if any. The next iteration resumes from there.
 
         A task that is waiting for the next item gets `StopAsyncIteration`.
         """
@@ -163,29 +164,29 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
     @property
     def cursor(self) -> CursorT | None:
-        """The position from which a new pager can resume, also after an error.
+        """The position to resume from with a new pager, also after an error.
 
         None at the beginning of the listing; otherwise epoch milliseconds, or the service's page
         token. The cursor moves once the last item of a page has been yielded, so resuming from it
-        loses nothing. Items that share the cursor's millisecond are yielded again by the new pager:
-        each item is yielded at least once by the two together, and exactly once by each.
+        loses nothing. The new pager yields items that share the cursor's millisecond again:
+        together, both pagers yield each item at least once, and neither yields an item twice.
         """
         return self._cursor
 
     def pages(self) -> AsyncGenerator[PageT, None]:
-        """Iterate over the listing page by page, each with only its new items."""
+        """Iterate over the pages of the listing, each with only its new items."""
         return self._start(self._pages)
 
     async def collect(self, limit: int) -> list[ItemT]:
         """Return the next items as a list.
 
-        If it fails or is cancelled, nothing counts as yielded: the next iteration starts with the
-        same items again, and `cursor` is unchanged.
+        If the call fails or is cancelled, nothing counts as yielded: the next iteration starts with
+        the same items again, and `cursor` is unchanged.
 
-        :param limit: The maximum number of items. It has no default, so that a whole organization
-            is not requested by accident.
+        :param limit: The maximum number of items. It has no default, so that no program lists a
+            whole organization by accident.
         :raises RuntimeError: if another task calls `aclose` meanwhile.
-        :raises RhombusError: as iterating does.
+        :raises RhombusError: for the same reasons as iterating the pager.
         """
         limit = whole_number(limit, "limit", least=0)
         items: list[ItemT] = []
@@ -215,15 +216,15 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         """Fetch the next page while the caller processes the current one.
 
         ``async with pager.prefetched() as items: async for item in items: ...``. Items, their order
-        and exceptions are the same as without prefetching. Leaving the block early ends the
-        fetching; pages that were fetched by then, at most *ahead*, are kept for the next iteration
+        and exceptions are the same as without prefetching. Leaving the block early stops the
+        fetching. Pages that were fetched by then, at most *ahead*, are kept for the next iteration
         of the pager. A task that is still waiting for an item at the end of the block gets
         `StopAsyncIteration`.
 
-        :param ahead: The number of pages to keep ready, 1 by default. Each page names the next, so
-            a higher number helps only a caller whose speed varies.
+        :param ahead: The number of pages to keep ready, 1 by default. Pages can only be fetched one
+            after another, so a higher number helps only if the speed of the caller varies.
         :raises ValueError: for *ahead* below 1.
-        :raises RhombusError: as iterating the pager does.
+        :raises RhombusError: for the same reasons as iterating the pager.
         """
         ahead = whole_number(ahead, "ahead", least=1)
         prefetch = Prefetch(ahead, self._fetch_another, self._pages_ready)
@@ -251,7 +252,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
     def _taken_from(
         self, pending: PendingPage[ItemT, PageT, CursorT]
     ) -> Generator[ItemT, None, None]:
-        """Yield the items of *pending*, each counted before it is yielded."""
+        """Yield the items of *pending*, and count each before it is yielded."""
         while pending.items and self.stats.items != self._limit:
             item = pending.items.popleft()
             self.stats.items += 1
@@ -280,7 +281,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
     async def _fetch_another(self) -> bool:
         """Fetch the next page with items. Return False if none is left, or none is needed."""
-        # A page may still be being fetched ahead, by an iteration that was cancelled or closed.
+        # An iteration that was cancelled or closed may still be fetching a page ahead.
         async with self._fetching:
             while not self._is_exhausted:
                 if self._limit is not None:
@@ -294,7 +295,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
                     self._pending.append(page)
                     self.stats.pages += 1
                     return True
-                elif not self._pending:  # Otherwise items before this page are still to be yielded.
+                elif not self._pending:  # Otherwise, earlier items have not been yielded yet.
                     self._cursor = page.cursor
             return False
 

@@ -1,4 +1,4 @@
-"""Fetching pages while the caller still processes one."""
+"""Fetching pages ahead while the caller processes one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ from attrs import define, field
 
 @define(eq=False)
 class Prefetch:
-    """Keeps up to *ahead* pages ready. An exception is raised after the pages before it."""
+    """Keeps up to *ahead* pages ready. An exception is raised once the pages before it are used."""
 
     _ahead: int
     _fetch: Callable[[], Awaitable[bool]]
@@ -31,7 +31,7 @@ class Prefetch:
                 if not await self._fetch():
                     break
                 self._progress.set()
-        except Exception as error:  # noqa: BLE001  # raised again where its page would have been
+        except Exception as error:  # noqa: BLE001  # raised again in place of the page
             self._failure = error
         finally:
             self._is_over = True

@@ -1,4 +1,4 @@
-"""A walk through the saved clips: requests what `CursorWalk` asks for, then filters the clips."""
+"""A walk through the saved clips: requests the pages that `CursorWalk` needs, and filters them."""
 
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -37,16 +37,16 @@ class ListingOptions:
     on_decode_error: OnDecodeError | None = None
     stats: PagerStats = field(factory=PagerStats)
     reported: set[str] | None = None
-    """The items passed to `on_decode_error`, if several walks may meet the same one."""
+    """The items passed to `on_decode_error`, if several walks may find the same item."""
 
 
 @frozen
 class EitherClock:
-    """The state that concurrent walks share if the clock of the listing cannot be told.
+    """The state that concurrent walks share if the clock of the listing cannot be determined.
 
     A clip with two equal times belongs to the shard of that time. A clip with two different times
-    may be listed in either shard: the first walk that meets it yields it. Only these clips are
-    remembered; there are few of them if the clock cannot be told.
+    may be listed in either shard, and the first walk that finds it yields it. Only these clips are
+    remembered. There are few of them if the clock cannot be determined.
     """
 
     whole: TimeRange
@@ -70,9 +70,9 @@ class SavedClipWalk:
     :param options: The options of the listing.
     :param times: The range. It may be narrowed during the walk.
     :param cursor: The position to start from; None is the start of the listing.
-    :param order: How the service lists, if known. Otherwise the walk finds out.
+    :param order: The order of the listing, if known. Otherwise the walk determines it.
     :param either_clock: Shared by the walks if *order* leaves the clock open.
-    :param finds_order: True finds out `order`. A range with bounds does so anyway.
+    :param finds_order: True determines `order`. A walk through a range with bounds always does.
     """
 
     def __init__(
@@ -116,9 +116,9 @@ class SavedClipWalk:
         return self._cursors.is_at_end
 
     def order(self, *, or_either_clock: bool = False) -> Order | None:
-        """Return how the service lists, once its responses have shown it, or are unlikely to.
+        """Return the order of the listing, once the responses reveal it, or are unlikely to.
 
-        :param or_either_clock: True accepts that the cursor equals both times of each clip at it.
+        :param or_either_clock: True also accepts that each cursor equals both times of its clip.
         """
         direction, clock = self._cursors.direction, self._clock
         if direction is None or clock is None or self._cursors.is_verbatim:
@@ -130,7 +130,7 @@ class SavedClipWalk:
         return None
 
     async def next_page(self) -> PendingClips | None:
-        """Fetch the next page; None at the end of the range. It may have no clips of the range.
+        """Fetch the next page, which may have no clips; None at the end of the range.
 
         After an error, the next call resumes the walk.
         """
@@ -144,7 +144,7 @@ class SavedClipWalk:
             except RhombusError as error:
                 error.endpoint = GET_SAVED_CLIPS.path
                 raise
-        # The page is kept until then: if `on_decode_error` raises, the next call filters it again.
+        # The page is kept until it is filtered. If `on_decode_error` raises, the next call retries.
         page = self._filtered(self._unfiltered)
         self._unfiltered = None
         return page
@@ -159,7 +159,7 @@ class SavedClipWalk:
                 keeps_failed_items=self.options.on_decode_error is not None,
             )
         except (ApiError, StatusError) as error:
-            # An error in a response with status 200 may be about the parameters, like a 400.
+            # An error in a response with status 200 may concern the parameters, like a 400.
             status = error.status if isinstance(error, StatusError) else 400
             if request.is_probe and 400 <= status < 500 and status not in _ABOUT_THE_CALLER:
                 return ListedPage((), cursor, is_refused=True)

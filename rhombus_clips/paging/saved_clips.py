@@ -26,15 +26,15 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
     async def sharded(
         self, shards: int = 8
     ) -> AsyncGenerator[AsyncGenerator[SavedClip, None], None]:
-        """List several parts of the time range concurrently: the same clips, in another order.
+        """List several parts of the time range concurrently. The order of the clips differs.
 
         ``async with pager.sharded() as clips: async for clip in clips: ...``. The range is divided
-        into time windows, each with its own walk. A walk that has finished takes half of what the
-        busiest has left, unless the rate budget is exhausted. Within a window, clips have the
+        into time windows, each with its own walk. A walk that has finished takes over half of what
+        the busiest has left, unless the rate budget is exhausted. Within a window, clips have the
         service's order. At most two pages of each walk wait for the caller.
 
-        This requires that the service's cursor is the time that bounds the listing, which a few
-        small requests find out. Otherwise a single walk lists everything, and the log says so.
+        This requires that the service's cursor is the time that bounds the listing. A few small
+        requests check that. If it is not, a single walk lists everything, and a message is logged.
         `stats.windows` is the number of windows, or 0 for a single walk. A task that is still
         waiting for a clip at the end of the block gets `StopAsyncIteration`.
 
@@ -44,7 +44,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         :param shards: The number of pages to fetch concurrently, 1 to 64; 8 by default.
         :raises ValueError: without ``since``, with ``cursor``, or for *shards* out of range.
         :raises RuntimeError: if the pager was iterated before.
-        :raises RhombusError: as iterating the pager does.
+        :raises RhombusError: for the same reasons as iterating the pager.
         """
         shards = whole_number(shards, "shards", least=1, most=_MOST_SHARDS)
         options, times = self._walk.options, self._walk.times

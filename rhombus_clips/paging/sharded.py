@@ -1,9 +1,9 @@
-"""Concurrent walks through one listing, each within its own window of time.
+"""Concurrent walks through one listing, each within its own time window.
 
-The cursor must be known to be a time, and which one, and the direction of the listing. A scout
-finds that out with a few small pages. The walks start at the same time, assuming that the listing
-is newest first by the time that bounds it. Nothing is yielded before the scout has confirmed this;
-if it is wrong, the walks start again.
+Dividing the range requires knowing that the cursor is a time, which of the clips' times it is, and
+the direction of the listing. A scout finds this out with a few small pages. The walks start
+immediately, on the assumption that the listing is newest first by the time that bounds it. Nothing
+is yielded until the scout has confirmed this. If the assumption is wrong, the walks start again.
 """
 
 import logging
@@ -57,10 +57,10 @@ def _ignore(_raw: Any, _error: DecodeError) -> None:
 
 
 class ShardedListing:
-    """A listing of the clips of *times*, which has a start, by concurrent walks.
+    """A listing of the clips in *times*, which must have a start, by concurrent walks.
 
-    Without an end, *now* is used to divide the range. The last shard has no end, for clips that are
-    later than this machine's clock or created meanwhile.
+    If the range has no end, it is divided up to *now*. Its last shard has no end either, to include
+    clips that are later than this machine's clock or are created meanwhile.
     """
 
     def __init__(self, options: ListingOptions, times: TimeRange, shards: int, *, now: int) -> None:
@@ -119,7 +119,7 @@ class ShardedListing:
     # --- the walks --------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """List everything, or until an error, which is kept for `next_page`."""
+        """List everything. Stop at an error, which is kept for `next_page`."""
         with self._send:
             await self._wanted.wait()
             await self._keeping_failure(self._list)
@@ -143,7 +143,7 @@ class ShardedListing:
         if found is not None and found.clock == self._times.by:
             await self._list_shards(found)
             return
-        logger.info("the cursor of the service may not be %s: using one walk", self._times.by)
+        logger.info("the service's cursor may not be %s: using one walk", self._times.by)
         self._states = []
         walk = SavedClipWalk(self._options, times=self._times)
         while (page := await walk.next_page()) is not None:
@@ -174,7 +174,7 @@ class ShardedListing:
         return found
 
     async def _scout(self) -> Order | None:
-        """Find out how the service lists, with small pages that are not yielded."""
+        """Determine the order of the listing, with small pages that are not yielded."""
         options = evolve(
             self._options,
             stats=PagerStats(),
@@ -198,8 +198,8 @@ class ShardedListing:
     async def _has_time_cursor(
         self, first: list[SavedClip], *, meanwhile: Callable[[], Awaitable[None]]
     ) -> bool:
-        """Return whether the service accepts a time without a clip as a cursor."""
-        # A clip with two equal times is listed at that time by either clock.
+        """Return whether the service accepts a time as a cursor even if no clip has that time."""
+        # A clip with two equal times is listed at that time, whichever clock the listing follows.
         clips = list(filter(has_equal_times, first))
         times = self._times_in(clips if len(clips) > 1 else first)
         if not times:
@@ -226,7 +226,7 @@ class ShardedListing:
                 await self._list_one(current)
                 current = await self._stolen()
         except Exception as error:  # noqa: BLE001  # raised again where the caller waits
-            await self._confirmed.wait()  # On a wrong assumption, errors mean nothing.
+            await self._confirmed.wait()  # If the assumption is wrong, errors mean nothing.
             self.is_misled = any(one.walk.is_misled for one in self._states)
             self._fail(error)
 
@@ -236,7 +236,7 @@ class ShardedListing:
             if not page.items:
                 continue
             times = self._times_in(page.items)
-            # A few clips, all that a narrow shard leaves of a page, tell little of what follows.
+            # If a narrow shard leaves only a few clips of a page, they do not show the density.
             if 2 * len(times) >= self._options.page_size:
                 state.shard.met(len(times), max(times) - min(times))
                 self._usual_density = state.shard.density
@@ -256,7 +256,7 @@ class ShardedListing:
             await self._send.send((state, ready.pop(0)))
 
     async def _stolen(self) -> ShardState | None:
-        """Take half of what another walk has left. Return None once everything is listed."""
+        """Take over half of what another walk has left. Return None once everything is listed."""
         while unfinished := [one for one in self._states if not one.is_finished]:
             if not self._options.caller.is_budget_spent and self._order is not None:
                 for one in unfinished:

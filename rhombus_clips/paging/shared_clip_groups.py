@@ -39,7 +39,7 @@ class SharedClipGroupWalk:
         self._window = next(self.windows, None)
 
     async def next_page(self) -> PendingPage[SharedClipGroup, SharedClipGroupPage, int] | None:
-        """Fetch the next window; None after the last. After an error, repeat the request."""
+        """Fetch the next window; None after the last. After an error, the next call retries it."""
         window = self._window
         if window is None:
             return None
@@ -54,7 +54,7 @@ class SharedClipGroupWalk:
         """Return the groups of *window*, and those without a creation time that are new.
 
         The service may repeat groups without a creation time in each window. Those without a uuid
-        are told apart by their content and number only.
+        are distinguished only by their content and count.
         """
         counts: Counter[Hashable] = Counter()
         new: deque[SharedClipGroup] = deque()

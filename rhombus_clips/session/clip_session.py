@@ -101,7 +101,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         user_agent: str | None = None,
         max_response_bytes: int = 64 * 1024 * 1024,
     ) -> None:
-        if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
+        if not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
             given = type(api_key).__name__
             del api_key  # A traceback with local variables must not show it.
             raise ConfigurationError(f"api_key must be a string, not {given}")

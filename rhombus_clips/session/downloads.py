@@ -171,7 +171,7 @@ class ClipFiles(Resource):
         :raises TypeError: if *name* does not return a string, or a function returns an awaitable.
         :raises Exception: any exception of *clips*, *name*, *progress* and *on_end*, unchanged.
         """
-        if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # untyped callers
+        if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
             raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")
         concurrency = whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
         name = function(name, "name")

@@ -231,7 +231,7 @@ class SavedClips(Resource):
             raise ValueError("pass at least one of title, description and access_settings")
         check.text(title, "title")
         check.text(description, "description")
-        if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # untyped callers
+        if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # for untyped callers
             raise ValueError(
                 "access_settings must not be None, which the service rejects: omit it to keep the"
                 " current settings, or pass a ClipAccessSettings"

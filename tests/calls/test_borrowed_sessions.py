@@ -1,4 +1,4 @@
-"""Client sessions of the caller: calls work with any settings, and change none of them."""
+"""Client sessions of the caller: calls work with any settings and change none of them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""A single call: which failures are retried, how often, and when the call ends."""
+"""A single call: which failures are retried and how often, and when the call ends."""
 
 import asyncio
 from typing import Any
@@ -27,7 +27,7 @@ from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
 from rhombus_clips.testing import FakeRhombus, faults
 
 UNSAFE = evolve(GET_SAVED_CLIPS, safe=False)
-"""A listing that is declared to change something; the fake service answers it as usual."""
+"""A listing that is declared as a change; the fake service answers it as usual."""
 
 NO_PAUSE = faults.Respond(429, b"Enhance your calm.", headers={"Retry-After": "0"})
 
@@ -65,7 +65,7 @@ CELLS: list[tuple[faults.Fault, int, int, type[RhombusError]]] = [
 @pytest.mark.usefixtures("virtual_clock")
 @pytest.mark.parametrize(("fault", "when_safe", "when_unsafe", "kind"), CELLS)
 @pytest.mark.parametrize("safe", [True, False])
-async def test_persistent_fault_is_retried_as_often_as_the_table_says(
+async def test_persistent_fault_is_retried_as_often_as_the_table_allows(
     fake, session, fault, when_safe, when_unsafe, kind, safe
 ) -> None:
     fake.faults = [evolve(fault, times=None)]

@@ -1,4 +1,4 @@
-"""A host with an invalid certificate is rejected at once, and receives nothing."""
+"""A host with an invalid certificate is rejected immediately and receives nothing."""
 
 import asyncio
 import ssl

@@ -81,7 +81,7 @@ async def test_cancelled_calls_do_not_delay_others() -> None:
 
 
 async def test_other_tasks_run_while_a_long_page_is_decoded(fake, session) -> None:
-    """The decoding of a page of thousands is not one blocking step."""
+    """A page of thousands of clips is not decoded in one blocking step."""
     fake.clips = [{"uuid": f"clip {number}", "timestampMs": number + 1} for number in range(30_000)]
     loop = TurnsOfLoop()
     used_turns: set[int] = set()

@@ -33,7 +33,7 @@ UNSAFE = evolve(GET_SAVED_CLIPS, safe=False)
 
 
 async def _change(session: ClipSession) -> Any:
-    """Call an endpoint that is declared to change something."""
+    """Call an endpoint that is declared as a change."""
     return await session._call(UNSAFE, {"max_page_size": 1})
 
 
@@ -200,7 +200,7 @@ class Resolver(AbstractResolver):
     ids=["empty label", "empty first label", "long label", "long ASCII label", "long name"],
 )
 async def test_invalid_host_name_is_a_lasting_connect_error(host: str) -> None:
-    """It is the same for the API and the media host. A change is neither sent nor retried."""
+    """This applies to the API and the media host. A change is neither sent nor retried."""
     clip = SavedClip(uuid="A" * 22, clip_location=MetaDataLocation(region="us-west-2"))
     url = f"https://{host}"
     async with ClipSession("k" * 22, base_url=url, media_url=url) as session:
@@ -314,7 +314,7 @@ async def test_change_was_not_applied_if_the_deadline_passes_before_it_is_sent(f
 async def test_connect_timeout_does_not_include_the_wait_for_a_borrowed_connection(
     fake, connect, limits
 ) -> None:
-    """A request of the caller uses the only connection for longer than the connect timeout."""
+    """The caller's own request uses the only connection for longer than the connect timeout."""
     release = asyncio.Event()
 
     async with (

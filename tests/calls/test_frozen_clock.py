@@ -1,4 +1,4 @@
-"""Waits end even if a test freezes time, because they use the event loop's clock."""
+"""Waits end even if a test freezes time, because they rely on the event loop's clock."""
 
 import asyncio
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ async def test_call_delayed_by_a_pause_ends_at_its_deadline_on_a_frozen_clock(
 
 
 async def test_deadline_covers_all_attempts_on_a_frozen_clock(fake, connect) -> None:
-    """The deadline ends the call, however many attempts its policy allows."""
+    """The deadline ends the call, regardless of how many attempts its policy allows."""
     fake.faults = [faults.Respond(503, times=None)]
     retry = RetryPolicy(attempts=10**6, base=0.01, cap=0.01)
     async with connect(fake, timeout=Timeout(total=0.2), retry=retry) as session:

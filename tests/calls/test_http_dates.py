@@ -1,4 +1,4 @@
-"""Dates in headers, and the service's clock that is derived from them."""
+"""Dates in headers, and the service's clock, which is derived from them."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""A response about another item than requested is an error, and nothing is written after it."""
+"""A response about a different item is an error, and no change follows it."""
 
 from collections.abc import Callable
 from contextlib import aclosing

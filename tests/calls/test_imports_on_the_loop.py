@@ -1,4 +1,4 @@
-"""Calls import no modules on the event loop: all are imported with the package."""
+"""Calls import no modules on the event loop: the package imports all of them in advance."""
 
 import asyncio
 import sys
@@ -58,7 +58,7 @@ FAULTS = [
 
 
 async def test_failing_call_imports_nothing_on_the_loop() -> None:
-    """It is measured in a separate process, after one successful call."""
+    """The imports are recorded in a separate process, after one successful call."""
     async with FakeRhombus(3) as fake:
         fake.faults = [faults.Ok(), *FAULTS]
         process = await asyncio.create_subprocess_exec(

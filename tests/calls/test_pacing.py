@@ -1,4 +1,4 @@
-"""Pacing: when a request may start, after a pause and within the limits of connections and rate."""
+"""Pacing: when a request may start, given pauses and the limits on connections and rate."""
 
 import asyncio
 from typing import Any
@@ -24,7 +24,7 @@ from rhombus_clips.testing import FakeRhombus, faults
 pytestmark = pytest.mark.usefixtures("virtual_clock")
 
 UNSAFE = evolve(GET_SAVED_CLIPS, safe=False)
-"""A listing that is declared to change something; the fake service answers it as usual."""
+"""A listing that is declared as a change; the fake service answers it as usual."""
 
 SPREAD = 0.25
 """The spread of calls after a pause, in seconds."""
@@ -109,7 +109,7 @@ async def test_wait_beyond_the_deadline_raises_immediately(fake, connect) -> Non
             await _call(session)
         assert caught.value.retry_after == 60
         # The same applies to another call during the pause.
-        with pytest.raises(RateLimitedError, match="the session pauses for another") as caught:
+        with pytest.raises(RateLimitedError, match="the session is paused for") as caught:
             await _call(session)
         assert caught.value.attempts == 0
         assert anyio.current_time() - started < TOLERANCE

@@ -27,7 +27,7 @@ LIMIT = RateLimit(per_second=1.0, burst=4)
     )
 )
 def test_service_never_refuses_a_request_that_the_client_admitted(requests) -> None:
-    """It holds for all network delays, and whatever the order of arrival."""
+    """This holds for all network delays and for any order of arrival."""
     client, service = TokenBucket(LIMIT), RateLimiter(LIMIT)
     now = 0.0
     events: list[tuple[float, int, str]] = []  # future arrivals and responses
@@ -99,7 +99,7 @@ async def test_request_that_a_pause_stops_returns_its_token() -> None:
         await pacing.admit(deadline)
         tasks.start_soon(late_pause)
         pacing.finished()
-        with pytest.raises(Exception, match="the session pauses"):
+        with pytest.raises(Exception, match="the session is paused"):
             await pacing.admit(anyio.current_time() + 2)
     assert pacing._bucket is not None
     assert pacing._bucket._in_flight == 0

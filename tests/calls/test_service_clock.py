@@ -23,7 +23,7 @@ def service_ms(fake: FakeRhombus) -> int:
 
 
 async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.Future[Any]":
-    """Start to await the next clip of *follower*, and return after a listing without new clips."""
+    """Start awaiting the next clip of *follower*; return after a listing without new clips."""
     waiting = asyncio.ensure_future(anext(follower))
     await fake.wait_for_requests(len(fake.requests) + 3)
     while {"created_at", "new_from"} & json.loads(follower.cursor).keys():
@@ -122,7 +122,7 @@ async def test_service_without_a_date_is_followed_from_its_latest_clip(
 
 
 async def test_clip_created_before_the_first_request_is_new_without_a_date(connect) -> None:
-    """The local clock determines it, provided that it is right."""
+    """The local clock decides which clips are new, provided that it is right."""
     async with FakeRhombus(20, sends_date=False) as fake, connect(fake) as session:
         follower = session.follow_saved_clips(interval=0.01)
         fake.clips.append(clip_at(200, service_ms(fake)))
@@ -168,7 +168,7 @@ async def test_follower_starts_despite_a_clip_that_fails_to_decode(fake, session
 
 
 def test_first_listing_distinguishes_existing_clips_from_late_ones() -> None:
-    """Also across a cursor that is taken in its middle."""
+    """This also holds for a follower that resumes from a cursor taken during the listing."""
     state = FollowingState(5, grace=100, created_at=5)
     state.start_at(1000)
     assert not state.is_new("was there", 950)

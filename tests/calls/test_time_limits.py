@@ -1,4 +1,4 @@
-"""The time limits of a request: how it ends, and that the caller's own cancellation is kept."""
+"""The time limits of a request: how it ends, and that the caller's own cancellations survive."""
 
 import asyncio
 
@@ -54,7 +54,7 @@ async def test_expired_request_does_not_cancel_its_task(fake, connect, limits, e
 async def test_cancellation_by_the_caller_is_never_mistaken_for_an_expired_limit(
     fake, connect, first
 ) -> None:
-    """Even if both happen in the same turn of the event loop, in either order."""
+    """They may happen in the same turn of the event loop, in either order."""
     fake.faults = [faults.Silence(60, times=None)]
     async with connect(fake, retry=ONCE, timeout=Timeout(total=60, read=60)) as session:
         call = asyncio.ensure_future(session.get_saved_clips())

@@ -98,7 +98,7 @@ def test_path_includes_maps_and_lists(value: Any, path: str) -> None:
 
 
 def test_device_uuid_map_of_spliced_and_saved_clips_differs() -> None:
-    """``deviceUuidMap`` has progress in one and locations in the other."""
+    """``deviceUuidMap`` contains progress in one and locations in the other."""
     wire = {"deviceUuidMap": {"cam.v0": {"region": "us-east-1", "totalSegments": 30}}}
     spliced = from_dict(wire, SplicedClip).device_uuid_map
     saved = from_dict(wire, SavedClip).device_uuid_map

@@ -1,4 +1,4 @@
-"""The fast converter: it accepts all usual responses, and decodes like the strict converter."""
+"""The fast converter accepts all usual responses and decodes like the strict converter."""
 
 import json
 from collections.abc import Generator
@@ -181,7 +181,7 @@ def _all_steps(steps: Generator[None, None, T]) -> tuple[int, T]:
 
 @pytest.mark.parametrize("odd", [None, {"uuid": "a", "durationSec": 60.0}])
 def test_decoding_in_steps_returns_the_same_page(odd) -> None:
-    """It does so even if the strict converter has to decode a clip."""
+    """This is true even if the strict converter has to decode a clip."""
     clips = make_clips(350)
     clips[301] = odd or clips[301]
     body = json.dumps({"savedClips": clips, "warningMsg": "w"})
@@ -257,7 +257,7 @@ def test_page_without_a_list_is_a_decode_error_item_by_item(body) -> None:
 
 
 async def test_deeply_nested_response_is_decoded_or_a_rhombus_error(fake, session) -> None:
-    """Whether it can be decoded depends on Python's recursion limit."""
+    """The outcome depends on Python's recursion limit."""
     deep = "[" * 1000 + "]" * 1000
     body = '{"savedClips": [{"title": "x", "new": ' + deep + "}]}"
     fake.faults = [faults.Respond(200, body.encode(), times=None)]

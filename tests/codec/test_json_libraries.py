@@ -1,4 +1,4 @@
-"""The codec reads, writes and rejects the same with orjson and without it."""
+"""The codec reads, writes and rejects the same values with and without orjson."""
 
 import json
 import sys

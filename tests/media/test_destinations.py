@@ -32,7 +32,7 @@ LOCAL = [
 
 @pytest.mark.parametrize("url", URLS, ids=repr)
 def test_url_is_rejected(url: Any) -> None:
-    with pytest.raises(ValueError, match=r"folder must be a path on this machine, and .* is a URL"):
+    with pytest.raises(ValueError, match=r"folder must be a path on this machine, but .* is a URL"):
         local_path(url, "folder")
 
 
@@ -51,7 +51,7 @@ class BytesPath:
     "value", [b"clips", 5, None, BytesPath()], ids=lambda value: type(value).__name__
 )
 def test_path_that_is_not_text_is_rejected(value: Any) -> None:
-    with pytest.raises(TypeError, match="path must be a string or a path object"):
+    with pytest.raises(TypeError, match=r"path must be a str or an os\.PathLike"):
         local_path(value, "path")
 
 

@@ -98,7 +98,7 @@ def test_model_has_the_fields_of_its_schema(schema: str, document: dict[str, Any
 
 @pytest.mark.parametrize("schema", ENUMS)
 def test_enum_has_the_members_of_its_schema(schema: str, document: dict[str, Any]) -> None:
-    """All members in the same order, plus those that the document no longer lists."""
+    """The enum has them in the same order, plus members that the document no longer lists."""
     dropped = DROPPED.get(schema, [])
     documented = document["components"]["schemas"][schema]["enum"]
     assert set(dropped) <= set(ENUMS[schema]) - set(documented)

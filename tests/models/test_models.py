@@ -147,7 +147,7 @@ def test_last_time_of_the_calendar_is_valid() -> None:
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ALL_MODELS)
 def test_convenience_properties_never_raise(kind: type[Model], data: st.DataObject) -> None:
-    """For any value that the schema allows: 64-bit numbers, any text, unknown members, nulls."""
+    """The values are any that the schema allows: 64-bit numbers, text, unknown members, nulls."""
     model = data.draw(drawn(kind))
     for name in conveniences(kind):
         getattr(model, name)

@@ -1,4 +1,4 @@
-"""Open enums: a new member of the service causes no error."""
+"""Open enums: a new value from the service causes no error."""
 
 import copy
 import pickle

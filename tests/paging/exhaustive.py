@@ -25,7 +25,7 @@ CAPS = (None, 1, 2, 3)
 NEW = "new"
 
 LAST_QUESTIONS = 3
-"""The requests by which a walk confirms its end; a clip created then may be too late."""
+"""The requests that confirm the end of a walk. A clip created during them may be missed."""
 
 
 @frozen
@@ -130,12 +130,12 @@ def _fault(
     if case.change is not None and case.change.request > requests - LAST_QUESTIONS:
         seen.append(before)
     cap = case.listing.largest_page
-    if not lost or (cap and any(_cannot_be_told(there, cap, lost) for there in seen)):
+    if not lost or (cap and any(_is_ambiguous(there, cap, lost) for there in seen)):
         return None
     return f"lost {lost}"
 
 
-def _cannot_be_told(entries: list[StoredClip], cap: int, lost: set[str]) -> bool:
+def _is_ambiguous(entries: list[StoredClip], cap: int, lost: set[str]) -> bool:
     """Return whether the service only returns one page, truncated in its last millisecond."""
     listed = {item.clip.uuid for item in entries[:cap]}
     last = {item.clip.uuid for item in entries if item.time == entries[-1].time}

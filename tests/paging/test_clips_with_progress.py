@@ -137,7 +137,7 @@ async def test_undecodable_clip_is_passed_to_the_callback(fake, session) -> None
     )
 )
 def test_walk_ends_for_every_sequence_of_pages(script: list[tuple[list[str], int]]) -> None:
-    """It finds every item once, no matter how often it is repeated."""
+    """The walk finds every item once, no matter how often it is repeated."""
     walk = TokenWalk(None)
     before: set[str] = set()
     asked = set()

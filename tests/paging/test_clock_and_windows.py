@@ -34,7 +34,7 @@ def test_clock_is_the_only_time_that_the_pages_leave_possible() -> None:
 
 @pytest.mark.parametrize("created_after", [60_000, None])
 def test_clock_is_the_time_that_keeps_equalling_the_cursor(created_after: int | None) -> None:
-    """Also if the other time runs in parallel, a minute later, or is missing."""
+    """The other time may run in parallel, a minute later, or be missing."""
     clock = Clock()
     for newest in (90, 80):
         assert clock.learned is None
@@ -162,7 +162,7 @@ def test_page_ends_of_clips_that_lack_the_other_time_prove_nothing() -> None:
 
 
 def test_page_ends_at_both_times_do_not_contradict_the_clock() -> None:
-    """For example if the times are equal or a few milliseconds apart."""
+    """The times may be equal or a few milliseconds apart."""
     clock = Clock()
     for newest, lag in ((90, 0), (80, 2), (70, 0), (60, 1)):
         clock.observe(_page([(newest, newest + lag)], newest), NEWEST_FIRST)
@@ -171,7 +171,7 @@ def test_page_ends_at_both_times_do_not_contradict_the_clock() -> None:
 
 
 def test_time_outside_the_requested_range_is_not_the_clock() -> None:
-    """Even if it runs in the same direction as the cursor."""
+    """This holds even if it runs in the same direction as the cursor."""
     for direction in (NEWEST_FIRST, OLDEST_FIRST):
         clock = Clock()
         pages = [(100 + direction * step, 100 - direction * (50 - step)) for step in (2, 5, 9)]

@@ -24,8 +24,8 @@ from tests.paging.walking import (
 @examples(1500)
 @given(listings())
 def test_each_clip_is_found_once_or_a_stall_is_raised(drawn) -> None:
-    """With ties, in either order, by either clock, inclusive or not, with every end mark, hidden
-    clips, truncated pages, and clips without uuid or time.
+    """The listings have ties, either order, either clock, inclusive or exclusive cursors, any mark
+    of the end, hidden clips, truncated pages, and clips without a uuid or time.
     """
     entries, listing, page_size = drawn
     try:
@@ -38,13 +38,14 @@ def test_each_clip_is_found_once_or_a_stall_is_raised(drawn) -> None:
         hides = not all(entry.visible for entry in entries)
         assert most_near_one_ms(entries) >= listing.largest_page or hides
         return
-    if not _cannot_be_told_from_the_end(entries, listing, walked):
+    if not _looks_like_the_end(entries, listing, walked):
         assert walked.serials == visible(entries)
 
 
-def _cannot_be_told_from_the_end(entries, listing, walked: Walked) -> bool:
-    """The service only returns one truncated page of one millisecond, whether more clips follow or
-    not.
+def _looks_like_the_end(entries, listing, walked: Walked) -> bool:
+    """Return whether the service only returns one truncated page of a single millisecond.
+
+    It returns that page even if more clips follow, so the walk cannot detect them.
     """
     last = [entry for entry in entries if entry.time == entries[-1].time] if entries else []
     missing = visible(entries) - walked.serials
@@ -111,8 +112,8 @@ def test_cursor_that_is_not_a_time_may_have_a_neighbour() -> None:
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize("newest_first", [False, True])
 def test_ordinary_listing_costs_one_extra_page(newest_first, inclusive, last_page) -> None:
-    """A thousand clips in pages of a hundred: the overlap costs one page, and an end without a
-    mark up to five small requests.
+    """For a thousand clips in pages of a hundred, the overlap costs one page, and an end without a
+    mark costs up to five small requests.
     """
     listing = Listing(newest_first=newest_first, inclusive=inclusive, last_page=last_page)
     walked = walk_through(in_order(spaced(1000, ties=3), listing), listing, 100)
@@ -150,7 +151,7 @@ def test_memory_does_not_grow_with_the_listing() -> None:
 @pytest.mark.parametrize("last_page", LastPage)
 @pytest.mark.parametrize("inclusive", [False, True])
 def test_hidden_clips_in_truncated_pages_do_not_raise(inclusive, last_page) -> None:
-    """A service that limits pages to the documented hundred and hides some clips."""
+    """The service limits pages to the documented hundred and hides some clips."""
     entries = [evolve(entry, visible=n % 7 > 0) for n, entry in enumerate(spaced(1000))]
     listing = Listing(largest_page=100, inclusive=inclusive, last_page=last_page)
     for page_size in (100, 500):
@@ -204,7 +205,7 @@ def test_hidden_clip_among_too_many_ties_is_not_the_end() -> None:
 
 @pytest.mark.parametrize("last_page", LastPage)
 def test_more_ties_than_the_service_returns_raise(last_page: LastPage) -> None:
-    """Other clips follow them, and the end is marked in any way."""
+    """Other clips follow them, for every way of marking the end."""
     entries = spaced(40, ties=20)
     listing = Listing(largest_page=10, last_page=last_page)
     with pytest.raises(CursorStalledError, match=r"millisecond 1000000 than .* at once \(10\)"):

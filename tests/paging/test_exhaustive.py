@@ -1,4 +1,4 @@
-"""Small listings that change during the walk. `tests.paging.exhaustive` has all of them."""
+"""Small listings that change during the walk; `tests.paging.exhaustive` contains all of them."""
 
 from itertools import islice, product
 
@@ -15,7 +15,7 @@ EVERY_WAY = [
 
 
 def test_changes_of_a_small_listing_lose_and_repeat_nothing() -> None:
-    """A sample of all cases. The step is prime, so that every setting occurs."""
+    """This walks a sample of all cases. The step is prime, so that every setting occurs."""
     walked = 0
     for case in islice(exhaustive.listings(), 0, None, 61):
         for one in (case, *changes(case, check(case).requests)):
@@ -49,7 +49,7 @@ def test_clip_created_or_deleted_while_the_end_is_checked_is_not_a_stall(
 @pytest.mark.parametrize("inclusive", [False, True])
 @pytest.mark.parametrize("page_size", [1, 2, 3])
 def test_clip_hidden_by_a_page_cap_is_not_lost(page_size, inclusive, last_page) -> None:
-    """Even if the start of the listing has no clip that the walk has not seen."""
+    """This holds even if the walk has already seen every clip at the start of the listing."""
     listing = Listing(largest_page=2, inclusive=inclusive, last_page=last_page)
     outcome = check(Case((1001, 1000, 1000, 1000), listing, page_size))
     assert outcome.fault is None

@@ -1,4 +1,4 @@
-"""Following the saved clips: each new clip once, including late ones, from any cursor."""
+"""Following the saved clips: each new clip is yielded once, even a late one, from any cursor."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ async def take(follower: SavedClipFollower, count: int) -> list[str]:
 
 
 async def rest_of(follower: SavedClipFollower, seconds: float = 0.15) -> list[str]:
-    """Return the clips that are yielded within that time."""
+    """Return the clips that are yielded within the given time."""
     uuids: list[str] = []
 
     async def collect() -> None:
@@ -67,7 +67,7 @@ async def fake():
 
 @pytest.mark.parametrize("listing", LISTINGS)
 async def test_new_clips_are_yielded_once_as_they_appear(listing, fake, session) -> None:
-    """In every order of the service, including a clip with old footage."""
+    """This holds for every order of the listing, and for a clip with old footage."""
     fake.listing = listing
     follower = follow(session, page_size=3)
     assert sorted(await take(follower, 5)) == sorted(clip["uuid"] for clip in fake.clips)
@@ -92,7 +92,7 @@ async def test_clip_that_is_late_within_the_grace_is_yielded_and_a_later_one_is_
 async def test_another_follower_resumes_from_the_cursor_without_repetition(
     stop: int, fake, session
 ) -> None:
-    """Wherever the first one stopped, including the middle of a listing."""
+    """The first one may stop anywhere, even in the middle of a listing."""
     first = follow(session, page_size=2)
     seen = await take(first, stop) if stop else []
     cursor = first.cursor
@@ -178,7 +178,7 @@ async def test_invalid_follower_is_refused_at_once(
 def test_no_clip_within_the_grace_is_lost_or_repeated(
     rounds: list[list[int]], grace: int, is_stored: bool
 ) -> None:
-    """Clips appear round by round, at times before or after the newest."""
+    """In each round, clips appear with times before or after the newest."""
     there: dict[str, int] = {}
     due: set[str] = set()
     found: list[str] = []
@@ -200,7 +200,7 @@ def test_no_clip_within_the_grace_is_lost_or_repeated(
     assert all(moment >= state.since for moment in json.loads(state.cursor)["seen"].values())
 
 
-def test_clip_dated_into_the_future_does_not_hide_current_ones() -> None:
+def test_clip_with_a_future_time_does_not_hide_current_ones() -> None:
     state = FollowingState(1000, grace=100)
     assert state.is_new("odd", 999_999)
     assert state.is_new("newest", 1990)
@@ -220,7 +220,7 @@ def test_clip_that_appears_during_a_long_listing_is_not_too_late() -> None:
 
 
 def test_clock_that_is_ahead_does_not_hide_new_clips() -> None:
-    """Also together with a clip dated into the future."""
+    """This also holds if there is a clip with a future time."""
     state = FollowingState(0, grace=1000)
     state.is_new("now", 50_000)
     state.is_new("tomorrow", 90_000_000)
@@ -256,7 +256,7 @@ async def test_undecodable_clip_is_passed_to_the_callback(fake, session) -> None
 
 
 async def test_clips_can_be_taken_one_by_one(connect) -> None:
-    """As from any async generator, and also after an error."""
+    """This works as with any async generator, and also after an error."""
     clips = [clip_at(number, T0 + number) for number in range(30)]
     async with FakeRhombus(clips) as fake, connect(fake) as session:
         async with aclosing(follow(session, page_size=10)) as follower:

@@ -1,4 +1,4 @@
-"""The pagers over real sockets: stopping, resuming, counting and refusing."""
+"""The pagers over real sockets: stopping, resuming, counting and rejecting arguments."""
 
 import asyncio
 import gc
@@ -40,7 +40,7 @@ def _wire(clip, serial: int) -> dict[str, object]:
 @examples(40)
 @given(listings())
 async def test_each_clip_is_yielded_once_over_real_sockets(drawn) -> None:
-    """The promise of the walk, including the service, the wire and the codec."""
+    """The walk keeps its promise together with the service, the wire and the codec."""
     entries, listing, page_size = drawn
     # FakeRhombus orders by the time on the wire and hides by uuid, so these are not null here.
     entries = [
@@ -216,7 +216,7 @@ async def test_exceptions_of_the_loop_body_are_unchanged(fake, session) -> None:
 
 
 async def test_error_carries_the_cursor_and_the_pager_resumes(fake, connect) -> None:
-    """An error loses nothing: the same pager resumes, and so can another."""
+    """An error loses nothing: the same pager or another one can resume."""
     async with connect(fake, retry=NO_RETRY) as session:
         pager = session.saved_clips(page_size=5)
         seen: list[str | None] = []
@@ -311,7 +311,7 @@ async def test_since_and_until_are_half_open(connect, by, clock, newest_first) -
         pager = session.saved_clips(since=since, until=until, by=by, page_size=10)
         found = {clip.uuid async for clip in pager}
     assert found == expected
-    # Only a listing that goes by the bounded time may stop before its end.
+    # Only a listing that is ordered by the bounded time may stop before its end.
     assert (len(fake.requests) < 20) == (by == clock)
 
 
@@ -359,7 +359,7 @@ async def test_overlap_can_be_disabled(connect) -> None:
 async def test_cursor_that_is_not_a_time_raises_and_loses_nothing(
     connect, cursor, on_decode_error
 ) -> None:
-    """It is neither the end nor a position, and the pager can resume."""
+    """It is neither the end nor a position. The pager can resume."""
     async with FakeRhombus(250) as fake, connect(fake) as session:
         page = {"savedClips": [{"uuid": "odd"}], "lastEvaluatedTimestampMs": cursor}
         fake.faults = [faults.Ok(), faults.json_answer(200, page)]

@@ -1,4 +1,4 @@
-"""Concurrent walks through sockets: the same clips, each once."""
+"""Concurrent walks over real sockets: they yield the same clips, each once."""
 
 import asyncio
 import itertools
@@ -79,7 +79,7 @@ def test_sharded_lists_what_the_pager_lists(
     connect, seed, count, spread, lags, newest_first, inclusive, is_time, clock, by, last, shards,
     bounds,
 ) -> None:  # fmt: skip
-    """It uses shards whenever the cursor is known to be the time of the range."""
+    """The listing is divided whenever the cursor is known to be the time of the range."""
     listing = Listing(
         newest_first=newest_first,
         inclusive=inclusive,
@@ -117,7 +117,7 @@ def test_sharded_lists_what_the_pager_lists(
 async def test_parallel_creation_times_do_not_prevent_sharding(
     connect, by, newest_first, lag, jitter
 ) -> None:
-    """For example if cameras save every alert, for either clock."""
+    """They are parallel if cameras save every alert. This holds for either clock."""
     listing = Listing(clock=by, newest_first=newest_first)
     async with (
         FakeRhombus(200, listing=listing, created_after=lag, created_jitter=jitter) as fake,
@@ -132,7 +132,7 @@ async def test_parallel_creation_times_do_not_prevent_sharding(
 
 
 async def test_clips_with_different_times_are_found_among_clips_with_equal_times(connect) -> None:
-    """For either clock, in or out of the range, and across its windows."""
+    """This holds for either clock, in or out of the range, and across its windows."""
     for clock, by in itertools.product(CLIP_TIMES, repeat=2):
         clips = created_after(clips_at([*range(10_000, 14_000, 10)]), 0)
         for number, lag in ((100, 3000), (150, -1500), (200, 1), (250, -50_000), (300, 50_000)):
@@ -286,7 +286,7 @@ async def test_clips_waiting_for_the_caller_are_not_stolen(connect, newest_first
 
 @pytest.mark.parametrize("newest_first", [True, False])
 async def test_without_until_the_latest_clips_are_listed(connect, newest_first) -> None:
-    """If the clock of the service is ahead, or clips are created during the listing."""
+    """The service's clock may be ahead, or clips may be created during the listing."""
     now = int(time.time() * 1000)
     times = [now + 1000 * number for number in range(-100, 100)]
     listing = Listing(newest_first=newest_first)
@@ -340,7 +340,7 @@ def test_one_refusal_does_not_end_stealing_for_good(monkeypatch) -> None:
 
 
 async def test_no_negative_time_is_requested(connect) -> None:
-    """A service may refuse a time below zero, even if the listing is oldest first."""
+    """A service may refuse a time below zero, even in a listing that is oldest first."""
     listing = Listing(newest_first=False)
     async with FakeRhombus(clips_at([*range(100)]), listing=listing) as fake:
         async with connect(fake) as session:
@@ -351,7 +351,7 @@ async def test_no_negative_time_is_requested(connect) -> None:
 
 
 async def test_paging_error_has_the_cursor_after_the_yielded_clips(connect) -> None:
-    """Unless the range was divided by a time that the listing does not follow."""
+    """It has none if the range was divided by a time that the listing does not follow."""
     times = [*range(1000, 1400)]
     stuck = {"savedClips": clips_at([1300]), "lastEvaluatedTimestampMs": 1300}
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:

@@ -38,7 +38,7 @@ async def test_whole_range_is_one_request(fake, session) -> None:
 async def test_each_group_of_the_range_is_yielded_once(
     created, start, span, length, inclusive
 ) -> None:
-    """With inclusive and exclusive bounds, including groups without a creation time."""
+    """The bounds of the service may be inclusive, and groups may have no creation time."""
     base = _at(BEGIN)
     groups = [
         {"uuid": f"g{n}", "createdAtMillis": None if at is None else base + at}
@@ -107,7 +107,7 @@ async def test_pages_are_the_windows_with_groups(fake, session) -> None:
 
 
 async def test_open_end_includes_groups_created_meanwhile(connect) -> None:
-    """Nothing is lost if the clock of the service is ahead of ours."""
+    """Nothing is lost if the service's clock is ahead of the local one."""
     ahead = _at(datetime.now(UTC) + timedelta(hours=1))
     groups = [{"uuid": "ahead", "createdAtMillis": ahead}]
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
@@ -139,7 +139,7 @@ def test_invalid_windows_are_refused(arguments, words) -> None:
 
 
 async def test_cursor_of_a_prefetched_pager_does_not_pass_unyielded_groups(connect) -> None:
-    """Even if earlier windows were meanwhile found to be empty."""
+    """This holds even if later pages were fetched ahead and found to be empty."""
     groups = [{"uuid": f"g{n}", "createdAtMillis": _at(BEGIN) + n} for n in range(5)]
     start = BEGIN - 30 * DAY
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
@@ -191,7 +191,7 @@ async def test_second_pager_at_the_cursor_misses_no_group(created, length, is_op
 
 
 async def test_cursor_of_groups_resumes_after_the_finished_windows(connect) -> None:
-    """Not before them, and not after the end of the range."""
+    """It resumes neither before them nor after the end of the range."""
     groups = [{"uuid": f"g{n}", "createdAtMillis": 1000 + n} for n in range(10)]
     groups.append({"uuid": "later", "createdAtMillis": 2000})
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:

@@ -66,7 +66,7 @@ async def test_walks_wait_for_a_slow_caller(connect) -> None:
 
 
 async def test_stealing_costs_few_requests(connect) -> None:
-    """In any order of responses, the range is not divided into empty windows."""
+    """The range is not divided into empty windows, in whichever order responses arrive."""
     crowd = [1_000_000_000 + 7000 * number for number in range(800)]
     times = crowd + list(range(1_000_000, 1_400_000_000, 7_000_000))
     async with FakeRhombus(clips_at(times)) as fake, connect(fake) as session:

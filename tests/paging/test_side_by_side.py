@@ -1,4 +1,4 @@
-"""Prefetched and sharded listings: the same clips, each once, and clean endings."""
+"""Prefetched and sharded listings yield the same clips, each once, and end cleanly."""
 
 import asyncio
 import contextlib

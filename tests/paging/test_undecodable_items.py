@@ -1,4 +1,4 @@
-"""Items that fail to decode: raised with their path, or passed to the callback, each once."""
+"""Items that fail to decode raise with their path, or are passed to the callback once each."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ async def test_undecodable_item_raises_with_its_path(connect) -> None:
 
 
 async def test_undecodable_items_are_passed_to_the_callback(connect) -> None:
-    """Each once, with the raw item and the error, and no other clip is lost."""
+    """Each is passed once, as the raw item with its error, and no other clip is lost."""
     aside: list[tuple[Any, DecodeError]] = []
     async with FakeRhombus(_spoiled(0, 9, 10, 17, 29)) as fake, connect(fake) as session:
         pager = session.saved_clips(

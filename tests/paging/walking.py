@@ -46,10 +46,10 @@ def walk_through(
     appears: tuple[int, StoredClip] | None = None,
     **settings: Any,
 ) -> Walked:
-    """Walk until the end or an exception; `AssertionError` if the walk does not end.
+    """Walk until the end or an exception. Raises `AssertionError` if the walk does not end.
 
     The service refuses page sizes above *refused_above*. The entry of *appears* exists only from
-    that request on.
+    that request onwards.
     """
     walk: CursorWalk = CursorWalk(
         page_size=page_size, identity=lambda clip: clip.uuid or clip, **settings

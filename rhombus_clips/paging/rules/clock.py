@@ -20,12 +20,12 @@ class Clock:
     """The times that the cursor can refer to, given the pages observed so far."""
 
     all_are_equal: bool = True
-    """True while every clip has two equal times, so that further pages are unlikely to tell."""
+    """True while every clip has two equal times; more pages are then unlikely to decide."""
     _possible: set[ClipTime] = field(factory=lambda: set(CLIP_TIMES))
     _matches: Counter[ClipTime] = field(factory=Counter[ClipTime])
-    """The pages that end at this time of the last clip, and not at its other time."""
+    """The number of pages whose cursor equals this time of the last clip, but not the other."""
     _proofs: Counter[ClipTime] = field(factory=Counter[ClipTime])
-    """Those of the matches whose last clip has the other time."""
+    """The number of these pages whose last clip also has the other time."""
     _ends_at_both: int = 0
 
     def observe(self, page: ListedPage, direction: int) -> None:
@@ -52,9 +52,9 @@ class Clock:
     def rules_out(self, name: ClipTime) -> bool:
         """Return whether the cursor cannot refer to that time.
 
-        Either the time does not run as the cursor does, or two pages end at the other time and
-        no page ends at this one. A clip without the time proves nothing: the service may list it by
-        the other time.
+        Either the time does not run in the direction of the cursor, or two pages end at the other
+        time and no page ends at this one. A clip without the time proves nothing, because the
+        service may list it by the other time.
         """
         other = _other(name)
         return name not in self._possible or (not self._matches[name] and self._proofs[other] >= 2)
@@ -76,7 +76,7 @@ class Clock:
 
     @property
     def proven(self) -> ClipTime | None:
-        """The time as `learned`, if the pages also rule out the other time."""
+        """The same time as `learned` if the pages also rule out the other time; else None."""
         name = self.learned
         return name if name is not None and self.rules_out(_other(name)) else None
 
@@ -103,7 +103,7 @@ class TimeRange:
     since: int | None = None
     until: int | None = None
     or_by: ClipTime | None = None
-    """The time that applies to a clip without the first; None for no such time."""
+    """The time that applies to a clip without the time `by`; None if no other time applies."""
 
     def time_of(self, item: SavedClip) -> int | None:
         """Return the time of *item* that the bounds apply to."""

@@ -17,7 +17,7 @@ reading:
   treat the cursor as a time. From then on it is sent back unchanged (verbatim).
 - A page without new clips whose cursor did not move is requested again with a larger size. If that
   does not help, the listing has ended, or more clips share the millisecond than the service
-  returns at once. A page from the start of the listing tells the two apart: if it lacks known
+  returns at once. A page from the start of the listing distinguishes the two: if it lacks known
   clips, the service truncates its pages. Clips that are created or deleted meanwhile look the same,
   so the walk checks up to three times before it raises `CursorStalledError`.
 
@@ -43,10 +43,10 @@ from rhombus_clips.paging.rules.pages import (
 LARGEST_PAGE_SIZE = 10_000
 MOST_EMPTY_PAGES = 100
 
-# A change during one check of the end spoils that check, and perhaps the next.
+# If the listing changes during a check of its end, that check is void, and perhaps the next.
 _CHECKS_OF_AN_END = 3
 
-# The service's times have 64 bits, and the walk asks from a millisecond past its cursor.
+# The service's times have 64 bits, and the walk requests pages up to 1 ms past its cursor.
 _BEYOND_EVERY_TIME = 2**63 - 1
 
 Search = Generator[PageRequest, ListedPage, ListedPage | None]
@@ -60,9 +60,9 @@ class CursorWalk:
 
     page_size: int
     identity: Callable[[SavedClip], Hashable]
-    """Returns the value that distinguishes a clip from others."""
+    """Returns the value that distinguishes a clip from the others."""
     cursor: int | None = None
-    """The position from which a walk can resume: the cursor of the last page; None at the start."""
+    """The position to resume from: the cursor of the last page; None at the start."""
     direction: int | None = None
     """`NEWEST_FIRST` or `OLDEST_FIRST`, once learned."""
     is_verbatim: bool = False
@@ -200,7 +200,7 @@ class CursorWalk:
         return (yield from self._moving_page(page, boundary, requested))
 
     def _page_that_tells_direction(self, page: ListedPage, boundary: int, first: int) -> Search:
-        """Ask on both sides of the cursor; *page* is the response from the *first* side."""
+        """Request both sides of the cursor; *page* is the response from the *first* side."""
         sides = {first: page}
         fuller = first
         for check in range(1 + _CHECKS_OF_AN_END):
@@ -216,8 +216,8 @@ class CursorWalk:
             if len(possible) == 1:
                 self.direction = possible[0]
                 return (yield from self._verified(sides[possible[0]], boundary, possible[0]))
-            # So few clips are left that both sides tell the same. The right side has every clip of
-            # the wrong one, and those of the boundary's own millisecond.
+            # So few clips are left that both sides look alike. The page from the right side has
+            # every clip of the other, and those in the boundary's millisecond.
             fuller = max(sides, key=lambda side: (self._news(sides[side]), len(sides[side].items)))
             if check and self._has_all(sides[fuller], sides[-fuller]):
                 break
@@ -233,7 +233,7 @@ class CursorWalk:
     def _possible_directions(self, sides: dict[int, ListedPage], boundary: int) -> list[int]:
         """Return the directions that the pages from both sides of the cursor leave possible.
 
-        None is left if the service cannot be treating the cursor as a time.
+        The list is empty if the service cannot be treating the cursor as a time.
         """
         repeating = [side for side, page in sides.items() if self._repeats(page)]
         if repeating:
@@ -248,7 +248,7 @@ class CursorWalk:
         return forward if len(forward) == 1 else [side for side in sides if moves.get(side, 0) >= 0]
 
     def _moving_page(self, page: ListedPage, boundary: int, requested: int) -> Search:
-        """Find a page that continues the listing: *page*, or a larger one, or none at the end."""
+        """Find a page that continues the listing: *page* or a larger one; None at the end."""
         direction, longest = self.direction, page
         for _ in range(_CHECKS_OF_AN_END):
             longest = yield from self._larger_page(page, boundary, requested)
@@ -261,8 +261,8 @@ class CursorWalk:
                 return bare  # The cursor is inclusive: no clip of its millisecond is left out.
             if not (has_more or (yield from self._may_be_truncated(longest, bare, boundary))):
                 return None
-            # A clip that was created or deleted between these requests looks like hidden ties. A
-            # check that nothing disturbs tells them apart.
+            # A clip that was created or deleted between these requests looks like hidden ties. An
+            # undisturbed check distinguishes the two.
             page = yield from self._probe(requested)
         raise _stalled(boundary, len(longest.items))
 
@@ -299,16 +299,16 @@ class CursorWalk:
         last = bare if self._repeats(bare) else longest  # The cursor is inclusive, or it is not.
         most = max(self._longest_page, len(last.items))
         if not _is_about_as_long(last, most):
-            return False  # An earlier page was longer, by more than a few hidden items.
+            return False  # An earlier page was longer by more than a few hidden items.
         start = yield from self._probe(None, 10 * most + 10)
         if not _is_about_as_long(last, len(start.items)):
             return False
-        # A complete page from the start has every clip. Counts prove nothing: clips are created
-        # and deleted during the walk.
+        # A complete page from the start has every clip. Counts prove nothing, because clips are
+        # created and deleted during the walk.
         return not (self._has_all(start, longest) and self._has_all(start, bare))
 
     def _probe(self, page_timestamp_ms: int | None, size: int = LARGEST_PAGE_SIZE) -> Probe:
-        """Request a page that settles a question, no larger than the service is known to accept."""
+        """Request a page to test the listing, no larger than the service is known to accept."""
         size = min(size, self._largest_size)
         page = yield PageRequest(page_timestamp_ms, size, is_probe=True)
         if page.is_refused:
@@ -323,7 +323,7 @@ class CursorWalk:
     # --- reading a page --------------------------------------------------------------------------
 
     def _news(self, page: ListedPage) -> int:
-        """Return the number of items that the page before did not have."""
+        """Return the number of items that the previous page did not have."""
         return (Counter(map(self.identity, page.items)) - self._seen).total()
 
     def _has_all(self, one: ListedPage, other: ListedPage) -> bool:
@@ -331,9 +331,9 @@ class CursorWalk:
         return Counter(map(self.identity, other.items)) <= Counter(map(self.identity, one.items))
 
     def _repeats(self, page: ListedPage) -> bool:
-        """Return whether the page has an item of the page before.
+        """Return whether the page has an item of the previous page.
 
-        An item without uuid and times does not count: it may be a twin.
+        An item without a uuid and times does not count, because another item may look the same.
         """
         for item in page.items:
             is_anonymous = item.uuid is None and times_of(item) == (None, None)
@@ -356,7 +356,7 @@ class CursorWalk:
 
 
 def _suggested_direction(page: ListedPage) -> int | None:
-    """Return the direction in which a time runs through the page and ends at its cursor."""
+    """Return the direction of a time that runs through the page and ends at its cursor, if any."""
     suggested: set[int] = set()
     for times in zip(*map(times_of, page.items), strict=True):
         if None not in times and times[0] != times[-1] == page.cursor:
@@ -367,7 +367,7 @@ def _suggested_direction(page: ListedPage) -> int | None:
 
 
 def _is_about_as_long(page: ListedPage, most: int) -> bool:
-    """Return whether a page is as long as *most*, apart from a few hidden items."""
+    """Return whether a page has *most* items, apart from a few hidden ones."""
     return 10 * len(page.items) >= 9 * most
 
 

@@ -13,15 +13,15 @@ class FollowingState:
     """The clips that a follower has seen. Times are in epoch milliseconds."""
 
     since: int
-    """The time to list from: older clips are known, or appeared too late."""
+    """The time to list from. Older clips are known or appeared too late."""
     grace: int
-    """The time by which a clip may appear later than others of its time, in milliseconds."""
+    """The maximum delay of a clip that appears after others of its time, in milliseconds."""
     _seen: dict[str, int] = field(factory=dict[str, int])
     """The clips at or after `since` that are not new, with their times."""
     created_at: int | None = None
     """The time when the follower was created, by the local clock; None once it has started."""
     new_from: int | None = None
-    """During the first listing, the time before which clips are not new; None afterwards."""
+    """During the first listing, the time that new clips start from; None afterwards."""
 
     @classmethod
     def at(cls, cursor: str, grace: int) -> "FollowingState":
@@ -37,26 +37,26 @@ class FollowingState:
 
     @property
     def cursor(self) -> str:
-        """The state as a string, from which another follower can resume."""
+        """The state as a string, for another follower to resume from."""
         known: dict[str, Any] = {"since": self.since, "seen": self._seen}
         temporary = {"created_at": self.created_at, "new_from": self.new_from}
         known |= {name: value for name, value in temporary.items() if value is not None}
         return json.dumps(known, separators=(",", ":"))
 
     def start_at(self, time: int) -> None:
-        """Follow the clips at or after *time*, by the service's clock, and those that are late.
+        """Follow the clips at or after *time*, by the service's clock, and late ones before it.
 
-        A clip of the grace period before *time* is late if it appears after the first listing. If
+        A clip in the grace period before *time* is late if it appears after the first listing. If
         the first listing has it, it is not new.
         """
         self.since, self.new_from, self.created_at = time - self.grace, time, None
 
     def start_after(self, known: Mapping[str, int], now: int) -> None:
-        """Follow the clips after the *known* ones, if the time of the service is unknown.
+        """Follow the clips after the *known* ones, if the service's time is unknown.
 
-        *now* is the time of the local clock. That clock is behind the service's if a known clip
-        is later; then no known clip is new. Otherwise those later than the follower are new. The
-        local clock may still be ahead, so the newest clip decides what is late.
+        *now* is the time on the local clock. If a known clip is later, the local clock is slow, and
+        no known clip is new. Otherwise, known clips later than the follower's creation are new. The
+        local clock may still be fast, so the grace period ends at the newest clip at the latest.
         """
         newest = max(known.values(), default=0)
         new_from = newest + 1 if self.created_at is None or newest > now else self.created_at
@@ -73,11 +73,11 @@ class FollowingState:
         return is_new
 
     def listed_all(self, started: int) -> None:
-        """Record that everything from `since` on was listed, and forget what precedes the grace.
+        """Record that everything since `since` was listed. Forget clips before the grace period.
 
-        *started* is the time when the listing started, by the service's clock. The grace is
-        measured from the newest clip before that: a clip that appeared after a long walk had
-        passed it is not too late, and a clip dated into the future forgets nothing.
+        *started* is the time when the listing started, by the service's clock. The grace period
+        ends at the newest clip before that. A clip that appeared after a long walk had passed its
+        time is therefore not too late, and a clip with a future time has no effect.
         """
         times = [time for time in self._seen.values() if time <= started]
         newest = max(times, default=self.since)

@@ -36,7 +36,7 @@ class ListedPage:
     page: SavedClipPage = field(factory=SavedClipPage)
     """The decoded response, for the caller of the rules."""
     requested_from: int | None = None
-    """The cursor with which the page was requested."""
+    """The cursor that the page was requested with."""
     failed_items: Mapping[int, FailedItem] = {}
     """The items that failed to decode, by index."""
     is_refused: bool = False

@@ -16,13 +16,13 @@ from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST
 
 @frozen
 class Order:
-    """The facts about a listing that have to be known before its time can be divided."""
+    """The facts about a listing that must be known before its time range can be divided."""
 
     clock: ClipTime
     direction: int
     """`NEWEST_FIRST` or `OLDEST_FIRST`."""
     may_be_other_clock: bool = False
-    """True if the cursor may be the other time: all clips so far have two equal times."""
+    """True if the cursor may be the other time, because all clips so far have two equal times."""
 
     @property
     def clocks(self) -> tuple[ClipTime, ...]:
@@ -40,14 +40,14 @@ class Shard:
     position: int = field(init=False)
     """The walk's position in the window."""
     density: float | None = None
-    """Clips per millisecond where the walk last found some; None before that."""
+    """The clips per millisecond where the walk last found some; None before that."""
 
     def __attrs_post_init__(self) -> None:
         self.position = self.entry
 
     @property
     def entry(self) -> int:
-        """The bound of the window at which its walk starts."""
+        """The bound of the window where its walk starts."""
         return self.end if self.direction == NEWEST_FIRST else self.start
 
     def moved_to(self, cursor: int | None) -> None:
@@ -78,10 +78,10 @@ class Shard:
 
 
 def probe_of(times: Sequence[int], others: Collection[int] = ()) -> tuple[int, int]:
-    """Return a time without a clip, and the time of the clip that a listing from there starts with.
+    """Return a time that no clip has, and the time of the first clip in a listing from there.
 
-    A service whose cursor is not a time ignores such a cursor, or starts from the beginning. The
-    time is therefore inside the page if two clips leave room for it, and before all clips if not.
+    A service whose cursor is not a time ignores such a cursor or starts from the beginning. The
+    time is therefore between two clips of the page if possible, and before all clips if not.
 
     :param times: The times of the clips on the first page of a listing.
     :param others: Other values that may be cursors.
@@ -98,7 +98,7 @@ def probe_of(times: Sequence[int], others: Collection[int] = ()) -> tuple[int, i
 
 
 def divide(start: int, end: int, shards: int, direction: int) -> list[Shard]:
-    """Divide the time from *start* to *end* into windows of about the same length."""
+    """Divide the time from *start* to *end* into windows of about equal length."""
     bounds = [start + (end - start) * number // shards for number in range(shards + 1)]
     return [Shard(*window, direction) for window in pairwise(bounds) if window[0] < window[1]]
 

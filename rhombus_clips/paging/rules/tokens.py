@@ -12,19 +12,19 @@ LARGEST_TOKEN_PAGE = 200
 _MOST_PAGES_WITHOUT_NEWS = 100
 
 _MOST_REMEMBERED = 10_000
-"""The number of recent items that repetitions are recognized among; it bounds the memory."""
+"""The number of recent items that are compared with new ones; it bounds the memory."""
 
 
 @define(eq=False)
 class TokenWalk:
     """A walk from page to page, by the token that each page returns for the next.
 
-    A page without a token, or with an empty one, is the last. Requested with an empty token, the
-    service would start from the beginning.
+    A page without a token, or with an empty one, is the last. A request with an empty token would
+    start from the beginning.
     """
 
     token: str | None
-    """The token of the next page; None is the first page."""
+    """The token of the next page; None for the first page."""
     is_at_end: bool = False
     # Hashes instead of tokens: a long listing costs a few bytes per page.
     _used_tokens: set[int] = field(factory=set[int])
@@ -32,9 +32,9 @@ class TokenWalk:
     _pages_without_news: int = 0
 
     def check(self) -> None:
-        """Raise `CursorCycleError` if the page for `token` was listed before.
+        """Raise `CursorCycleError` if the page for `token` was already listed.
 
-        Raise `CursorStalledError` after a hundred consecutive pages without new items; the next
+        Raise `CursorStalledError` after a hundred consecutive pages without new items. The next
         call allows another hundred.
         """
         if self.token is not None and hash(self.token) in self._used_tokens:
@@ -51,9 +51,9 @@ class TokenWalk:
     def take(self, uuids: Sequence[str | None], token: str | None) -> list[int]:
         """Record the page for `token`, and the *token* that it returned for the next page.
 
-        Returns the indexes of its new items. An item that an earlier page had moved onto this one
-        because the listing grew; it is recognized unless 10,000 items came between. An item without
-        a uuid counts as new.
+        Returns the indexes of the new items. When the listing grows, items of an earlier page move
+        to this one. They are recognized unless more than 10,000 items were listed in between. An
+        item without a uuid counts as new.
         """
         self._used_tokens.add(hash(self.token))
         new: list[int] = []

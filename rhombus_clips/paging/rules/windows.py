@@ -21,8 +21,8 @@ class Window:
     def parameters(self) -> dict[str, int | None]:
         """The parameters of a request for this window, one millisecond wider on both sides.
 
-        The reference does not say whether its bounds are inclusive. Widened, the response is
-        complete either way; the excess has to be filtered out.
+        The reference does not say whether its bounds are inclusive. With wider bounds, the response
+        is complete either way, but the excess has to be filtered out.
         """
         after = None if self.start is None or self.start <= 0 else self.start - 1
         before = None if self.end is None else min(self.end + 1, LARGEST_SENT)
