@@ -177,11 +177,11 @@ def watch_pauses(session: ClipSession, tally: Tally) -> None:
     pause = pacing.begin_pause
 
     def counted(seconds: float) -> None:
-        tally.pauses += pacing.delay() == 0
+        tally.pauses += pacing.pause.delay() == 0
         pause(seconds)
 
     pacing.begin_pause = counted  # type: ignore[method-assign]
-    tally.is_pause_on = lambda: pacing.delay() > 0
+    tally.is_pause_on = lambda: pacing.pause.delay() > 0
 
 
 def tracing(tally: Tally) -> aiohttp.TraceConfig:

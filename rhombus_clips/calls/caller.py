@@ -281,11 +281,11 @@ class Caller:
         if isinstance(failure, RateLimitedError):
             # All tasks pause, because the budget belongs to the organization and not to the call.
             self._pacing.begin_pause(max(failure.retry_after or 0.0, wait))
-            wait = self._pacing.delay()
+            wait = self._pacing.pause.delay()
         seconds_left = call.deadline - asyncio.get_running_loop().time()
         if call.attempts >= attempts or wait >= seconds_left:
             raise failure
-        await self._pacing.sleep(wait)
+        await self._pacing.pause.sleep(wait)
 
 
 def _is_gone(failure: RhombusError) -> bool:

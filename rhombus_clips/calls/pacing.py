@@ -106,10 +106,6 @@ class Pacing:
             self._most_in_flight = max(1.0, min(self._most_in_flight, self._in_flight + 1) / 2)
         self.pause.begin(seconds)
 
-    def delay(self) -> float:
-        """Return the seconds to wait for the end of a pause, as `Pause.delay` does."""
-        return self.pause.delay()
-
     @property
     def is_budget_spent(self) -> bool:
         """True if the service recently refused a request, or a request would have to wait."""
@@ -143,10 +139,6 @@ class Pacing:
             self.finished()
             raise
 
-    async def sleep(self, seconds: float) -> None:
-        """Wait as `Pause.sleep` does."""
-        await self.pause.sleep(seconds)
-
     def close(self) -> None:
         """End all waits."""
         self.pause.close()
@@ -177,13 +169,13 @@ class Pacing:
                     self._answered.clear()
                     await self._answered.wait()
                 else:
-                    await self.sleep(seconds)
+                    await self.pause.sleep(seconds)
             self._in_flight += 1
             if self._bucket is not None:
                 self._bucket.start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
-        while delay := self.delay():
+        while delay := self.pause.delay():
             left = deadline - _now()
             if delay > left:
                 raise RateLimitedError(
@@ -192,7 +184,7 @@ class Pacing:
                     status=429,
                     retry_after=delay,
                 )
-            await self.sleep(delay)
+            await self.pause.sleep(delay)
         if _now() >= deadline:
             raise DeadlineExceededError("no time was left to send the request")
 

@@ -265,22 +265,14 @@ def _path_step(step: object) -> str:
     return f".{step}" if is_plain else f"[{excerpt([step])[1:-1]}]"
 
 
+_JSON_TYPES: dict[type, str] = {
+    type(None): "null", bool: "a boolean", int: "a number", float: "a number",
+    str: "a string", list: "an array", dict: "an object",
+}  # fmt: skip
+
+
 def _json_type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case dict():
-            return "an object"
-        case _:
-            return f"a {type(value).__name__}"
+    return _JSON_TYPES.get(type(value), f"a {type(value).__name__}")
 
 
 # --- the converter ---------------------------------------------------------------------------

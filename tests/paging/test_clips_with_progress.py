@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rhombus_clips import (
     ClipStatus,
     CursorCycleError,
-    CursorStalledError,
     DecodeError,
+    PagingError,
     ServerError,
 )
 from rhombus_clips.paging.rules.tokens import TokenWalk
@@ -85,7 +85,7 @@ async def test_clips_repeated_under_new_tokens_are_yielded_once_and_the_listing_
     fake.faults = [page(f"t{n}", *(("a", "b") if n % 2 else ("c", "d"))) for n in range(300)]
     pager = session.clips_with_progress()
     seen = []
-    with pytest.raises(CursorStalledError):
+    with pytest.raises(PagingError, match="100 consecutive pages"):
         async for clip in pager:
             seen.append(clip.uuid)
     assert seen == ["c", "d", "a", "b"]
@@ -114,7 +114,7 @@ async def test_repeated_token_ends_the_listing_with_an_error(
 
 async def test_endless_empty_pages_raise(fake, session) -> None:
     fake.faults = [page(f"t{n}") for n in range(300)]
-    with pytest.raises(CursorStalledError):
+    with pytest.raises(PagingError, match="100 consecutive pages"):
         await session.clips_with_progress().collect(1)
     assert len(fake.requests) == 100
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from attrs import define, field
 
-from rhombus_clips.errors import CursorCycleError, CursorStalledError
+from rhombus_clips.errors import CursorCycleError, PagingError
 
 LARGEST_TOKEN_PAGE = 200
 """The documented maximum page size of listings with page tokens."""
@@ -34,7 +34,7 @@ class TokenWalk:
     def check(self) -> None:
         """Raise `CursorCycleError` if the page for `token` was already listed.
 
-        Raise `CursorStalledError` after a hundred consecutive pages without new items. The next
+        Raise `PagingError` after a hundred consecutive pages without new items. The next
         call allows another hundred.
         """
         if self.token is not None and hash(self.token) in self._used_tokens:
@@ -43,7 +43,7 @@ class TokenWalk:
             )
         if self._pages_without_news >= _MOST_PAGES_WITHOUT_NEWS:
             self._pages_without_news = 0
-            raise CursorStalledError(
+            raise PagingError(
                 f"{_MOST_PAGES_WITHOUT_NEWS} consecutive pages contained no new items; iterate"
                 " again to continue from there"
             )
