@@ -13,15 +13,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, override
 
 from benchmarks import generated
-from benchmarks.measuring import (
-    Row,
-    Samples,
-    Target,
-    at_least,
-    at_most,
-    compare,
-    side_by_side,
-)
+from benchmarks.measuring import Row, Samples, Target, at_least, at_most, compare, side_by_side
 from benchmarks.pages import CLIPS_A_PAGE, make_page
 from benchmarks.service import Clips, Setting
 from rhombus_clips import SavedClipPage, loads
@@ -85,11 +77,7 @@ def with_msgspec() -> Decoder:
     def make(model: type[Model]) -> Any:
         names = {name: wire for name, wire, _ in wire_fields(model)}
         fields = [
-            (
-                name,
-                _optional(_enums_as_strings(mirrored(without_none(kind), made, make))),
-                None,
-            )
+            (name, _optional(_enums_as_strings(mirrored(without_none(kind), made, make))), None)
             for name, _, kind in wire_fields(model)
         ]
         return msgspec.defstruct(model.__name__, fields, rename=names)

@@ -35,10 +35,6 @@ def environment_with_bytecode(folder: str) -> dict[str, str]:
 def _seconds_to_import(module: str, environment: dict[str, str]) -> float:
     program = f"from time import perf_counter as t; a = t(); import {module}; print(t() - a)"
     run = subprocess.run(  # noqa: S603  # no outside input
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
     )
     return float(run.stdout)

@@ -133,7 +133,7 @@ class _Lister:
     async def __aenter__(self) -> Self:
         service = self._elsewhere.__enter__()
         self._session = ClipSession(API_KEY, base_url=service.address)
-        await self._session.get_clip_with_progress("A" * 22)
+        await self._session.get_clip_with_progress("0" * 22)
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -1,16 +1,6 @@
 """An async client for the video clips of the Rhombus cloud."""
 
-from rhombus_clips import (
-    arguments,
-    calls,
-    codec,
-    errors,
-    media,
-    models,
-    paging,
-    renders,
-    session,
-)
+from rhombus_clips import arguments, calls, codec, errors, media, models, paging, renders, session
 from rhombus_clips._version import __version__
 from rhombus_clips.arguments import *
 from rhombus_clips.calls import *

@@ -11,12 +11,7 @@ from attrs import define
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.envelope import Reply, open_envelope, status_error, warning_of
 from rhombus_clips.calls.pacing import DecodingTurns, Pacing
-from rhombus_clips.calls.retry import (
-    RetryPolicy,
-    Timeout,
-    may_have_been_applied,
-    may_retry,
-)
+from rhombus_clips.calls.retry import RetryPolicy, Timeout, may_have_been_applied, may_retry
 from rhombus_clips.calls.transport import RequestBody, Transport
 from rhombus_clips.codec.bodies import (
     FailedItem,

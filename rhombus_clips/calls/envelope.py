@@ -7,30 +7,20 @@ from typing import Any, cast
 
 from attrs import define, field
 
+from rhombus_clips import errors
 from rhombus_clips.calls.http_dates import parse_http_date
 from rhombus_clips.calls.retry import parse_retry_after
-from rhombus_clips.errors import (
-    ApiError,
-    AuthenticationError,
-    BadRequestError,
-    DecodeError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitedError,
-    ServerError,
-    StatusError,
-)
 
 # The service, and proxies in front of it, send error messages in these fields, most specific first.
 # In an error body ``error`` is a string ("Forbidden"); in an envelope it is a boolean.
 _MESSAGE_FIELDS = ("errorMsg", "message", "msg", "error", "detail")
 _EXCERPT_LENGTH = 400
 
-_STATUS_ERRORS: dict[int, type[StatusError]] = {
-    400: BadRequestError,
-    401: AuthenticationError,
-    403: PermissionDeniedError,
-    404: NotFoundError,
+_STATUS_ERRORS: dict[int, type[errors.StatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    403: errors.PermissionDeniedError,
+    404: errors.NotFoundError,
 }
 
 _ADVICE = {
@@ -52,7 +42,7 @@ class Reply:
     """The headers, with case-insensitive names."""
 
 
-def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
+def status_error(reply: Reply, now: datetime | None = None) -> errors.StatusError:
     """Return the error for a response with a status other than 2xx.
 
     *now* is the service's time according to earlier responses, for a response without ``Date``.
@@ -71,8 +61,8 @@ def status_error(reply: Reply, now: datetime | None = None) -> StatusError:
         text += f" ({_ADVICE[status]})"
     details: dict[str, Any] = {"status": status, "message": message, "body_excerpt": body_excerpt}
     if status == 429:
-        return RateLimitedError(text, retry_after=retry_after(reply.headers, now), **details)
-    kind = ServerError if status >= 500 else _STATUS_ERRORS.get(status, StatusError)
+        return errors.RateLimitedError(text, retry_after=retry_after(reply.headers, now), **details)
+    kind = errors.ServerError if status >= 500 else _STATUS_ERRORS.get(status, errors.StatusError)
     return kind(text, **details)
 
 
@@ -94,13 +84,13 @@ def open_envelope(payload: object) -> dict[str, Any]:
     if not isinstance(payload, dict):
         excerpt = _excerpt(payload)
         message = f"$ should be an object, but is {excerpt}"
-        raise DecodeError(message, path="$", expected="an object", value_excerpt=excerpt)
+        raise errors.DecodeError(message, path="$", expected="an object", value_excerpt=excerpt)
     answer = cast("dict[str, Any]", payload)
     # Any truthy value: a string here is the ``error`` of an error body.
     if answer.get("error"):
         error_msg = _text(answer.get("errorMsg"))
         reason = error_msg or _first_message(answer) or "it gave no reason"
-        raise ApiError(
+        raise errors.ApiError(
             f"the service refused the request: {reason}",
             error_msg=error_msg,
             warning_msg=warning_of(answer),

@@ -30,9 +30,7 @@ class HttpClient:
     """
 
     def __init__(
-        self,
-        borrowed: aiohttp.ClientSession | None,
-        make: Callable[[], aiohttp.ClientSession],
+        self, borrowed: aiohttp.ClientSession | None, make: Callable[[], aiohttp.ClientSession]
     ) -> None:
         self._http = borrowed
         self._make = make

@@ -7,14 +7,7 @@ may contain headers.
 import aiohttp
 from aiohttp.http_exceptions import DecompressSizeError
 
-from rhombus_clips.errors import (
-    ConnectError,
-    DeadlineExceededError,
-    DecodeError,
-    DisconnectedError,
-    RhombusError,
-    SessionClosedError,
-)
+from rhombus_clips import errors
 
 _NEVER_SENT = (
     aiohttp.ClientHttpProxyError,
@@ -26,7 +19,7 @@ _NEVER_SENT = (
 
 def transport_error(
     error: Exception, *, connect: float, read: float, total: float, was_sent: bool = True
-) -> RhombusError:
+) -> errors.RhombusError:
     """Return the library's error for *error*.
 
     :param connect: The time limit for connecting. The limits are in seconds, for the message.
@@ -36,43 +29,47 @@ def transport_error(
     """
     match error:
         case aiohttp.ConnectionTimeoutError():
-            return ConnectError(f"no connection was established within {connect:g} s")
+            return errors.ConnectError(f"no connection was established within {connect:g} s")
         case aiohttp.SocketTimeoutError():
-            return DisconnectedError(f"no data was received for {read:g} s")
+            return errors.DisconnectedError(f"no data was received for {read:g} s")
         case TimeoutError() if not was_sent:
-            return DeadlineExceededError("the time limit expired before the request was sent")
+            return errors.DeadlineExceededError(
+                "the time limit expired before the request was sent"
+            )
         case TimeoutError():
-            return DeadlineExceededError(f"no complete response within the remaining {total:.1f} s")
+            return errors.DeadlineExceededError(
+                f"no complete response within the remaining {total:.1f} s"
+            )
         case _ if not was_sent or isinstance(error, _NEVER_SENT):
             return _connect_error(error)
         case aiohttp.ClientPayloadError(__cause__=DecompressSizeError()):
-            return DecodeError(
+            return errors.DecodeError(
                 "the compressed body expands beyond aiohttp's limit",
                 expected="a body with a plausible compression ratio",
                 value_excerpt="a compressed body",
             )
         case aiohttp.ClientPayloadError():
-            return DisconnectedError("the body was truncated or corrupt")
+            return errors.DisconnectedError("the body was truncated or corrupt")
         case aiohttp.ClientResponseError():
-            return DisconnectedError("the response is not valid HTTP")
+            return errors.DisconnectedError("the response is not valid HTTP")
         case _:
-            return DisconnectedError(f"the connection failed: {type(error).__name__}")
+            return errors.DisconnectedError(f"the connection failed: {type(error).__name__}")
 
 
-def _connect_error(error: Exception) -> ConnectError:
+def _connect_error(error: Exception) -> errors.ConnectError:
     match error:
         case aiohttp.ClientHttpProxyError(status=status):
-            return ConnectError(
+            return errors.ConnectError(
                 f"the proxy refused the connection with HTTP {status}", is_lasting=status == 407
             )
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ServerFingerprintMismatch():
-            return ConnectError(f"cannot connect: {error}", is_lasting=True)
+            return errors.ConnectError(f"cannot connect: {error}", is_lasting=True)
         case aiohttp.ClientConnectorError():
-            return ConnectError(f"cannot connect: {error}")
+            return errors.ConnectError(f"cannot connect: {error}")
         case aiohttp.InvalidURL():
-            return ConnectError("cannot connect: aiohttp rejects the URL", is_lasting=True)
+            return errors.ConnectError("cannot connect: aiohttp rejects the URL", is_lasting=True)
         case _:
-            return ConnectError(f"the request could not be sent: {described(error)}")
+            return errors.ConnectError(f"the request could not be sent: {described(error)}")
 
 
 def described(error: Exception) -> str:
@@ -81,6 +78,6 @@ def described(error: Exception) -> str:
     return kind if isinstance(error, aiohttp.ClientError) else f"{kind}: {error}"
 
 
-def closed_meanwhile() -> SessionClosedError:
+def closed_meanwhile() -> errors.SessionClosedError:
     """Return the error for a request whose session was closed while it ran."""
-    return SessionClosedError("the session was closed during the call")
+    return errors.SessionClosedError("the session was closed during the call")

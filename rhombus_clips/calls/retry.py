@@ -11,20 +11,9 @@ from datetime import UTC, datetime
 
 from attrs import Attribute, field, frozen
 
+from rhombus_clips import errors
 from rhombus_clips.arguments import is_positive, is_seconds, to_seconds, whole_number
 from rhombus_clips.calls.http_dates import parse_http_date
-from rhombus_clips.errors import (
-    AuthenticationError,
-    ConfigurationError,
-    ConnectError,
-    DeadlineExceededError,
-    DecodeError,
-    DisconnectedError,
-    RateLimitedError,
-    RhombusError,
-    ServerError,
-    SessionClosedError,
-)
 
 # Statuses of refusals that depend on the time of a request rather than its content.
 PASSING_REFUSALS = frozenset({408, 421, 425})
@@ -94,36 +83,42 @@ class RateLimit:
     """The number of requests that may start at once after an idle period; 100 by default."""
 
 
-def may_retry(error: RhombusError, *, safe: bool, server_errors: int) -> bool:
+def may_retry(error: errors.RhombusError, *, safe: bool, server_errors: int) -> bool:
     """Return whether to retry a call after *error*.
 
     *safe* is true if the endpoint only reads. *server_errors* is the number of 500 responses to
     this call so far, including this one. A 500 can be due to invalid arguments, so it is retried
     only once.
     """
-    if isinstance(error, ConnectError):
+    if isinstance(error, errors.ConnectError):
         return not error.is_lasting
-    if isinstance(error, RateLimitedError):
+    if isinstance(error, errors.RateLimitedError):
         return True  # The service rejected the request before running it.
-    if isinstance(error, ServerError) and error.status == 500:
+    if isinstance(error, errors.ServerError) and error.status == 500:
         return safe and server_errors <= 1
-    is_transient = isinstance(error, ServerError) and error.status in _TRANSIENT_STATUSES
-    return safe and (is_transient or isinstance(error, DisconnectedError))
+    is_transient = isinstance(error, errors.ServerError) and error.status in _TRANSIENT_STATUSES
+    return safe and (is_transient or isinstance(error, errors.DisconnectedError))
 
 
 def concerns_every_call(error: Exception) -> bool:
     """Return whether every other call of the session would also fail with *error*."""
-    return isinstance(error, AuthenticationError | ConfigurationError | SessionClosedError)
+    return isinstance(
+        error, errors.AuthenticationError | errors.ConfigurationError | errors.SessionClosedError
+    )
 
 
-def may_have_been_applied(error: RhombusError, *, safe: bool) -> bool:
+def may_have_been_applied(error: errors.RhombusError, *, safe: bool) -> bool:
     """Return whether the service may have applied the change of a sent request despite *error*.
 
     A response that cannot be decoded does not prove that the service rejected the request.
     """
     return not safe and isinstance(
         error,
-        DisconnectedError | DeadlineExceededError | ServerError | DecodeError | SessionClosedError,
+        errors.DisconnectedError
+        | errors.DeadlineExceededError
+        | errors.ServerError
+        | errors.DecodeError
+        | errors.SessionClosedError,
     )
 
 

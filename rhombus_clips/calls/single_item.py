@@ -20,12 +20,7 @@ ItemT = TypeVar("ItemT", bound=Identified)
 
 
 def single_item(
-    response: Response[Any],
-    item: ItemT | None,
-    *,
-    uuid: str,
-    path: str,
-    name: str = "clip",
+    response: Response[Any], item: ItemT | None, *, uuid: str, path: str, name: str = "clip"
 ) -> ItemT:
     """Return the *item* of a response if the uuid at *path* is *uuid*.
 

@@ -14,19 +14,13 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import StreamWriter
 from attrs import define
 
+from rhombus_clips import errors
 from rhombus_clips.calls.envelope import Reply
 from rhombus_clips.calls.hosts import length_mistake
 from rhombus_clips.calls.http_client import HttpClient, has_free_connection
 from rhombus_clips.calls.http_dates import ServiceClock
 from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
 from rhombus_clips.calls.retry import Timeout
-from rhombus_clips.errors import (
-    ConnectError,
-    DeadlineExceededError,
-    DecodeError,
-    DisconnectedError,
-    RhombusError,
-)
 
 # anyio, name resolution and IDNA encoding import these on first use, which would block the event
 # loop of a backend for tens of milliseconds.
@@ -191,9 +185,9 @@ class Transport:
         ``max_response_bytes``.
         """
         if seconds <= 0:
-            raise DeadlineExceededError("no time was left to send the request")
+            raise errors.DeadlineExceededError("no time was left to send the request")
         if self._host_mistake is not None:
-            raise ConnectError(
+            raise errors.ConnectError(
                 f"cannot connect: the host of base_url {self._host_mistake}", is_lasting=True
             )
         response: aiohttp.ClientResponse | None = None
@@ -215,7 +209,7 @@ class Transport:
             request.received_at = asyncio.get_running_loop().time()
             self.clock.note(response.headers.get("Date"), request.received_at)
             return Reply(response.status, await self._read(response, request), response.headers)
-        except RhombusError as error:
+        except errors.RhombusError as error:
             failure = error.with_traceback(None)
         except Exception as error:  # noqa: BLE001  # A resolver may raise anything.
             # The failure is raised below, outside this block. aiohttp's exceptions, and the local
@@ -249,7 +243,7 @@ class Transport:
             return attrs.evolve(self._client_timeout, connect=None)
         return self._client_timeout
 
-    def _expired(self, request: _Watched, seconds: float) -> RhombusError:
+    def _expired(self, request: _Watched, seconds: float) -> errors.RhombusError:
         is_over = asyncio.get_running_loop().time() >= request.deadline
         error = TimeoutError() if is_over else aiohttp.SocketTimeoutError()
         return self._translated(error, seconds, was_sent=request.body.was_sent)
@@ -280,14 +274,16 @@ class Transport:
                 self._responses.discard(response)
         if size > limit:
             response.close()
-            raise DecodeError(
+            raise errors.DecodeError(
                 f"the body is larger than max_response_bytes ({limit})",
                 expected=f"at most {limit} bytes",
                 value_excerpt="a larger body",
             )
         return b"".join(chunks)
 
-    def _translated(self, error: Exception, seconds: float, *, was_sent: bool) -> RhombusError:
+    def _translated(
+        self, error: Exception, seconds: float, *, was_sent: bool
+    ) -> errors.RhombusError:
         if self.client.was_closed:
             return closed_meanwhile()
         return transport_error(
@@ -306,7 +302,7 @@ async def read_any(response: aiohttp.ClientResponse) -> bytes:
     except RuntimeError:
         # aiohttp raises this when the connection is closed and its parser has not noticed.
         reason = "the connection was closed before the end of the body"
-    raise DisconnectedError(reason)
+    raise errors.DisconnectedError(reason)
 
 
 def end_reading(responses: Iterable[aiohttp.ClientResponse]) -> None:

@@ -104,11 +104,7 @@ async def download_with_bars(
     """
     with FileBars(total) as bars:
         summary = await session.download_clips(
-            clips,
-            folder,
-            progress=bars.show_file,
-            on_end=bars.end,
-            **settings,
+            clips, folder, progress=bars.show_file, on_end=bars.end, **settings
         )
     return summary, bars.byte_count
 

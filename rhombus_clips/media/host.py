@@ -15,22 +15,13 @@ import anyio
 from attrs import field, frozen
 from yarl import URL
 
+from rhombus_clips import errors
 from rhombus_clips.arguments import is_positive_or_zero, is_seconds, to_seconds
 from rhombus_clips.calls.hosts import checked_base_url
 from rhombus_clips.calls.http_client import HttpClient, has_free_connection, proxy_arguments
 from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
 from rhombus_clips.calls.pacing import Pause
 from rhombus_clips.calls.transport import end_reading, read_any
-from rhombus_clips.errors import (
-    ConfigurationError,
-    ConnectError,
-    DisconnectedError,
-    DownloadError,
-    RhombusError,
-    StatusError,
-    TransportError,
-    redacted,
-)
 from rhombus_clips.media import redirects
 from rhombus_clips.media.head import Head
 from rhombus_clips.media.refusals import media_error
@@ -138,7 +129,7 @@ class MediaHost:
             response = MediaResponse(self, sent, url, is_redirected=hops > 0)
             try:
                 target = self._redirect_target(url, response.head)
-            except RhombusError:
+            except errors.RhombusError:
                 response.close()
                 raise
             if target is None:
@@ -146,20 +137,22 @@ class MediaHost:
             response.close()
             url, is_home = target, redirects.origin_of(target) == redirects.origin_of(home)
             has_left = has_left or not is_home
-        raise DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
+        raise errors.DownloadError(f"the media host redirected more than {_MOST_REDIRECTS} times")
 
     def _redirect_target(self, url: str, head: Head) -> str | None:
         """Return `redirect_target`, or raise `DownloadError` if it contains the API key."""
         target = redirects.redirect_target(url, head)
         decoded = "" if target is None else unquote(target)
-        if decoded and redacted(decoded, self._credentials["x-auth-apikey"]) != decoded:
-            raise DownloadError("the media host redirects to a URL that contains the API key")
+        if decoded and errors.redacted(decoded, self._credentials["x-auth-apikey"]) != decoded:
+            raise errors.DownloadError(
+                "the media host redirects to a URL that contains the API key"
+            )
         return target
 
     def _base_as_sent(self) -> str:
         """Return the URL of the media host in the spelling that is sent."""
         if self._base is None:
-            raise ConfigurationError(
+            raise errors.ConfigurationError(
                 "the media host of this base_url is unknown: pass media_url, or set"
                 " RHOMBUS_MEDIA_URL for ClipSession.from_env()"
             )
@@ -217,13 +210,13 @@ class MediaHost:
         """Await *work* as `guarded` does, but raise `DisconnectedError` after *seconds*."""
         with anyio.move_on_after(seconds):
             return await self.guarded(work)
-        raise DisconnectedError(f"{otherwise} for {seconds:g} s")
+        raise errors.DisconnectedError(f"{otherwise} for {seconds:g} s")
 
     async def guarded(self, work: Awaitable[T]) -> T:
         """Await *work* of aiohttp, and translate its exceptions."""
         try:
             return await work
-        except RhombusError:
+        except errors.RhombusError:
             raise
         except Exception as error:  # noqa: BLE001  # A resolver or a cookie jar may raise anything.
             # Raised below, outside of this block: aiohttp's exceptions hold the request's headers
@@ -236,13 +229,15 @@ class MediaHost:
             failure = closed_meanwhile()
         raise failure
 
-    def _translated(self, error: Exception) -> RhombusError:
+    def _translated(self, error: Exception) -> errors.RhombusError:
         match error:
             case UnicodeError() | aiohttp.InvalidURL():
                 # Python's resolver raises these for a name that it cannot look up.
-                return ConnectError("cannot connect: the host name is not valid", is_lasting=True)
+                return errors.ConnectError(
+                    "cannot connect: the host name is not valid", is_lasting=True
+                )
             case OverflowError() | CookieError():
-                return DisconnectedError("the response has an invalid cookie")
+                return errors.DisconnectedError("the response has an invalid cookie")
             case _:
                 return transport_error(
                     error,
@@ -319,13 +314,13 @@ class MediaResponse:
             data = await self._host.guarded(read_any(self._response))
             self._bytes_received += len(data)
             return data
-        except DisconnectedError:
+        except errors.DisconnectedError:
             if not self._has_stalled:
                 raise
         finally:
             self._seconds_waited += self._loop.time() - started
             self._waiting_since = None
-        raise DisconnectedError(f"received no data for {self._host.timeout.stall:g} s")
+        raise errors.DisconnectedError(f"received no data for {self._host.timeout.stall:g} s")
 
     def _check_rate(self) -> None:
         """Raise `DisconnectedError` if too few bytes arrived; time between reads is not counted."""
@@ -333,7 +328,7 @@ class MediaResponse:
         if seconds < timeout.stall:
             return
         if self._bytes_received < timeout.min_bytes_per_second * seconds:
-            raise DisconnectedError(
+            raise errors.DisconnectedError(
                 f"received only {self._bytes_received} bytes in {seconds:.0f} s, less than"
                 f" {timeout.min_bytes_per_second:g} bytes per second"
             )
@@ -353,11 +348,11 @@ class MediaResponse:
         else:
             self._alarm = self._loop.call_at(since + stall, self._watch)
 
-    async def error(self) -> StatusError:
+    async def error(self) -> errors.StatusError:
         """Return the error for an unsuccessful status, after reading the body."""
         body, stall = b"", self._host.timeout.stall
         # The status is valid even if the body does not arrive.
-        with suppress(TransportError):
+        with suppress(errors.TransportError):
             body = await self._host.within(
                 stall, self._response.content.read(_ERROR_BODY), "the response did not end"
             )

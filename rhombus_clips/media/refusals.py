@@ -1,22 +1,15 @@
 """Responses without a file: the error for each, and whether to request the file again."""
 
+from rhombus_clips import errors
 from rhombus_clips.calls.envelope import Reply, status_error
 from rhombus_clips.calls.retry import PASSING_REFUSALS
-from rhombus_clips.errors import (
-    ConnectError,
-    RateLimitedError,
-    RhombusError,
-    ServerError,
-    StatusError,
-    TransportError,
-)
 from rhombus_clips.media.head import Head
 
 EXPIRED = frozenset({401, 403, 404, 410})
 """Statuses that a host sends for an expired signed URL."""
 
 
-def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> StatusError:
+def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> errors.StatusError:
     """Return the error for a response whose status is not a success.
 
     :param host: The host that sent it; the message names it.
@@ -26,7 +19,7 @@ def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> S
     """
     status = head.status
     if status < 400:
-        return StatusError(f"{host} answered with HTTP {status} and no file", status=status)
+        return errors.StatusError(f"{host} answered with HTTP {status} and no file", status=status)
     error = status_error(Reply(status, b"" if is_redirected else body, head.headers))
     text = error.args[0]
     if is_redirected:
@@ -34,23 +27,23 @@ def media_error(head: Head, body: bytes, host: str, *, is_redirected: bool) -> S
         if status in EXPIRED:
             text += ", which may have expired"
         if status == 401:
-            error = StatusError(text, status=status)
+            error = errors.StatusError(text, status=status)
     error.args = (f"{host} answered with {text}",)
     return error
 
 
-def is_passing(error: RhombusError, *, is_redirected: bool) -> bool:
+def is_passing(error: errors.RhombusError, *, is_redirected: bool) -> bool:
     """Return whether *error* may be temporary, so that the file is requested again.
 
     :param is_redirected: True if a redirect's target sent it; then the media host may sign
         another URL.
     """
     match error:
-        case ConnectError(is_lasting=is_lasting):
+        case errors.ConnectError(is_lasting=is_lasting):
             return not is_lasting
-        case TransportError() | ServerError() | RateLimitedError():
+        case errors.TransportError() | errors.ServerError() | errors.RateLimitedError():
             return True
-        case StatusError(status=status):
+        case errors.StatusError(status=status):
             return status in PASSING_REFUSALS or (is_redirected and status in EXPIRED)
         case _:
             return False

@@ -71,11 +71,7 @@ class SavedClips(Resource):
         return await get_clip(self._call, check.identifier(clip_uuid, "clip_uuid"))
 
     async def get_clips_with_progress(
-        self,
-        *,
-        page_size: int = 100,
-        page_token: str | None = None,
-        **filters: Unpack[ClipFilters],
+        self, *, page_size: int = 100, page_token: str | None = None, **filters: Unpack[ClipFilters]
     ) -> models.ClipWithProgressPage:
         """Return one page of clips with their progress (``/api/event/getClipsWithProgress``).
 
@@ -91,11 +87,7 @@ class SavedClips(Resource):
         return await self._page(endpoints.GET_CLIPS_WITH_PROGRESS, page_size, page_token, filters)
 
     async def get_expiring_clips_for_org(
-        self,
-        *,
-        page_size: int = 100,
-        page_token: str | None = None,
-        **filters: Unpack[ClipFilters],
+        self, *, page_size: int = 100, page_token: str | None = None, **filters: Unpack[ClipFilters]
     ) -> models.ClipWithProgressPage:
         """Return one page of clips that expire soon (``/api/event/getExpiringClipsForOrg``).
 

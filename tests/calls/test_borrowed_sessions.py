@@ -7,11 +7,7 @@ import aiohttp
 import pytest
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse
 
-from rhombus_clips import (
-    BadRequestError,
-    ClipSession,
-    DisconnectedError,
-)
+from rhombus_clips import BadRequestError, ClipSession, DisconnectedError
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.conftest import IMPATIENT
 

@@ -76,9 +76,7 @@ async def test_long_page_decodes_on_a_frozen_clock(fake, session) -> None:
     assert [len(page.saved_clips) for page in pages] == [5_000] * 3
 
 
-async def test_budget_is_available_some_time_after_a_pause_on_a_frozen_clock(
-    monkeypatch,
-) -> None:
+async def test_budget_is_available_some_time_after_a_pause_on_a_frozen_clock(monkeypatch) -> None:
     monkeypatch.setattr("rhombus_clips.calls.pacing._RECENTLY", 0.01)
     pacing = Pacing(None, connections=4)
     pacing.begin_pause(0.01)

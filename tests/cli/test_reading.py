@@ -106,9 +106,7 @@ def test_control_characters_of_a_title_do_not_reach_the_terminal(fake_elsewhere)
     assert "\ufffd[2J[bold]x" in shown
 
 
-def test_error_of_the_service_is_one_line_without_control_characters(
-    fake_elsewhere,
-) -> None:
+def test_error_of_the_service_is_one_line_without_control_characters(fake_elsewhere) -> None:
     refusal = json_answer(200, {"error": True, "errorMsg": "no\x1b[2J\nway"})
     fake_elsewhere.faults.append(refusal)
     stderr = invoke(fake_elsewhere, "count", code=1).stderr

@@ -262,11 +262,7 @@ async def test_repeated_clip_is_fetched_once(fake, session, tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "names",
-    [
-        ("x.mp4.part", "x.mp4"),
-        ("x.mp4.part.json", "x.mp4"),
-        ("manifest.jsonl", "Manifest.JSONL"),
-    ],
+    [("x.mp4.part", "x.mp4"), ("x.mp4.part.json", "x.mp4"), ("manifest.jsonl", "Manifest.JSONL")],
 )
 async def test_reserved_names_are_not_used_for_clips(
     names: tuple[str, str], fake, session, tmp_path

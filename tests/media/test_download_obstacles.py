@@ -212,9 +212,7 @@ async def test_unwritable_manifest_ends_the_run(fake, session, tmp_path) -> None
         await session.download_clips(await the_clips(session), tmp_path, on_end=replace)
 
 
-async def test_file_removed_before_it_is_listed_is_a_failure(
-    tmp_path: Path,
-) -> None:
+async def test_file_removed_before_it_is_listed_is_a_failure(tmp_path: Path) -> None:
     async def download(clip: SavedClip, path: Path, *_: object) -> Downloaded:
         file = store(path)
         if clip is CLIPS[2]:

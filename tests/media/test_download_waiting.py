@@ -200,11 +200,7 @@ async def test_outcome_of_each_waiting_clip_is_counted(fake, session, tmp_path) 
 
     fake.requests.clear()
     summary = await session.download_clips(
-        given,
-        tmp_path,
-        timeout=60,
-        polling=evolve(PATIENT, appears_within=0.1),
-        on_end=end,
+        given, tmp_path, timeout=60, polling=evolve(PATIENT, appears_within=0.1), on_end=end
     )
     assert (summary.downloaded, summary.skipped) == (2, 2)
     assert ended == {

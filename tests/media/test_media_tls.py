@@ -81,9 +81,7 @@ async def test_redirect_back_to_the_media_host_is_verified_like_it(tmp_path) -> 
     assert (tmp_path / "clip.mp4").read_bytes() == b"bytes"
 
 
-async def test_tls_settings_of_a_borrowed_session_apply_to_the_media_host_only(
-    tmp_path,
-) -> None:
+async def test_tls_settings_of_a_borrowed_session_apply_to_the_media_host_only(tmp_path) -> None:
     """The target of a redirect does not receive the caller's certificate."""
     seen: list[object] = []
 

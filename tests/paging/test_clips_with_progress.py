@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips import (
-    ClipStatus,
-    CursorCycleError,
-    DecodeError,
-    PagingError,
-    ServerError,
-)
+from rhombus_clips import ClipStatus, CursorCycleError, DecodeError, PagingError, ServerError
 from rhombus_clips.paging.rules.tokens import TokenWalk
 from rhombus_clips.session.clip_filters import filter_parameters
 from rhombus_clips.testing import LastPage, Listing, faults

@@ -264,11 +264,7 @@ def test_cursor_that_moves_backwards_raises() -> None:
 
 
 def test_repeated_verbatim_cursor_raises() -> None:
-    pages = [
-        _page(0, 1, cursor=500),
-        _page(2, 3, cursor=900),
-        _page(4, 5, cursor=500),
-    ]
+    pages = [_page(0, 1, cursor=500), _page(2, 3, cursor=900), _page(4, 5, cursor=500)]
     with pytest.raises(CursorCycleError, match="cursor 500 for a second time"):
         _answered(_walk(is_verbatim=True), pages)
 

@@ -13,13 +13,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import strategies as st
 
-from rhombus_clips import (
-    DecodeError,
-    PagingError,
-    RateLimit,
-    RetryPolicy,
-    ServerError,
-)
+from rhombus_clips import DecodeError, PagingError, RateLimit, RetryPolicy, ServerError
 from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.paging.rules.clock import CLIP_TIMES
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
@@ -81,11 +75,7 @@ def test_sharded_lists_what_the_pager_lists(
 ) -> None:  # fmt: skip
     """The listing is divided whenever the cursor is known to be the time of the range."""
     listing = Listing(
-        newest_first=newest_first,
-        inclusive=inclusive,
-        is_time=is_time,
-        clock=clock,
-        last_page=last,
+        newest_first=newest_first, inclusive=inclusive, is_time=is_time, clock=clock, last_page=last
     )
     chance = random.Random(seed)
     clips = clips_at([1000 + chance.randrange(spread) for _ in range(count)])

@@ -212,8 +212,7 @@ async def test_cursor_of_groups_resumes_after_the_finished_windows(connect) -> N
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [{"limit": -1}, {"limit": True}, {"cursor": "5"}, {"cursor": datetime(2025, 1, 1)}],
+    "arguments", [{"limit": -1}, {"limit": True}, {"cursor": "5"}, {"cursor": datetime(2025, 1, 1)}]
 )
 def test_invalid_limit_or_cursor_of_groups_is_refused(arguments) -> None:
     with pytest.raises((TypeError, ValueError), match=next(iter(arguments))):

@@ -55,8 +55,7 @@ async def test_item_that_is_not_an_object_is_passed_to_the_callback(connect) -> 
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b'{"savedClips": "none"}', b'{"savedClips": [], "lastEvaluatedTimestampMs": "now"}'],
+    "body", [b'{"savedClips": "none"}', b'{"savedClips": [], "lastEvaluatedTimestampMs": "now"}']
 )
 async def test_undecodable_page_raises(connect, body) -> None:
     async with FakeRhombus(0) as fake, connect(fake) as session:

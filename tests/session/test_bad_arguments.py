@@ -8,13 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from rhombus_clips import (
-    ClipSession,
-    ConfigurationError,
-    DeadlineExceededError,
-    SavedClip,
-    Timeout,
-)
+from rhombus_clips import ClipSession, ConfigurationError, DeadlineExceededError, SavedClip, Timeout
 from rhombus_clips.models import ClipAccessSettings
 from rhombus_clips.testing import FakeRhombus, faults
 from rhombus_clips.testing.faults import json_answer

@@ -192,9 +192,7 @@ async def _by_scope(job: Job, session: ClipSession, at: int) -> bool:
     return scope.cancelled_caught
 
 
-async def test_pager_resumes_with_the_next_clip_after_a_cancellation(
-    fake_elsewhere,
-) -> None:
+async def test_pager_resumes_with_the_next_clip_after_a_cancellation(fake_elsewhere) -> None:
     """No clip is lost or repeated, wherever it was cancelled."""
     at, seen = 0, 0
     while seen < 30:

@@ -150,10 +150,7 @@ async def test_faults_apply_in_order_and_by_path(fake) -> None:
 
 async def test_clips_can_be_models_or_json_objects() -> None:
     clips: list[Any] = [SavedClip(uuid="a", timestamp_ms=5), {"uuid": "b", "timestampMs": 4}]
-    async with (
-        FakeRhombus(clips) as fake,
-        ClipSession(fake.api_key, base_url=fake.url) as session,
-    ):
+    async with FakeRhombus(clips) as fake, ClipSession(fake.api_key, base_url=fake.url) as session:
         page = await session.get_saved_clips()
         assert [clip.uuid for clip in page.saved_clips] == ["a", "b"]
         assert (await session.get_clip_with_progress("a")).timestamp_ms == 5

@@ -156,10 +156,7 @@ async def test_update_of_a_group_clears_omitted_fields_by_default(fake, updates)
 async def test_shared_page_expires(fake, clock) -> None:
     clip = fake.clips[0]["uuid"]
     created = await call(
-        fake,
-        "event/createSharedClipGroupV3",
-        uuids=[{"eventUuid": clip}],
-        expirationTimeSecs=60,
+        fake, "event/createSharedClipGroupV3", uuids=[{"eventUuid": clip}], expirationTimeSecs=60
     )
     before = len((await call(fake, "event/getSharedClipGroupsV2"))["sharedClipGroups"])
     clock.now += 59

@@ -162,8 +162,7 @@ async def test_compressed_response_is_decompressed_and_verified(fake, session, p
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
-    [("RENDERING", "once COMPLETE"), ("COMPLETE", "may have been deleted")],
+    ("status", "words"), [("RENDERING", "once COMPLETE"), ("COMPLETE", "may have been deleted")]
 )
 async def test_missing_file_is_explained(status: str, words: str, fake, session, path):
     """A 404 before the clip is complete names its status."""

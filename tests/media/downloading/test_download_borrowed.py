@@ -8,10 +8,7 @@ import aiohttp
 import pytest
 from attrs import evolve
 
-from rhombus_clips import (
-    ConnectError,
-    PermissionDeniedError,
-)
+from rhombus_clips import ConnectError, PermissionDeniedError
 from rhombus_clips.testing import Media, faults
 from tests.media.downloading.downloads import DATA, SOURCE, the_clip
 
@@ -136,10 +133,7 @@ async def test_credentials_of_a_borrowed_session_are_sent_to_the_media_host_only
 ) -> None:
     fake.media = Media(redirects=1)
     headers = {"Authorization": "Basic Y2FsbGVyOnNlY3JldA=="}
-    async with (
-        aiohttp.ClientSession(headers=headers) as http,
-        connect(fake, http=http) as session,
-    ):
+    async with aiohttp.ClientSession(headers=headers) as http, connect(fake, http=http) as session:
         await session.download_clip(await the_clip(session), path)
     assert [request.header("Authorization") is None for request in fake.media_requests] == [
         False,

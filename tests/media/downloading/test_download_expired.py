@@ -4,11 +4,7 @@ import logging
 
 import pytest
 
-from rhombus_clips import (
-    NotFoundError,
-    PermissionDeniedError,
-    StatusError,
-)
+from rhombus_clips import NotFoundError, PermissionDeniedError, StatusError
 from rhombus_clips.testing import Media, faults
 from tests.media.downloading.downloads import DATA, HALF, SOURCE, ranges_of, the_clip
 
