@@ -3,14 +3,7 @@
 import asyncio
 import errno
 import os
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -43,8 +36,9 @@ MOST_WAITING = 1000
 _OF_THE_MACHINE = {"ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM"}
 
 
-class Waits(Protocol):
-    """Waits for clips; iterating yields each when it is complete, or the error that ended its wait.
+class Waits(AsyncIterable[tuple[str, SavedClip | RhombusError]], Protocol):
+    """Waits for clips. Iterating yields the uuid of each with the complete clip, or the error that
+    ended its wait.
 
     `run` polls the clips. `run` and the iteration end when no clip waits and none will be added.
     """
@@ -57,10 +51,6 @@ class Waits(Protocol):
 
     async def run(self) -> None:
         """Wait for the clips. Raises errors that concern every clip."""
-
-    def __aiter__(self) -> AsyncIterator[tuple[str, SavedClip | RhombusError]]:
-        """Iterate over the uuids and results, as the waits end."""
-        ...
 
 
 @frozen

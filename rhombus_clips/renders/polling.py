@@ -24,15 +24,6 @@ _THING = re.compile(r"\b(clip|event|video|media|record|item|object|entity|resour
 _CALLER = re.compile(r"\b(permissions?|access|roles?|users?|keys?|tokens?|org|organizations?)\b")
 _WORD_BOUNDARY = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
-# Errors that may be temporary, besides a StatusError with one of PASSING_REFUSALS.
-_TRANSIENT = (
-    errors.TransportError
-    | errors.ServerError
-    | errors.RateLimitedError
-    | errors.DecodeError
-    | errors.ApiError
-)
-
 
 @frozen
 class Polling:
@@ -127,17 +118,10 @@ def is_absence(error: errors.RhombusError, uuid: str) -> bool:
     not found", "internal failure" and an error without a reason are not about the clip, and may be
     temporary.
     """
-    match error:
-        case errors.NotFoundError() | errors.ClipNotFoundError():
-            return True
-        case errors.ApiError():
-            return _reports_absence(error.error_msg or "", uuid)
-        case _:
-            return False
-
-
-def _reports_absence(message: str, uuid: str) -> bool:
-    words = _WORD_BOUNDARY.sub(" ", message.replace(uuid, " clip ")).casefold()
+    if isinstance(error, errors.NotFoundError | errors.ClipNotFoundError):
+        return True
+    message = error.error_msg if isinstance(error, errors.ApiError) else None
+    words = _WORD_BOUNDARY.sub(" ", (message or "").replace(uuid, " clip ")).casefold()
     absence = _ABSENCE.search(words)
     if absence is None or _CALLER.search(words):
         return False
@@ -146,8 +130,12 @@ def _reports_absence(message: str, uuid: str) -> bool:
 
 
 def _is_transient(error: errors.RhombusError) -> bool:
-    if isinstance(error, errors.ConnectError) and error.is_lasting:
-        return False
-    return isinstance(error, _TRANSIENT) or (
-        isinstance(error, errors.StatusError) and error.status in PASSING_REFUSALS
-    )
+    match error:
+        case errors.ConnectError(is_lasting=is_lasting):
+            return not is_lasting
+        case errors.TransportError() | errors.ServerError() | errors.RateLimitedError():
+            return True
+        case errors.StatusError(status=status):
+            return status in PASSING_REFUSALS
+        case _:
+            return isinstance(error, errors.DecodeError | errors.ApiError)

@@ -7,12 +7,12 @@ import anyio
 
 from rhombus_clips import errors
 from rhombus_clips.calls.caller import Caller
-from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS
+from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS, GET_CLIPS_WITH_PROGRESS
 from rhombus_clips.calls.identity import refuse_unnamed
 from rhombus_clips.concurrency import closable, each, side_by_side
-from rhombus_clips.models import ClipWithProgress, ClipWithProgressPage
+from rhombus_clips.models import ClipWithProgress
 from rhombus_clips.renders.polling import Polling, WatchedClip, has_failed, is_absence
-from rhombus_clips.renders.requests import CLIP_PATH, get_clip, list_clips
+from rhombus_clips.renders.requests import CLIP_PATH, get_clip
 
 Outcome = ClipWithProgress | errors.RhombusError
 """The end of a watch: the complete clip, or the error that ended it."""
@@ -123,27 +123,24 @@ class ClipPoller:
         self._rounds_between = min(2 * self._rounds_between, _MAX_ROUNDS_BETWEEN_LISTINGS)
         while len(rest) >= _MIN_CLIPS_TO_LIST:
             try:
-                page = await list_clips(self._call, size, token)
+                parameters = {"page_size": size, "page_token": token}
+                page = await self._call(GET_CLIPS_WITH_PROGRESS, parameters)
             except errors.RhombusError:
                 # The role of the key may not list clips. Single polls raise any other error.
                 break
+            missing = len(rest)
+            for clip in page.saved_clips:
+                watch = rest.pop(clip.uuid or "", None)
+                if watch is not None:
+                    self._update(watch, clip)
             # The order of the listing is not documented, so new clips may be on the last page.
-            if self._take_listed(page, rest) < 2:  # A single poll takes no more requests.
+            if missing - len(rest) < 2:  # A single poll takes no more requests.
                 break
             self._rounds_between = 1
             token = page.page_token
             if not token:
                 break
         self._next_listing = self._round + self._rounds_between
-
-    def _take_listed(self, page: ClipWithProgressPage, rest: dict[str, WatchedClip]) -> int:
-        """Remove the clips on *page* from *rest*, and return their number."""
-        count = len(rest)
-        for clip in page.saved_clips:
-            watch = rest.pop(clip.uuid or "", None)
-            if watch is not None:
-                self._update(watch, clip)
-        return count - len(rest)
 
     async def _poll_single(self, watch: WatchedClip) -> None:
         """Poll a clip. Errors are tolerated for a while."""
