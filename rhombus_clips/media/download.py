@@ -66,10 +66,7 @@ class Download:
             )
             return existing or await self._downloaded(part)
         finally:
-            if part.is_open:
-                await in_thread_surely(part.close, executor=part.thread)
-            else:
-                part.close()
+            await in_thread_surely(part.close, executor=part.thread)
 
     async def _downloaded(self, part: PartFile) -> Downloaded:
         await in_thread(part.open, executor=part.thread)

@@ -88,10 +88,7 @@ class MediaHost:
         """The current responses over the owned client session, which end with it."""
         self.timeout = timeout
         self._client_timeout = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=timeout.connect,
-            sock_read=timeout.stall,
-            ceil_threshold=math.inf,
+            sock_connect=timeout.connect, sock_read=timeout.stall, ceil_threshold=math.inf
         )
         self.pause: Pause = Pause()
 
@@ -122,8 +119,11 @@ class MediaHost:
         for hops in range(_MOST_REDIRECTS + 1):
             await self.pause.wait()
             credentials = {} if hops else self._credentials
-            client, settings = self._client(url, is_home=is_home, has_left=has_left)
-            sent = await self._sent(client.open(), url, {**headers, **credentials}, settings)
+            # The first other host chooses the later URLs, so requests to them carry nothing of the
+            # caller's, even if they lead back.
+            client = self._home if is_home and not has_left else self._own
+            tls = self._tls if is_home else None
+            sent = await self._sent(client, url, {**headers, **credentials}, tls)
             if not client.is_borrowed:
                 self.responses.add(sent)
             response = MediaResponse(self, sent, url, is_redirected=hops > 0)
@@ -163,31 +163,10 @@ class MediaHost:
         redirects.check_host(url)
         return url
 
-    def _client(
-        self, url: str, *, is_home: bool, has_left: bool
-    ) -> tuple[HttpClient, dict[str, Any]]:
-        """Return the client session for *url* and the arguments of its request.
-
-        :param is_home: True if *url* is on the media host.
-        :param has_left: True if a redirect led to another host. That host chooses the later URLs,
-            so requests to them carry nothing of the caller's, even if they lead back.
-        """
-        client = self._home if is_home and not has_left else self._own
-        tls = self._tls if is_home and self._tls is not None else True
-        if client.is_borrowed:
-            return client, {"ssl": tls}
-        origin = redirects.origin_of(url)
-        if origin not in self._proxies:
-            self._proxies[origin] = proxy_arguments(url)
-        return client, {"ssl": tls, **self._proxies[origin]}
-
     async def _sent(
-        self,
-        http: aiohttp.ClientSession,
-        url: str,
-        headers: Mapping[str, str],
-        settings: dict[str, Any],
+        self, client: HttpClient, url: str, headers: Mapping[str, str], tls: ssl.SSLContext | None
     ) -> aiohttp.ClientResponse:
+        http = client.open()
         request = http.get(
             _verbatim(url),
             headers=headers,
@@ -198,13 +177,21 @@ class MediaHost:
             read_bufsize=_READ_BUFFER,
             max_line_size=_LONGEST_LINE,
             max_field_size=_LONGEST_LINE,
-            **settings,
+            ssl=True if tls is None else tls,
+            **({} if client.is_borrowed else self._proxy(url)),
         )
         # The wait for a connection that other requests hold is not limited, because a file may take
         # long. aiohttp limits the later steps.
         limit = self.timeout.connect + self.timeout.stall
         seconds = limit if has_free_connection(http) else math.inf
         return await self.within(seconds, request, "no response started")
+
+    def _proxy(self, url: str) -> dict[str, Any]:
+        """Return `proxy_arguments`, which are looked up once for each origin."""
+        origin = redirects.origin_of(url)
+        if origin not in self._proxies:
+            self._proxies[origin] = proxy_arguments(url)
+        return self._proxies[origin]
 
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:
         """Await *work* as `guarded` does, but raise `DisconnectedError` after *seconds*."""
@@ -230,22 +217,17 @@ class MediaHost:
         raise failure
 
     def _translated(self, error: Exception) -> errors.RhombusError:
-        match error:
-            case UnicodeError() | aiohttp.InvalidURL():
-                # Python's resolver raises these for a name that it cannot look up.
-                return errors.ConnectError(
-                    "cannot connect: the host name is not valid", is_lasting=True
-                )
-            case OverflowError() | CookieError():
-                return errors.DisconnectedError("the response has an invalid cookie")
-            case _:
-                return transport_error(
-                    error,
-                    connect=self.timeout.connect,
-                    read=self.timeout.stall,
-                    total=math.inf,
-                    was_sent=isinstance(error, _OF_CONNECTIONS),
-                )
+        if isinstance(error, UnicodeError | aiohttp.InvalidURL):
+            # Python's resolver raises these for a name that it cannot look up.
+            return errors.ConnectError(
+                "cannot connect: the host name is not valid", is_lasting=True
+            )
+        if isinstance(error, OverflowError | CookieError):
+            return errors.DisconnectedError("the response has an invalid cookie")
+        limits, was_sent = self.timeout, isinstance(error, _OF_CONNECTIONS)
+        return transport_error(
+            error, connect=limits.connect, read=limits.stall, total=math.inf, was_sent=was_sent
+        )
 
 
 def _bare_session(borrowed: aiohttp.ClientSession | None) -> aiohttp.ClientSession:
@@ -262,13 +244,8 @@ def _verbatim(url: str) -> URL:
     yarl drops an empty query even from a URL marked as encoded, so the whole request target is
     passed as the path.
     """
-    parts = urlsplit(url)
-    return URL.build(
-        scheme=parts.scheme,
-        authority=parts.netloc,
-        path=redirects.request_target(url),
-        encoded=True,
-    )
+    parts, target = urlsplit(url), redirects.request_target(url)
+    return URL.build(scheme=parts.scheme, authority=parts.netloc, path=target, encoded=True)
 
 
 class MediaResponse:

@@ -60,24 +60,22 @@ class Manifest:
         text = content.decode("utf-8", errors="replace")
         self._ends_with_newline = text.endswith("\n")
         for line in text.split("\n"):
-            parsed = self._parsed(line)
-            if parsed is not None:
-                self._list(*parsed)
+            self._list_parsed(line)
 
-    def _parsed(self, text: str) -> tuple[str, ManifestLine] | None:
-        """Return the clip's uuid and the line; None if it is invalid or names no file here."""
+    def _list_parsed(self, text: str) -> None:
+        """List the file of a line, unless it is invalid or names no file here."""
         try:
             line: Any = json.loads(text)
             name, size, sha256_hex = line["file"], line["byteCount"], line["sha256Hex"]
             uuid, modified_at_ns = line["clipUuid"], line.get("modifiedAtNs")
         except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
-            return None
+            return
         has_strings = all(type(value) is str and value for value in (name, sha256_hex, uuid))
-        if not has_strings or type(size) is not int or not file_names.is_safe_file_name(name):
-            return None
-        path = self._folder / name
-        file = Downloaded(path=path, byte_count=size, sha256_hex=sha256_hex, requests=0)
-        return uuid, ManifestLine(file, modified_at_ns if type(modified_at_ns) is int else None)
+        if has_strings and type(size) is int and file_names.is_safe_file_name(name):
+            path = self._folder / name
+            file = Downloaded(path=path, byte_count=size, sha256_hex=sha256_hex, requests=0)
+            time = modified_at_ns if type(modified_at_ns) is int else None
+            self._list(uuid, ManifestLine(file, time))
 
     def _list(self, uuid: str, line: ManifestLine) -> None:
         owner = self._owners.get(file_names.spelling(line.file.path.name))

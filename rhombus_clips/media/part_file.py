@@ -93,11 +93,6 @@ class PartFile:
         raise DownloadError(f"{self.part} is moved or replaced repeatedly: choose another path")
 
     @property
-    def is_open(self) -> bool:
-        """True if the part is open."""
-        return self._file is not None and not self._file.closed
-
-    @property
     def _opened(self) -> FileIO:
         if self._file is None:
             raise ValueError("the part is not open")
@@ -262,20 +257,16 @@ class PartFile:
     def _move_without_replacing(self) -> None:
         try:
             os.link(self.part, self.path)  # the order of Path.hardlink_to is misleading
-        except FileExistsError:
-            pass
-        except OSError:  # The file system may not support links.
-            if not os.path.lexists(self.path):
-                self.part.rename(self.path)
-                return
+        except OSError as error:
+            if isinstance(error, FileExistsError) or os.path.lexists(self.path):
+                raise DownloadError(
+                    f"another program created {self.path} meanwhile: move it away, and download the"
+                    " file again"
+                ) from None
+            self.part.rename(self.path)  # The file system may not support links.
         else:
             # A remaining part is harmless, as the file is in its place.
             files.remove_quietly(self.part)
-            return
-        raise DownloadError(
-            f"another program created {self.path} meanwhile: move it away, and download the file"
-            " again"
-        )
 
     def close(self) -> None:
         """Close the part, and remove it if it is empty. Never raises."""

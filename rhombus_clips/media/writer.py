@@ -73,7 +73,7 @@ class FileWriter:
         if self._filled >= _BLOCK or asyncio.get_running_loop().time() >= self._next_block_at:
             self._start_block()
             while len(self._under_way) >= _BUFFERS:
-                self._buffer = await self._oldest_finished()
+                await self._finish_oldest()
         elif self._timer is None:
             self._start_timer()
 
@@ -82,7 +82,7 @@ class FileWriter:
         if self._filled:
             self._start_block()
         while self._under_way:
-            self._buffer = await self._oldest_finished()
+            await self._finish_oldest()
 
     async def aclose(self) -> None:
         """Write the remaining bytes, wait for all jobs, ignore their errors and free the buffers.
@@ -148,7 +148,6 @@ class FileWriter:
         block.jobs.append(self._hashing.submit(self._part.hash, start, data))
         self._next_block_at = asyncio.get_running_loop().time() + _LONGEST_WAIT
 
-    async def _oldest_finished(self) -> bytearray:
-        buffer = await self._under_way[0].finished()
+    async def _finish_oldest(self) -> None:
+        self._buffer = await self._under_way[0].finished()
         self._under_way.popleft()
-        return buffer
