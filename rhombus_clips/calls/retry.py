@@ -100,6 +100,19 @@ def may_retry(error: errors.RhombusError, *, safe: bool, server_errors: int) -> 
     return safe and (is_transient or isinstance(error, errors.DisconnectedError))
 
 
+def may_pass(error: errors.RhombusError) -> bool:
+    """Return whether the same request may succeed later, although it failed with *error*."""
+    match error:
+        case errors.ConnectError(is_lasting=is_lasting):
+            return not is_lasting
+        case errors.TransportError() | errors.ServerError() | errors.RateLimitedError():
+            return True
+        case errors.StatusError(status=status):
+            return status in PASSING_REFUSALS
+        case _:
+            return False
+
+
 def concerns_every_call(error: Exception) -> bool:
     """Return whether every other call of the session would also fail with *error*."""
     return isinstance(

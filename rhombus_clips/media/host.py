@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from functools import partial
 from http.cookies import CookieError
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -83,7 +83,7 @@ class MediaHost:
         self._own = HttpClient(None, open_bare)
         self._home = self._own if http is None else HttpClient(http, open_bare)
         self._tls = tls
-        self._proxies: dict[redirects.Origin, dict[str, Any]] = {}
+        self._proxies: dict[redirects.Origin, str | None] = {}
         self.responses: set[aiohttp.ClientResponse] = set()
         """The current responses over the owned client session, which end with it."""
         self.timeout = timeout
@@ -178,7 +178,7 @@ class MediaHost:
             max_line_size=_LONGEST_LINE,
             max_field_size=_LONGEST_LINE,
             ssl=True if tls is None else tls,
-            **({} if client.is_borrowed else self._proxy(url)),
+            proxy=None if client.is_borrowed else self._proxy(url),
         )
         # The wait for a connection that other requests hold is not limited, because a file may take
         # long. aiohttp limits the later steps.
@@ -186,11 +186,11 @@ class MediaHost:
         seconds = limit if has_free_connection(http) else math.inf
         return await self.within(seconds, request, "no response started")
 
-    def _proxy(self, url: str) -> dict[str, Any]:
-        """Return `proxy_arguments`, which are looked up once for each origin."""
+    def _proxy(self, url: str) -> str | None:
+        """Return the proxy for *url*, which is looked up once for each origin."""
         origin = redirects.origin_of(url)
         if origin not in self._proxies:
-            self._proxies[origin] = proxy_arguments(url)
+            self._proxies[origin] = proxy_arguments(url).get("proxy")
         return self._proxies[origin]
 
     async def within(self, seconds: float, work: Awaitable[T], otherwise: str) -> T:

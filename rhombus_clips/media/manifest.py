@@ -17,15 +17,6 @@ from rhombus_clips.models import SavedClip
 
 
 @frozen
-class ManifestLine:
-    """A file that the manifest lists."""
-
-    file: Downloaded
-    modified_at_ns: int | None
-    """The file's modification time when it was listed; None in a line without it."""
-
-
-@frozen
 class Destination:
     """The path for the file of a clip."""
 
@@ -42,7 +33,8 @@ class Manifest:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / file_names.MANIFEST
-        self._lines: dict[str, ManifestLine] = {}
+        # The listed files by clip, each with its modification time; None in a line without it.
+        self._files: dict[str, tuple[Downloaded, int | None]] = {}
         self._owners: dict[str, str] = {}
         self._names: dict[str, set[str]] = {}
         self._most_name_bytes = 0
@@ -75,15 +67,16 @@ class Manifest:
             path = self._folder / name
             file = Downloaded(path=path, byte_count=size, sha256_hex=sha256_hex, requests=0)
             time = modified_at_ns if type(modified_at_ns) is int else None
-            self._list(uuid, ManifestLine(file, time))
+            self._list(uuid, file, time)
 
-    def _list(self, uuid: str, line: ManifestLine) -> None:
-        owner = self._owners.get(file_names.spelling(line.file.path.name))
-        if owner not in {None, uuid}:
+    def _list(self, uuid: str, file: Downloaded, modified_at_ns: int | None) -> None:
+        name = file_names.spelling(file.path.name)
+        owner = self._owners.get(name, uuid)
+        if owner != uuid:
             # The file belongs to the clip of the later line.
-            self._lines.pop(str(owner), None)
-        self._lines[uuid] = line
-        self._owners[file_names.spelling(line.file.path.name)] = uuid
+            self._files.pop(owner, None)
+        self._files[uuid] = file, modified_at_ns
+        self._owners[name] = uuid
 
     async def file_of(self, clip: SavedClip) -> Downloaded | None:
         """Return the clip's file if it is listed and unchanged, and still matches the record.
@@ -91,14 +84,13 @@ class Manifest:
         A file with another modification time, such as a copy, is hashed once, and its new time is
         listed.
         """
-        line = self._lines.get(clip.uuid or "")
-        if line is None or not _may_be(clip, line.file):
+        file, modified_at_ns = self._files.get(clip.uuid or "", (None, None))
+        if file is None or not _may_be(clip, file):
             return None
-        file = line.file
         status = await in_thread(_status, file.path)
         if status is None or status.st_size != file.byte_count:
             return None
-        if status.st_mtime_ns != line.modified_at_ns:
+        if status.st_mtime_ns != modified_at_ns:
             if await verified_file(file.path, file.sha256_hex) is None:
                 return None
             # If this fails, the next run hashes the file again.
@@ -116,8 +108,8 @@ class Manifest:
         uuid = str(clip.uuid)
         if not self._most_name_bytes:
             self._names, self._most_name_bytes = await in_thread(_names_in, self._folder)
-        line = self._lines.get(uuid)
-        listed = None if line is None else line.file.path.name
+        file, _ = self._files.get(uuid, (None, None))
+        listed = None if file is None else file.path.name
         for candidate in file_names.names_for(listed or name, uuid, self._most_name_bytes):
             if self._owners.get(file_names.spelling(candidate), uuid) != uuid:
                 continue
@@ -165,7 +157,7 @@ class Manifest:
             newline, self._ends_with_newline = "" if self._ends_with_newline else "\n", False
             files.write_all(manifest, f"{newline}{text}\n".encode())
             self._ends_with_newline = True
-        self._list(uuid, ManifestLine(file, modified_at_ns))
+        self._list(uuid, file, modified_at_ns)
         files.remove_quietly(_note_of(file.path))
 
 

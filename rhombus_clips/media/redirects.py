@@ -5,6 +5,7 @@ and change percent escapes. Each of these invalidates a signature.
 """
 
 import re
+from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 from rhombus_clips.calls.auth import is_confidential
@@ -57,11 +58,9 @@ def redirect_target(url: str, head: Head) -> str | None:
         raise DownloadError("the media host redirects to a URL with invalid characters")
     target = _resolved(url, location.partition("#")[0])
     parts, is_well_formed = SplitResult("", "", "", "", ""), False
-    try:
+    with suppress(ValueError):
         parts = urlsplit(target)
         is_well_formed = parts.port != 0 and bool(parts.hostname)
-    except ValueError:
-        pass
     is_safe = parts.scheme == "https" or not url.startswith("https:")
     if not (is_well_formed and is_safe and is_confidential(parts)):
         raise DownloadError("the media host redirects to a URL that is not https")

@@ -2,7 +2,7 @@
 
 from rhombus_clips import errors
 from rhombus_clips.calls.envelope import Reply, status_error
-from rhombus_clips.calls.retry import PASSING_REFUSALS
+from rhombus_clips.calls.retry import may_pass
 from rhombus_clips.media.head import Head
 
 EXPIRED = frozenset({401, 403, 404, 410})
@@ -38,12 +38,6 @@ def is_passing(error: errors.RhombusError, *, is_redirected: bool) -> bool:
     :param is_redirected: True if a redirect's target sent it; then the media host may sign
         another URL.
     """
-    match error:
-        case errors.ConnectError(is_lasting=is_lasting):
-            return not is_lasting
-        case errors.TransportError() | errors.ServerError() | errors.RateLimitedError():
-            return True
-        case errors.StatusError(status=status):
-            return status in PASSING_REFUSALS or (is_redirected and status in EXPIRED)
-        case _:
-            return False
+    if is_redirected and isinstance(error, errors.StatusError) and error.status in EXPIRED:
+        return True
+    return may_pass(error)

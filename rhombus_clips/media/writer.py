@@ -25,21 +25,6 @@ class _Block:
     data: memoryview
     jobs: list[Future[None]]
 
-    async def finished(self) -> bytearray:
-        """Return the buffer for reuse. Raises `OSError` if writing failed."""
-        for job in self.jobs:
-            if not job.done():
-                # Cancelling the caller cancels no job, as that would leave a gap in the file.
-                await asyncio.shield(asyncio.wrap_future(job))
-            job.result()
-        self.data.release()
-        return self.buffer
-
-    def drop(self) -> None:
-        """Free the memory after all jobs have ended; a stored exception may hold this block."""
-        self.data.release()
-        self.buffer = bytearray()
-
 
 class FileWriter:
     """Hashes and writes pieces in two threads, in order, joining small ones into blocks.
@@ -101,7 +86,9 @@ class FileWriter:
             await wait_until_done(asyncio.gather(*jobs, return_exceptions=True))
         finally:
             for block in self._under_way:
-                block.drop()
+                # Free the memory now: a stored exception may hold the block.
+                block.data.release()
+                block.buffer = bytearray()
             self._under_way.clear()
             self._buffer, self._filled = bytearray(), 0
 
@@ -149,5 +136,13 @@ class FileWriter:
         self._next_block_at = asyncio.get_running_loop().time() + _LONGEST_WAIT
 
     async def _finish_oldest(self) -> None:
-        self._buffer = await self._under_way[0].finished()
+        """Reuse the buffer of the oldest block. Raises `OSError` if writing failed."""
+        block = self._under_way[0]
+        for job in block.jobs:
+            if not job.done():
+                # Cancelling the caller cancels no job, as that would leave a gap in the file.
+                await asyncio.shield(asyncio.wrap_future(job))
+            job.result()
+        block.data.release()
+        self._buffer = block.buffer
         self._under_way.popleft()

@@ -68,14 +68,12 @@ class Walk(Protocol[ItemT, PageT, CursorT]):
     @property
     def position(self) -> CursorT | None:
         """The position to resume from with another walk; None at the beginning."""
-        ...
 
     async def next_page(self) -> PendingPage[ItemT, PageT, CursorT] | None:
         """Fetch the next page, which may have no items; None at the end of the listing.
 
         After an error, the next call resumes the walk.
         """
-        ...
 
 
 class Resumable(ABC, Generic[ItemT]):

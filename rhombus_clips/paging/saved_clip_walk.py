@@ -164,14 +164,9 @@ class SavedClipWalk:
             if request.is_probe and 400 <= status < 500 and status not in _ABOUT_THE_CALLER:
                 return ListedPage((), cursor, is_refused=True)
             raise
-        page = response.answer
-        return ListedPage(
-            page.saved_clips,
-            page.last_evaluated_timestamp_ms,
-            page,
-            requested_from=cursor,
-            failed_items=response.failed_items,
-        )
+        page, failed = response.answer, response.failed_items
+        last = page.last_evaluated_timestamp_ms
+        return ListedPage(page.saved_clips, last, page, requested_from=cursor, failed_items=failed)
 
     def _filtered(self, page: ListedPage) -> PendingClips:
         either, times = self._either_clock, self.times
@@ -203,11 +198,8 @@ class SavedClipWalk:
                 f"the service stopped listing by {followed}, so its time range cannot be divided;"
                 " iterate the pager without sharded()"
             )
-        self._is_past_range = (
-            followed == self.times.by
-            and cursor is not None
-            and self.times.ends_before(cursor, direction)
-        )
+        if followed == self.times.by and cursor is not None:
+            self._is_past_range = self.times.ends_before(cursor, direction)
 
     def _report(self, clip: SavedClip, failed: FailedItem) -> None:
         reported, name = self.options.reported, clip.uuid or repr(failed.raw)

@@ -33,7 +33,7 @@ T = TypeVar("T")
 logger: logging.Logger = logging.getLogger("rhombus_clips")
 
 _SCOUTED_PAGES = 10
-_SCOUTED_CLIPS_PER_PAGE = 20
+_SCOUT_PAGE_SIZE = 20
 _PROBED_CLIPS = 5
 
 # The scout needs at least two responses; in that time, each walk receives two pages.
@@ -176,10 +176,7 @@ class ShardedListing:
     async def _scout(self) -> Order | None:
         """Determine the order of the listing, with small pages that are not yielded."""
         options = evolve(
-            self._options,
-            stats=PagerStats(),
-            page_size=_SCOUTED_CLIPS_PER_PAGE,
-            on_decode_error=_ignore,
+            self._options, stats=PagerStats(), page_size=_SCOUT_PAGE_SIZE, on_decode_error=_ignore
         )
         walk = SavedClipWalk(options, times=TimeRange(by=self._times.by), finds_order=True)
 
@@ -278,15 +275,12 @@ class ShardedListing:
         self._changed = anyio.Event()
 
     def _state_of(self, shard: Shard, order: Order) -> ShardState:
-        times, cursor = self._times_of(shard), shard.entry
+        times, entry = self._times_of(shard), shard.entry
         is_newest_first = order.direction == NEWEST_FIRST
-        is_open = times.until is None if is_newest_first else times.since is None or cursor <= 0
+        is_open = times.until is None if is_newest_first else times.since is None or entry <= 0
+        cursor = None if is_open else entry
         walk = SavedClipWalk(
-            self._options,
-            times=times,
-            cursor=None if is_open else cursor,
-            order=order,
-            either_clock=self._either_clock,
+            self._options, times=times, cursor=cursor, order=order, either_clock=self._either_clock
         )
         return ShardState(shard, walk, walk.position)
 

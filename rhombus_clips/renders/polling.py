@@ -6,7 +6,7 @@ from attrs import define, evolve, field, frozen
 
 from rhombus_clips import errors
 from rhombus_clips.arguments import is_seconds_or_zero, to_seconds
-from rhombus_clips.calls.retry import PASSING_REFUSALS
+from rhombus_clips.calls.retry import may_pass
 from rhombus_clips.models import ClipStatus, ClipWithProgress, SavedClip
 
 _GROWTH = 1.5
@@ -100,7 +100,7 @@ class WatchedClip:
                 return errors.ClipFailedError(f"clip {self.uuid} was deleted", clips=(self.clip,))
             since = self._absent_since = now if self._absent_since is None else self._absent_since
             limit = self.polling.appears_within
-        elif _is_transient(error):
+        elif may_pass(error) or isinstance(error, errors.DecodeError | errors.ApiError):
             if self._unreachable_since is None:
                 self._unreachable_since = now
             since, limit = self._unreachable_since, self.polling.outage
@@ -127,15 +127,3 @@ def is_absence(error: errors.RhombusError, uuid: str) -> bool:
         return False
     names_something = re.search(r"\w", words.replace(absence.group(), "", 1))
     return not names_something or _THING.search(words) is not None
-
-
-def _is_transient(error: errors.RhombusError) -> bool:
-    match error:
-        case errors.ConnectError(is_lasting=is_lasting):
-            return not is_lasting
-        case errors.TransportError() | errors.ServerError() | errors.RateLimitedError():
-            return True
-        case errors.StatusError(status=status):
-            return status in PASSING_REFUSALS
-        case _:
-            return isinstance(error, errors.DecodeError | errors.ApiError)

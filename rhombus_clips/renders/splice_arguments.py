@@ -109,9 +109,8 @@ def splice_arguments(
         raise ValueError("start and duration must be omitted with device_interval_map")
     checked = interval_map(intervals)
     sent |= {"device_uuids": devices or list(checked), "device_interval_map": checked}
-    return SpliceArguments(
-        sent, max(part.end_ms or 0 for each in checked.values() for part in each)
-    )
+    end_ms = max(part.end_ms or 0 for parts in checked.values() for part in parts)
+    return SpliceArguments(sent, end_ms)
 
 
 def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[TimeInterval]]:

@@ -50,29 +50,27 @@ class WaitingRoom:
 
     async def run(self) -> None:
         """Poll the waiting clips, round by round. Raises errors that concern every clip."""
+        wait = 0.0
         try:
             # The scope also cancels a poll that no clip needs anymore.
             with self._scope:
-                await self._poll_rounds()
+                while True:
+                    if not self._waiting:
+                        await self._added.wait()
+                    if self._added.is_set():
+                        wait = 0.0
+                    self._added.clear()
+                    self._has_moved = False
+                    started = anyio.current_time()
+                    await self._poller.poll(self._waiting)
+                    wait = self._polling.next_interval(wait, moved=self._has_moved)
+                    # Many unlisted clips take many requests, so leave half of the time to other
+                    # calls.
+                    took = anyio.current_time() - started
+                    await self._pause(max(wait, min(took, self._polling.max_interval)))
         finally:
             for timer in self._timers.values():
                 timer.cancel()
-
-    async def _poll_rounds(self) -> None:
-        wait = 0.0
-        while True:
-            if not self._waiting:
-                await self._added.wait()
-            if self._added.is_set():
-                wait = 0.0
-            self._added.clear()
-            self._has_moved = False
-            started = anyio.current_time()
-            await self._poller.poll(self._waiting)
-            wait = self._polling.next_interval(wait, moved=self._has_moved)
-            # Many unlisted clips take many requests, so leave half of the time to other calls.
-            took = anyio.current_time() - started
-            await self._pause(max(wait, min(took, self._polling.max_interval)))
 
     def __aiter__(self) -> "WaitingRoom":
         return self

@@ -20,6 +20,9 @@ Outcome = ClipWithProgress | errors.RhombusError
 OnPoll = Callable[[WatchedClip, bool, Outcome | None], None]
 """Receives a polled clip, whether it changed, and the outcome if its watch has ended."""
 
+# Other errors are not limited to one clip.
+_OF_ONE_CLIP = errors.ClipFailedError | errors.ApiError | errors.NotFoundError
+
 _CONCURRENT_POLLS = 8
 _MIN_CLIPS_TO_LIST = 3
 _MIN_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
@@ -49,12 +52,10 @@ async def _changes(
     def record(watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # OnPoll has no keywords
         if watch.clip is not None and changed and (yields_failed or not has_failed(watch.clip)):
             changes.append(watch.clip)
-        if isinstance(outcome, errors.RhombusError):
-            if not isinstance(
-                outcome, errors.ClipFailedError | errors.ApiError | errors.NotFoundError
-            ):
-                raise outcome  # It is not limited to this clip.
+        if isinstance(outcome, _OF_ONE_CLIP):
             failures[watch.uuid] = outcome
+        elif isinstance(outcome, errors.RhombusError):
+            raise outcome
         if outcome is not None:
             del unfinished[watch.uuid]
 

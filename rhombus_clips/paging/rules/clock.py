@@ -115,12 +115,10 @@ class TimeRange:
 
         An item without a time is only in a range without bounds.
         """
-        time = self.time_of(item)
+        time, since, until = self.time_of(item), self.since, self.until
         if time is None:
-            return self.since is None and self.until is None
-        return (self.since is None or self.since <= time) and (
-            self.until is None or time < self.until
-        )
+            return since is None and until is None
+        return (since is None or since <= time) and (until is None or time < until)
 
     def ends_before(self, cursor: int, direction: int) -> bool:
         """Return whether a listing by this time has no item of the range after *cursor*."""
