@@ -23,6 +23,7 @@ from rhombus_clips.errors import DownloadError
 _UNSUPPORTED = {"EINVAL", "ENOLCK", "ENOSYS", "ENOTSUP", "ENOTTY", "EOPNOTSUPP", "EPERM"}
 _ALWAYS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_NEW = os.O_CREAT | os.O_EXCL | _NO_LINK
 _TRIES = 10
 _CHUNK = 1024 * 1024
 _SLICE = 16 * _CHUNK
@@ -99,13 +100,13 @@ def open_or_create(path: Path, *, appends: bool = False) -> FileIO:
         with contextlib.suppress(FileNotFoundError):
             return _opened(path, flags, mode)
         with contextlib.suppress(FileExistsError):
-            return _created(path, flags, mode)
+            return _open(path, flags | _NEW, mode)
     raise DownloadError(f"{path} keeps appearing and disappearing: another program uses this name")
 
 
 def create(path: Path) -> FileIO:
     """Create the file *path* and open it for writing. Raises `FileExistsError` if it exists."""
-    return _created(path, os.O_WRONLY, "wb")
+    return _open(path, os.O_WRONLY | _NEW, "wb")
 
 
 def read(path: Path, *, will_be_written: bool = False) -> bytes | None:
@@ -138,10 +139,6 @@ def _opened(path: Path, flags: int, mode: str, *, follows_links: bool = False) -
         close_quietly(file)
         raise
     return file
-
-
-def _created(path: Path, flags: int, mode: str) -> FileIO:
-    return _open(path, flags | os.O_CREAT | os.O_EXCL | _NO_LINK, mode)
 
 
 def _open(path: Path, flags: int, mode: str) -> FileIO:

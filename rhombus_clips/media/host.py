@@ -333,6 +333,5 @@ class MediaResponse:
             body = await self._host.within(
                 stall, self._response.content.read(_ERROR_BODY), "the response did not end"
             )
-        return media_error(
-            self.head, body, redirects.host_of(self._url), is_redirected=self.is_redirected
-        )
+        host = redirects.host_of(self._url)
+        return media_error(self.head, body, host, is_redirected=self.is_redirected)
