@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 from attrs import field, frozen
 
 from rhombus_clips import models
-from rhombus_clips.models import clip_details, saved_clip, shared_clip_details, spliced_clip
+from rhombus_clips.models import clip_details, saved_clip, shared_clip, spliced_clip
 from rhombus_clips.models.base import Answer
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -56,7 +56,7 @@ SAVE_POLICY_ALERT = _change("/api/event/savePolicyAlertV2", Answer)
 
 GET_SHARED_CLIP_GROUPS = _read("/api/event/getSharedClipGroupsV2", models.SharedClipGroupPage)
 GET_SHARED_CLIP_GROUP_DETAILS = _read(
-    "/api/event/getSharedClipGroupDetails", shared_clip_details.SharedClipGroupDetailsAnswer
+    "/api/event/getSharedClipGroupDetails", shared_clip.SharedClipGroupDetailsAnswer
 )
 CREATE_SHARED_CLIP_GROUP = _change("/api/event/createSharedClipGroupV3", models.SharedClipGroupLink)
 UPDATE_SHARED_CLIP_GROUP = _change("/api/event/updateSharedClipGroupV2", models.SharedClipGroupLink)
