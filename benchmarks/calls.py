@@ -74,7 +74,7 @@ async def _calls(
         )
     one = clips == 1
     targets = {
-        "aiohttp + orjson": at_most(1.15) if one else None,
+        "aiohttp + orjson": at_most(1.10) if one else None,
         "aiohttp + json": None,
         "httpx + pydantic": at_least(4) if one else None,
         **{name: at_least(2) for name in others},

@@ -5,16 +5,7 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import (
-    AsyncGenerator,
-    Awaitable,
-    Callable,
-    Coroutine,
-    Generator,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections import abc
 from datetime import datetime, timedelta
 from enum import Enum
 from numbers import Real
@@ -23,19 +14,13 @@ from typing import Any, Final, TypeVar, cast
 
 from attrs import Attribute, evolve, fields
 
+from rhombus_clips.models import moments
 from rhombus_clips.models.base import Model
-from rhombus_clips.models.moments import (
-    LARGEST_SENT,
-    MILLISECOND,
-    SMALLEST_SENT,
-    plain_int,
-    to_epoch_ms,
-)
 
 __all__ = ["UNSET", "Unset"]
 
 T = TypeVar("T")
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+FunctionT = TypeVar("FunctionT", bound=abc.Callable[..., Any])
 
 
 class Unset(Enum):
@@ -68,7 +53,7 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
 
     Raises `TypeError` for anything else, and `ValueError` for a number out of range.
     """
-    number = value if type(value) is int else plain_int(value)
+    number = value if type(value) is int else moments.plain_int(value)
     if number is None:
         raise TypeError(f"{name} must be a whole number, not {_quoted(value)}")
     if number < least or (most is not None and number > most):
@@ -79,7 +64,7 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
 
 def epoch_ms(time: datetime | int | None, name: str) -> int | None:
     """Return *time* in epoch milliseconds, as `to_epoch_ms` does, or None for None."""
-    return None if time is None else to_epoch_ms(time, name)
+    return None if time is None else moments.to_epoch_ms(time, name)
 
 
 _DURATION = "a number of seconds or a timedelta"
@@ -117,7 +102,7 @@ def milliseconds_of(value: object, name: str) -> int:
     Raises `TypeError` and `ValueError` as `seconds_of` does.
     """
     seconds = seconds_of(value, name, may_be_zero=True)
-    return value // MILLISECOND if isinstance(value, timedelta) else int(1000 * seconds)
+    return value // moments.MILLISECOND if isinstance(value, timedelta) else int(1000 * seconds)
 
 
 def to_seconds(value: float | timedelta) -> float:
@@ -153,7 +138,7 @@ def is_positive_or_zero(owner: object, attribute: "Attribute[float]", value: obj
 
 
 def _plain_number(value: object) -> float | None:
-    whole = plain_int(value)
+    whole = moments.plain_int(value)
     if whole is not None or isinstance(value, bool) or not isinstance(value, Real):
         return whole
     try:
@@ -181,14 +166,14 @@ def identifier(value: object, name: str) -> str:
     return _encodable(value, name)
 
 
-def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str]:
+def identifiers(values: abc.Iterable[str], name: str, *, least: int = 0) -> list[str]:
     """Return *values* as a list of at least *least* identifiers.
 
     A single string is rejected, because iterating over it would yield its characters.
     """
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of strings, not a string")
-    if not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
+    if not isinstance(values, abc.Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
         raise TypeError(f"{name} must be a list of strings, not {_quoted(values)}")
     checked = [identifier(value, f"each of {name}") for value in values]
     if len(checked) < least:
@@ -196,7 +181,7 @@ def identifiers(values: Iterable[str], name: str, *, least: int = 0) -> list[str
     return checked
 
 
-def bare_device_uuids(values: Iterable[str] | None, name: str) -> list[str] | None:
+def bare_device_uuids(values: abc.Iterable[str] | None, name: str) -> list[str] | None:
     """Return device uuids without their facets (``.v0``, ``.a0``) or duplicates; None for None.
 
     The service's filters expect devices, whereas its clips refer to facets of devices.
@@ -273,10 +258,10 @@ def _as_sent(value: object, name: str) -> object:
             return _encodable(value, name)
         case Model():
             return evolve(value, **_fields_as_sent(value, name))
-        case Mapping():
-            return _mapping_as_sent(cast("Mapping[object, object]", value), name)
-        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
-            return [_as_sent(item, name) for item in cast("Sequence[object]", value)]
+        case abc.Mapping():
+            return _mapping_as_sent(cast("abc.Mapping[object, object]", value), name)
+        case abc.Sequence() if not isinstance(value, bytes | bytearray | memoryview):
+            return [_as_sent(item, name) for item in cast("abc.Sequence[object]", value)]
         case _:
             return _number_as_sent(value, name)
 
@@ -290,7 +275,7 @@ def _fields_as_sent(model: Model, name: str) -> dict[str, Any]:
     }
 
 
-def _mapping_as_sent(mapping: Mapping[object, object], name: str) -> dict[str, object]:
+def _mapping_as_sent(mapping: abc.Mapping[object, object], name: str) -> dict[str, object]:
     sent: dict[str, object] = {}
     for key, value in mapping.items():
         if not isinstance(key, str):
@@ -303,7 +288,7 @@ def _number_as_sent(value: object, name: str) -> float:
     number = _plain_number(value)
     if number is None:
         raise TypeError(f"{name} cannot be sent as JSON: {_quoted(value)}")
-    if isinstance(number, int) and not SMALLEST_SENT <= number <= LARGEST_SENT:
+    if isinstance(number, int) and not moments.SMALLEST_SENT <= number <= moments.LARGEST_SENT:
         raise ValueError(f"{name} must fit into 64 bits, but is {_quoted(value)}")
     if not math.isfinite(number):
         raise ValueError(f"{name} must be a finite number, not {_quoted(value)}")
@@ -376,8 +361,10 @@ def function(value: FunctionT, name: str) -> FunctionT:
 
     def checked(*arguments: Any) -> Any:
         result = value(*arguments)
-        if result is not None and isinstance(result, Awaitable | AsyncGenerator | Generator):
-            if isinstance(result, Coroutine):
+        if result is not None and isinstance(
+            result, abc.Awaitable | abc.AsyncGenerator | abc.Generator
+        ):
+            if isinstance(result, abc.Coroutine):
                 result.close()
             kind = type(cast("object", result)).__name__
             raise TypeError(

@@ -72,35 +72,28 @@ class RhombusError(Exception):
     Invalid arguments raise a plain `ValueError` or `TypeError` before anything is sent.
     """
 
-    endpoint: str | None
+    endpoint: str | None = None
     """The path of the call, such as ``/api/event/getSavedClipsV2``; None outside a call."""
 
-    attempts: int
+    attempts: int = 0
     """The number of requests that the call had sent when it failed."""
 
-    cursor: int | str | None
+    cursor: int | str | None = None
     """The `cursor` to resume from if a pager raised the error; otherwise None."""
 
-    maybe_applied: bool
+    maybe_applied: bool = False
     """True if a change was sent and the service may have applied it despite the error."""
 
     clip_uuids: tuple[str, ...] = ()
     """The clips whose renders had started when a later step failed; the renders continue."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        endpoint: str | None = None,
-        attempts: int = 0,
-        cursor: int | str | None = None,
-        maybe_applied: bool = False,
-    ) -> None:
-        super().__init__(message)
-        self.endpoint = endpoint
-        self.attempts = attempts
-        self.cursor = cursor
-        self.maybe_applied = maybe_applied
+    def __init__(self, text: str, /, **details: Any) -> None:
+        super().__init__(text)
+        for name, value in details.items():
+            # The attributes of each class are its optional details, with their defaults.
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no attribute {name}")
+            setattr(self, name, value)
 
     def __str__(self) -> str:
         text = str(self.args[0])
@@ -174,13 +167,9 @@ class TransportError(RhombusError):
 class ConnectError(TransportError):
     """The request was not sent: name resolution, the connection, TLS or the proxy failed."""
 
-    is_lasting: bool
+    is_lasting: bool = False
     """True if a retry would fail in the same way, for example because the host's certificate is
     invalid or the proxy rejects the credentials. Such a call is not retried."""
-
-    def __init__(self, message: str, *, is_lasting: bool = False, **context: Any) -> None:
-        super().__init__(message, **context)
-        self.is_lasting = is_lasting
 
 
 class DisconnectedError(TransportError):
@@ -201,28 +190,14 @@ class StatusError(RhombusError):
     are never followed, because that would expose the key.
     """
 
-    status: int
+    status: int = 0
     """The HTTP status."""
 
-    message: str
+    message: str = ""
     """The service's own message, from the first message field of the body; empty without one."""
 
-    body_excerpt: str
+    body_excerpt: str = ""
     """The first 400 characters of the body, as text."""
-
-    def __init__(
-        self,
-        text: str,
-        *,
-        status: int = 0,
-        message: str = "",
-        body_excerpt: str = "",
-        **context: Any,
-    ) -> None:
-        super().__init__(text, **context)
-        self.status = status
-        self.message = message
-        self.body_excerpt = body_excerpt
 
 
 class BadRequestError(StatusError):
@@ -244,12 +219,8 @@ class NotFoundError(StatusError):
 class RateLimitedError(StatusError):
     """429: the organization has exceeded its request budget."""
 
-    retry_after: float | None
+    retry_after: float | None = None
     """The wait that the service requested, in seconds (at most 300); None if it requested none."""
-
-    def __init__(self, text: str, *, retry_after: float | None = None, **context: Any) -> None:
-        super().__init__(text, **context)
-        self.retry_after = retry_after
 
 
 class ServerError(StatusError):
@@ -259,23 +230,11 @@ class ServerError(StatusError):
 class ApiError(RhombusError):
     """The service rejected the call in a response with HTTP 200 and ``error: true``."""
 
-    error_msg: str | None
+    error_msg: str | None = None
     """The service's ``errorMsg``; None if it gave no reason."""
 
-    warning_msg: str | None
+    warning_msg: str | None = None
     """The service's ``warningMsg``; None if there was none."""
-
-    def __init__(
-        self,
-        text: str,
-        *,
-        error_msg: str | None = None,
-        warning_msg: str | None = None,
-        **context: Any,
-    ) -> None:
-        super().__init__(text, **context)
-        self.error_msg = error_msg
-        self.warning_msg = warning_msg
 
 
 class ClipNotFoundError(ApiError):
@@ -285,28 +244,14 @@ class ClipNotFoundError(ApiError):
 class DecodeError(RhombusError):
     """The response does not match the service's API reference."""
 
-    path: str
+    path: str = "$"
     """The JSON path of the value, such as ``$.savedClips[17].durationSec``; ``$`` is the body."""
 
-    expected: str
+    expected: str = ""
     """The expected value or type."""
 
-    value_excerpt: str
+    value_excerpt: str = ""
     """The received value, truncated to 80 characters."""
-
-    def __init__(
-        self,
-        text: str,
-        *,
-        path: str = "$",
-        expected: str = "",
-        value_excerpt: str = "",
-        **context: Any,
-    ) -> None:
-        super().__init__(text, **context)
-        self.path = path
-        self.expected = expected
-        self.value_excerpt = value_excerpt
 
 
 class PagingError(RhombusError):
@@ -328,14 +273,8 @@ class CursorCycleError(PagingError):
 class ClipFailedError(RhombusError):
     """The render of a clip failed, or the clip was deleted."""
 
-    clips: "tuple[ClipWithProgress, ...]"
+    clips: "tuple[ClipWithProgress, ...]" = ()
     """All clips of the watch that have failed, each as last seen."""
-
-    def __init__(
-        self, text: str, *, clips: "tuple[ClipWithProgress, ...]" = (), **context: Any
-    ) -> None:
-        super().__init__(text, **context)
-        self.clips = clips
 
     @property
     def clip(self) -> "ClipWithProgress":

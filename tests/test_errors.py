@@ -34,6 +34,13 @@ def test_every_error_can_be_pickled(kind: type[RhombusError]) -> None:
     assert vars(copy) == vars(error)
 
 
+@pytest.mark.parametrize("kind", EVERY)
+def test_error_has_only_the_attributes_of_its_class(kind: type[RhombusError]) -> None:
+    with pytest.raises(TypeError, match=f"{kind.__name__} has no attribute misspelt"):
+        kind("it broke", misspelt=1)
+    assert kind("it broke").endpoint is None
+
+
 def test_particular_fields_survive_pickling() -> None:
     for error in (
         RateLimitedError("slow", status=429, message="m", body_excerpt="b", retry_after=2.5),

@@ -13,14 +13,7 @@ from rhombus_clips.calls.envelope import Reply, open_envelope, status_error, war
 from rhombus_clips.calls.pacing import DecodingTurns, Pacing
 from rhombus_clips.calls.retry import RetryPolicy, Timeout, may_have_been_applied, may_retry
 from rhombus_clips.calls.transport import RequestBody, Transport
-from rhombus_clips.codec.bodies import (
-    FailedItem,
-    decode,
-    decode_in_steps,
-    decode_item_by_item,
-    encode_request,
-    is_long,
-)
+from rhombus_clips.codec import bodies
 from rhombus_clips.codec.text import parse
 from rhombus_clips.errors import DecodeError, RateLimitedError, RhombusError, StatusError, redacted
 from rhombus_clips.models.base import Answer
@@ -93,7 +86,7 @@ class Response(Generic[AnswerT]):
     """The decoded answer to a call."""
 
     answer: AnswerT
-    failed_items: Mapping[int, FailedItem]
+    failed_items: Mapping[int, bodies.FailedItem]
     """The items in the answer's list that failed to decode, by their index."""
     _call: _Call
     _caller: "Caller"
@@ -163,7 +156,7 @@ class Caller:
         """
         call = _Call(
             self._successors.get(endpoint.path, endpoint),
-            encode_request(parameters),
+            bodies.encode_request(parameters),
             self._transport,
             self._pacing,
             asyncio.get_running_loop().time() + self._timeout.total,
@@ -197,7 +190,7 @@ class Caller:
 
     async def _decoded(
         self, reply: Reply, endpoint: Endpoint[AnswerT], *, keeps_failed_items: bool
-    ) -> tuple[AnswerT, Mapping[int, FailedItem]]:
+    ) -> tuple[AnswerT, Mapping[int, bodies.FailedItem]]:
         """Return the answer in *reply*, and its items that failed to decode."""
         if not self._turns.has_room:
             await self._turns.turn()
@@ -207,9 +200,9 @@ class Caller:
             tree = parse(reply.body)
             if type(tree) is not dict or tree.get("error") or tree.get("warningMsg"):
                 self._judge_envelope(cast("object", tree), endpoint)
-            if not is_long(tree, endpoint.answer):
-                return decode(tree, reply.body, endpoint.answer), {}
-            steps = decode_in_steps(tree, reply.body, endpoint.answer)
+            if not bodies.is_long(tree, endpoint.answer):
+                return bodies.decode(tree, reply.body, endpoint.answer), {}
+            steps = bodies.decode_in_steps(tree, reply.body, endpoint.answer)
         except DecodeError:
             if not keeps_failed_items:
                 raise
@@ -221,7 +214,7 @@ class Caller:
         except DecodeError:
             if not keeps_failed_items:
                 raise
-        return await self._in_turns(decode_item_by_item(reply.body, endpoint.answer))
+        return await self._in_turns(bodies.decode_item_by_item(reply.body, endpoint.answer))
 
     async def _in_turns(self, steps: Generator[None, None, T]) -> T:
         """Take each of *steps* in a turn of the event loop that has room; return their result."""

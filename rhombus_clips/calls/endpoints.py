@@ -4,19 +4,9 @@ from typing import Generic, TypeVar
 
 from attrs import field, frozen
 
-from rhombus_clips.models import (
-    ClipWithProgressPage,
-    SavedClipCount,
-    SavedClipPage,
-    SharedClipGroupLink,
-    SharedClipGroupPage,
-    Splice,
-)
+from rhombus_clips import models
+from rhombus_clips.models import clip_details, saved_clip, shared_clip, spliced_clip
 from rhombus_clips.models.base import Answer
-from rhombus_clips.models.clip_details import SavedClipDetailsAnswer
-from rhombus_clips.models.saved_clip import ClipWithProgressAnswer, SavedClipsAnswer
-from rhombus_clips.models.shared_clip_details import SharedClipGroupDetailsAnswer
-from rhombus_clips.models.spliced_clip import MaxSpliceDurationAnswer, SplicedClipsAnswer
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
@@ -43,42 +33,46 @@ def _change(path: str, answer: type[AnswerT]) -> Endpoint[AnswerT]:
 
 # --- saved clips -----------------------------------------------------------------------------
 
-GET_SAVED_CLIPS = _read("/api/event/getSavedClipsV2", SavedClipPage)
-GET_SAVED_CLIPS_V1 = _read("/api/event/getSavedClips", SavedClipsAnswer)
-GET_CLIP_WITH_PROGRESS = _read("/api/event/getClipWithProgress", ClipWithProgressAnswer)
-GET_CLIPS_WITH_PROGRESS = _read("/api/event/getClipsWithProgress", ClipWithProgressPage)
-GET_EXPIRING_CLIPS_FOR_ORG = _read("/api/event/getExpiringClipsForOrg", ClipWithProgressPage)
-GET_SAVED_CLIP_DETAILS = _read("/api/event/getSavedClipDetails", SavedClipDetailsAnswer)
-GET_SAVED_CLIP_COUNT = _read("/api/event/getSavedClipCount", SavedClipCount)
+GET_SAVED_CLIPS = _read("/api/event/getSavedClipsV2", models.SavedClipPage)
+GET_SAVED_CLIPS_V1 = _read("/api/event/getSavedClips", saved_clip.SavedClipsAnswer)
+GET_CLIP_WITH_PROGRESS = _read("/api/event/getClipWithProgress", saved_clip.ClipWithProgressAnswer)
+GET_CLIPS_WITH_PROGRESS = _read("/api/event/getClipsWithProgress", models.ClipWithProgressPage)
+GET_EXPIRING_CLIPS_FOR_ORG = _read("/api/event/getExpiringClipsForOrg", models.ClipWithProgressPage)
+GET_SAVED_CLIP_DETAILS = _read(
+    "/api/event/getSavedClipDetails", clip_details.SavedClipDetailsAnswer
+)
+GET_SAVED_CLIP_COUNT = _read("/api/event/getSavedClipCount", models.SavedClipCount)
 GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID = _read(
-    "/api/event/getSavedClipsByExternalTransactionId", SavedClipsAnswer
+    "/api/event/getSavedClipsByExternalTransactionId", saved_clip.SavedClipsAnswer
 )
 UPDATE_SAVED_CLIP = _change("/api/event/updateSavedClip", Answer)
 DELETE_SAVED_CLIP = _change("/api/event/deleteSavedClip", Answer)
 
 # --- alerts ----------------------------------------------------------------------------------
 
-SAVE_POLICY_ALERT = Endpoint("/api/event/savePolicyAlertV2", Answer, safe=False)
+SAVE_POLICY_ALERT = _change("/api/event/savePolicyAlertV2", Answer)
 
 # --- shared clip groups ----------------------------------------------------------------------
 
-GET_SHARED_CLIP_GROUPS = _read("/api/event/getSharedClipGroupsV2", SharedClipGroupPage)
+GET_SHARED_CLIP_GROUPS = _read("/api/event/getSharedClipGroupsV2", models.SharedClipGroupPage)
 GET_SHARED_CLIP_GROUP_DETAILS = _read(
-    "/api/event/getSharedClipGroupDetails", SharedClipGroupDetailsAnswer
+    "/api/event/getSharedClipGroupDetails", shared_clip.SharedClipGroupDetailsAnswer
 )
-CREATE_SHARED_CLIP_GROUP = _change("/api/event/createSharedClipGroupV3", SharedClipGroupLink)
-UPDATE_SHARED_CLIP_GROUP = _change("/api/event/updateSharedClipGroupV2", SharedClipGroupLink)
+CREATE_SHARED_CLIP_GROUP = _change("/api/event/createSharedClipGroupV3", models.SharedClipGroupLink)
+UPDATE_SHARED_CLIP_GROUP = _change("/api/event/updateSharedClipGroupV2", models.SharedClipGroupLink)
 DELETE_SHARED_CLIP_GROUP = _change("/api/event/deleteSharedClipGroupV2", Answer)
 
 # --- splices ---------------------------------------------------------------------------------
 
-SPLICE = _change("/api/video/spliceV3", Splice)
+SPLICE = _change("/api/video/spliceV3", models.Splice)
 CANCEL_SPLICE = _change("/api/video/cancelSpliceV2", Answer)
 RETRY_SPLICE = _change("/api/video/retrySplice", Answer)
-GET_MAX_SPLICE_DURATION = _read("/api/video/getMaxSpliceDuration", MaxSpliceDurationAnswer)
+GET_MAX_SPLICE_DURATION = _read(
+    "/api/video/getMaxSpliceDuration", spliced_clip.MaxSpliceDurationAnswer
+)
 GET_SPLICED_CLIPS_IN_PROGRESS = Endpoint(
     "/api/event/getSplicedClipsInProgress",
-    SplicedClipsAnswer,
+    spliced_clip.SplicedClipsAnswer,
     safe=True,
-    successor=_read("/api/video/getSplicedClipsInProgress", SplicedClipsAnswer),
+    successor=_read("/api/video/getSplicedClipsInProgress", spliced_clip.SplicedClipsAnswer),
 )

@@ -42,11 +42,6 @@ class Pause:
         self._closed = asyncio.Event()
 
     @property
-    def is_closed(self) -> bool:
-        """True once `close` has been called."""
-        return self._closed.is_set()
-
-    @property
     def is_on(self) -> bool:
         """True while no request may start."""
         # Most sessions never pause and need not read the clock for each call.
@@ -80,7 +75,7 @@ class Pause:
 
     def refuse_if_closed(self) -> None:
         """Raise `SessionClosedError` if the session is closed."""
-        if self.is_closed:
+        if self._closed.is_set():
             raise SessionClosedError("the session was closed while a request waited")
 
     def close(self) -> None:

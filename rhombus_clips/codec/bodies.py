@@ -135,36 +135,30 @@ def decode(tree: Any, body: bytes | str, kind: type[T]) -> T:
 
 def _decode_strictly(body: bytes | str, kind: type[T]) -> T:
     try:
-        answer: T = _plan_of(cast("Hashable", kind)).strict(parse_exactly(body), kind)
+        return cast("T", _plan_of(cast("Hashable", kind)).strict(parse_exactly(body), kind))
     except MismatchError as mismatch:
         failure = mismatch.as_decode_error()
-    else:
-        return answer
     raise failure
 
 
 def decode_in_steps(tree: Any, body: bytes | str, kind: type[T]) -> Generator[None, None, T]:
     """Decode a long response as `decode` does, and yield between the steps."""
-    answer: T
     with suppress(Exception):
-        answer = yield from _steps(tree, kind, is_fast=True)
-        return answer
+        return (yield from _steps(tree, kind, is_fast=True))
     try:
-        answer = yield from _steps(parse_exactly(body), kind, is_fast=False)
+        return (yield from _steps(parse_exactly(body), kind, is_fast=False))
     except MismatchError as mismatch:
         failure = mismatch.as_decode_error()
-    else:
-        return answer
     raise failure
 
 
-def _steps(tree: Any, kind: Any, *, is_fast: bool) -> Generator[None, None, Any]:
-    plan = _plan_of(kind)
+def _steps(tree: Any, kind: type[T], *, is_fast: bool) -> Generator[None, None, T]:
+    plan = _plan_of(cast("Hashable", kind))
     hook, converter = (plan.fast, fast) if is_fast else (plan.strict, strict)
     if plan.listed is None or not is_object(tree):
-        return hook(tree, kind)
+        return cast("T", hook(tree, kind))
     listed, items = plan.listed, tree[plan.listed.wire]
-    answer = hook({**tree, listed.wire: []}, kind)
+    answer: T = hook({**tree, listed.wire: []}, kind)
     decoded: list[Any] = getattr(answer, listed.name)
     decode_list = converter.get_structure_hook(listed.kind)
     for start in range(0, len(items), ITEMS_PER_STEP):

@@ -7,7 +7,6 @@ from rhombus_clips.models.enums import *
 from rhombus_clips.models.open_enum import *
 from rhombus_clips.models.saved_clip import *
 from rhombus_clips.models.shared_clip import *
-from rhombus_clips.models.shared_clip_details import *
 from rhombus_clips.models.spliced_clip import *
 from rhombus_clips.models.views import *
 

@@ -82,15 +82,13 @@ def to_epoch_ms(time: datetime | int, name: str = "time") -> int:
 def _milliseconds_of(time: datetime, name: str) -> int:
     # Some time zones raise an OverflowError near the ends of the calendar.
     try:
-        is_naive = time.utcoffset() is None
-        milliseconds = None if is_naive else int(-((EPOCH - time) // MILLISECOND))
+        if time.utcoffset() is not None:
+            return int(-((EPOCH - time) // MILLISECOND))
     except OverflowError as error:
         raise ValueError(f"{name} is out of range for its time zone: {time!r}") from error
-    if milliseconds is None:
-        raise ValueError(
-            f"{name} must not be a datetime without a time zone; add one, such as tzinfo=UTC"
-        )
-    return milliseconds
+    raise ValueError(
+        f"{name} must not be a datetime without a time zone; add one, such as tzinfo=UTC"
+    )
 
 
 def plain_int(value: object) -> int | None:

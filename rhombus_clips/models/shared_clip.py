@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from attrs import Factory, frozen
 
 from rhombus_clips.models.base import Answer, Model, hash_scalars
+from rhombus_clips.models.clip_details import ClipBoundingBox, ClipSeekPoint
 from rhombus_clips.models.details import MetaDataLocation
 from rhombus_clips.models.moments import (
     from_epoch_ms,
@@ -45,6 +46,15 @@ class SharedClip(Model):
     def length(self) -> timedelta | None:
         """The length of the clip: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
         return to_length(self.duration_sec)
+
+
+@frozen(kw_only=True, field_transformer=hash_scalars)
+class SharedClipWithDetails(SharedClip):
+    """A clip within a shared group (``SharedClipWithDetailsType`` of the reference)."""
+
+    bounding_boxes: list[ClipBoundingBox | None] | None = None
+    description: str | None = None
+    seek_points: list[ClipSeekPoint | None] | None = None
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
@@ -95,6 +105,16 @@ class SharedClipGroup(SharedClipPage):
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
+class SharedClipGroupWithDetails(SharedClipPage):
+    """A web page that shares clips (``SharedClipGroupWithDetailsType`` of the reference).
+
+    Unlike `SharedClipGroup`, it does not say whether visitors need a password.
+    """
+
+    shared_clips: list[SharedClipWithDetails | None] | None = None
+
+
+@frozen(kw_only=True, field_transformer=hash_scalars)
 class ClipReference(Model):
     """A clip to share (``Event_RuuidWrapper`` of the reference); one of the two uuids is set."""
 
@@ -120,3 +140,11 @@ class SharedClipGroupPage(Answer):
 
     shared_clip_groups: list[SharedClipGroup] = Factory(list[SharedClipGroup])
     """The groups; empty if the service sent null. Null items are omitted."""
+
+
+@frozen(kw_only=True, field_transformer=hash_scalars)
+class SharedClipGroupDetailsAnswer(Answer):
+    """The response of ``getSharedClipGroupDetails``."""
+
+    shared_clip_group: SharedClipGroupWithDetails | None = None
+    """The group; None if there is no such group."""

@@ -7,7 +7,6 @@ There is one file per kind of resource: `saved_clips`, `listings`, `splices`, `a
 import ssl
 from datetime import timedelta
 from functools import partial
-from types import TracebackType
 from typing import Any, Self, TypedDict, Unpack, cast
 
 import aiohttp
@@ -176,12 +175,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         self._transport.client.open()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.aclose()
 
     async def aclose(self) -> None:

@@ -6,14 +6,7 @@ from datetime import timedelta
 from os import PathLike
 from pathlib import Path
 
-from rhombus_clips.arguments import (
-    function,
-    function_or_none,
-    instance,
-    local_path,
-    seconds_of,
-    whole_number,
-)
+from rhombus_clips import arguments as check
 from rhombus_clips.calls.retry import RetryPolicy
 from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary
 from rhombus_clips.media.download import Download, Progress
@@ -74,9 +67,9 @@ class ClipFiles(Resource):
         :raises RhombusError: for other failures of the media host; see the table of errors in the
             README.
         """
-        progress = function_or_none(progress, "progress")
-        target = local_path(path, "path")
-        file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
+        progress = check.function_or_none(progress, "progress")
+        target = check.local_path(path, "path")
+        file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
         return await self._download(file, target, progress)
 
     async def download_thumbnail(
@@ -95,9 +88,9 @@ class ClipFiles(Resource):
         :raises NotFoundError: if the media host has no such file; also the other errors of
             `download_clip`.
         """
-        progress = function_or_none(progress, "progress")
-        target = local_path(path, "path")
-        file = thumbnail_file(instance(clip, SavedClip, "clip"))
+        progress = check.function_or_none(progress, "progress")
+        target = check.local_path(path, "path")
+        file = thumbnail_file(check.instance(clip, SavedClip, "clip"))
         return await self._download(file, target, progress)
 
     @asynccontextmanager
@@ -116,7 +109,7 @@ class ClipFiles(Resource):
         :raises NotFoundError: on entering, if the media host has no such file; also the other
             errors of `download_clip`, on entering or while reading.
         """
-        file = clip_file(instance(clip, SavedClip, "clip"), verify=verify)
+        file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
         stream = ClipStream(self._reader(file))
         try:
             await stream.open()
@@ -173,15 +166,15 @@ class ClipFiles(Resource):
         """
         if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
             raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")
-        concurrency = whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
-        name = function(name, "name")
-        progress = function_or_none(progress, "progress")
-        on_end = function_or_none(on_end, "on_end")
-        target = local_path(folder, "folder").absolute()
-        instance(polling, Polling, "polling")
+        concurrency = check.whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
+        name = check.function(name, "name")
+        progress = check.function_or_none(progress, "progress")
+        on_end = check.function_or_none(on_end, "on_end")
+        target = check.local_path(folder, "folder").absolute()
+        check.instance(polling, Polling, "polling")
         waits = None
         if timeout is not None:
-            seconds = seconds_of(timeout, "timeout")
+            seconds = check.seconds_of(timeout, "timeout")
             waits = WaitingRoom(self._call, polling, timeout=seconds)
 
         async def download(

@@ -3,14 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Unpack
 
-from rhombus_clips.arguments import (
-    function,
-    function_or_none,
-    identifier,
-    milliseconds_of,
-    seconds_of,
-    whole_number,
-)
+from rhombus_clips import arguments as check
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
@@ -68,19 +61,17 @@ class ClipListings(Resource):
         """
         options = ListingOptions(
             caller=self._call,
-            page_size=whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
-            overlap=whole_number(overlap_ms, "overlap_ms", least=0, most=1) > 0,
-            on_decode_error=(
-                None if on_decode_error is None else function(on_decode_error, "on_decode_error")
-            ),
+            page_size=check.whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
+            overlap=check.whole_number(overlap_ms, "overlap_ms", least=0, most=1) > 0,
+            on_decode_error=check.function_or_none(on_decode_error, "on_decode_error"),
         )
         times = TimeRange(
             by=_checked(by),
-            since=None if since is None else to_epoch_ms(since, "since"),
-            until=None if until is None else to_epoch_ms(until, "until"),
+            since=check.epoch_ms(since, "since"),
+            until=check.epoch_ms(until, "until"),
         )
         if cursor is not None:
-            cursor = whole_number(to_epoch_ms(cursor, "cursor"), "cursor", least=1)
+            cursor = check.whole_number(to_epoch_ms(cursor, "cursor"), "cursor", least=1)
         return SavedClipPager(SavedClipWalk(options, times=times, cursor=cursor), limit=limit)
 
     def clips_with_progress(
@@ -108,14 +99,10 @@ class ClipListings(Resource):
         :raises ValueError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
-        return self._by_token(
-            endpoints.GET_CLIPS_WITH_PROGRESS,
-            filters,
-            cursor,
-            page_size,
-            limit,
-            on_decode_error=on_decode_error,
+        walk = self._walk(
+            endpoints.GET_CLIPS_WITH_PROGRESS, filters, cursor, page_size, on_decode_error
         )
+        return ClipWithProgressPager(walk, limit=limit)
 
     def expiring_clips(
         self,
@@ -141,36 +128,30 @@ class ClipListings(Resource):
         :raises ValueError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
-        return self._by_token(
-            endpoints.GET_EXPIRING_CLIPS_FOR_ORG,
-            filters,
-            cursor,
-            page_size,
-            limit,
-            on_decode_error=on_decode_error,
+        walk = self._walk(
+            endpoints.GET_EXPIRING_CLIPS_FOR_ORG, filters, cursor, page_size, on_decode_error
         )
+        return ClipWithProgressPager(walk, limit=limit)
 
-    def _by_token(
+    def _walk(
         self,
         endpoint: Endpoint[ClipWithProgressPage],
         filters: ClipFilters,
         cursor: str | None,
         page_size: int,
-        limit: int | None,
-        *,
         on_decode_error: OnDecodeError | None,
-    ) -> ClipWithProgressPager:
-        walk = ClipWithProgressWalk(
+    ) -> ClipWithProgressWalk:
+        sent = filter_parameters(filters)
+        sent["page_size"] = check.whole_number(
+            page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE
+        )
+        return ClipWithProgressWalk(
             self._call,
             endpoint,
-            {
-                **filter_parameters(filters),
-                "page_size": whole_number(page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE),
-            },
-            None if cursor is None else identifier(cursor, "cursor"),
-            function_or_none(on_decode_error, "on_decode_error"),
+            sent,
+            None if cursor is None else check.identifier(cursor, "cursor"),
+            check.function_or_none(on_decode_error, "on_decode_error"),
         )
-        return ClipWithProgressPager(walk, limit=limit)
 
     def follow_saved_clips(
         self,
@@ -216,8 +197,8 @@ class ClipListings(Resource):
         """
         if since is not None and cursor is not None:
             raise ValueError("since and cursor are alternatives: pass at most one of them")
-        grace_ms = milliseconds_of(grace, "grace")
-        seconds = seconds_of(interval, "interval", may_be_zero=True)
+        grace_ms = check.milliseconds_of(grace, "grace")
+        seconds = check.seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:
             state = FollowingState.at(cursor, grace_ms)
         elif since is not None:
@@ -228,8 +209,8 @@ class ClipListings(Resource):
         times = TimeRange(by=_checked(by), or_by="timestamp_ms")
         options = ListingOptions(
             caller=self._call,
-            page_size=whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
-            on_decode_error=function_or_none(on_decode_error, "on_decode_error"),
+            page_size=check.whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
+            on_decode_error=check.function_or_none(on_decode_error, "on_decode_error"),
         )
         return SavedClipFollower(options, state, times=times, interval=seconds)
 

@@ -135,10 +135,8 @@ class SharedClipGroups(Resource):
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        clips, alerts = (
-            check.identifiers(clip_uuids, "clip_uuids"),
-            check.identifiers(alert_uuids, "alert_uuids"),
-        )
+        clips = check.identifiers(clip_uuids, "clip_uuids")
+        alerts = check.identifiers(alert_uuids, "alert_uuids")
         references = [ClipReference(event_uuid=uuid) for uuid in clips]
         references += [ClipReference(alert_uuid=uuid) for uuid in alerts]
         if not references:

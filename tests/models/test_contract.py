@@ -15,8 +15,11 @@ from rhombus_clips.codec.strict import wire_name
 from rhombus_clips.models.base import Answer, Model
 from rhombus_clips.models.clip_details import SavedClipDetailsAnswer, _Sighting
 from rhombus_clips.models.saved_clip import ClipWithProgressAnswer, SavedClipsAnswer
-from rhombus_clips.models.shared_clip import ClipReference, SharedClipPage
-from rhombus_clips.models.shared_clip_details import SharedClipGroupDetailsAnswer
+from rhombus_clips.models.shared_clip import (
+    ClipReference,
+    SharedClipGroupDetailsAnswer,
+    SharedClipPage,
+)
 from rhombus_clips.models.spliced_clip import MaxSpliceDurationAnswer, SplicedClipsAnswer
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import json_answer
