@@ -166,7 +166,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         chosen = cast("dict[str, Any]", {**settings_of_environment(), **settings})
         del settings
         if "api_key" not in chosen:
-            raise ConfigurationError("set RHOMBUS_API_KEY, or pass api_key to from_env()")
+            raise ConfigurationError("set RHOMBUS_API_KEY to an API key, or pass api_key")
         return cls(chosen.pop("api_key"), **chosen)
 
     # --- lifetime ----------------------------------------------------------------------------
