@@ -44,16 +44,21 @@ async def take(follower: SavedClipFollower, count: int) -> list[str]:
     return uuids
 
 
-async def rest_of(follower: SavedClipFollower, seconds: float = 0.15) -> list[str]:
-    """Return the clips that are yielded within the given time."""
+async def rest_of(follower: SavedClipFollower, fake: FakeRhombus) -> list[str]:
+    """Return the clips that are yielded while the follower lists all clips, several times."""
     uuids: list[str] = []
 
     async def collect() -> None:
         async for clip in follower:
             uuids.append(clip.uuid or "")
 
+    def listings() -> int:
+        return sum("pageTimestampMs" not in request.json for request in fake.requests)
+
+    enough = listings() + 4
     task = asyncio.create_task(collect())
-    await asyncio.sleep(seconds)
+    while listings() < enough:
+        await fake.wait_for_requests(len(fake.requests) + 1)
     task.cancel()
     await asyncio.wait({task})
     return uuids
@@ -74,7 +79,7 @@ async def test_new_clips_are_yielded_once_as_they_appear(listing, fake, session)
     for number in range(10, 13):
         fake.clips.append(clip_at(number, T0 + 1000 * number))
         assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
-    assert await rest_of(follower) == []
+    assert await rest_of(follower, fake) == []
 
 
 async def test_clip_that_is_late_within_the_grace_is_yielded_and_a_later_one_is_not(
@@ -82,10 +87,10 @@ async def test_clip_that_is_late_within_the_grace_is_yielded_and_a_later_one_is_
 ) -> None:
     follower = follow(session, grace=timedelta(seconds=2))
     await take(follower, 5)
-    assert await rest_of(follower, 0.1) == []
+    assert await rest_of(follower, fake) == []
     late, too_late = clip_at(20, T0 + 2500), clip_at(21, T0 + 1500)
     fake.clips += [late, too_late]
-    assert await rest_of(follower) == [late["uuid"]]
+    assert await rest_of(follower, fake) == [late["uuid"]]
 
 
 @pytest.mark.parametrize("stop", range(6))
@@ -98,7 +103,7 @@ async def test_another_follower_resumes_from_the_cursor_without_repetition(
     cursor = first.cursor
     fake.clips.append(clip_at(30, T0 + 2500))
     second = session.follow_saved_clips(cursor=cursor, interval=0.01)
-    rest = await rest_of(second)
+    rest = await rest_of(second, fake)
     assert len(set(seen + rest)) == len(seen + rest) == 6
 
 
@@ -110,7 +115,7 @@ async def test_error_carries_the_cursor_and_iterating_again_resumes(fake, sessio
         async for clip in follower:
             seen.append(clip.uuid or "")
     assert caught.value.cursor == follower.cursor
-    seen += await rest_of(follower)
+    seen += await rest_of(follower, fake)
     assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)
 
 
@@ -118,12 +123,12 @@ async def test_clips_without_a_uuid_are_yielded_once(fake, session) -> None:
     for clip in fake.clips[:2]:
         clip["uuid"] = None
         clip["createdAtMs"] = T0
-    assert len(await rest_of(follow(session))) == 5
+    assert len(await rest_of(follow(session), fake)) == 5
 
 
 async def test_follower_without_since_starts_now(fake, session) -> None:
     follower = session.follow_saved_clips(interval=0.01)
-    assert await rest_of(follower, 0.05) == []
+    assert await rest_of(follower, fake) == []
     fake.clips.append(clip_at(40, int(time.time() * 1000) + 500))
     assert await take(follower, 1) == [fake.clips[-1]["uuid"]]
 
@@ -134,7 +139,7 @@ async def test_listing_by_the_followed_time_takes_one_request_per_round(fake, se
     follower = follow(session, since=T0 - 1000)
     await take(follower, 1)
     fake.requests.clear()
-    await rest_of(follower, 0.1)
+    await rest_of(follower, fake)
     by_round = [request for request in fake.requests if "pageTimestampMs" not in request.json]
     assert len(fake.requests) <= 2 * len(by_round)
 
@@ -251,7 +256,7 @@ async def test_undecodable_clip_is_passed_to_the_callback(fake, session) -> None
     fake.clips[1]["durationSec"] = "long"
     bad: list[Any] = []
     follower = follow(session, on_decode_error=lambda raw, _: bad.append(raw["uuid"]))
-    assert len(await rest_of(follower)) == 4
+    assert len(await rest_of(follower, fake)) == 4
     assert set(bad) == {fake.clips[1]["uuid"]}
 
 
