@@ -58,7 +58,7 @@ class MismatchError(Exception):
 
 @cache
 def wire_name(name: str) -> str:
-    """Return the name on the wire: ``sha256Hex`` for ``sha256_hex``."""
+    """Return the camelCase name on the wire: ``sha256Hex`` for ``sha256_hex``."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 

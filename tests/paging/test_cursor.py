@@ -5,7 +5,7 @@ from attrs import evolve
 from hypothesis import given
 
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
-from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE, MOST_EMPTY_PAGES, CursorWalk
+from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE, MOST_PAGES_WITHOUT_NEWS, CursorWalk
 from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST, ListedPage
 from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order
 from tests.examples import examples
@@ -273,7 +273,7 @@ def test_empty_pages_are_bounded_and_the_walk_can_continue() -> None:
     """Endless empty pages raise. The walk can then be resumed where it was."""
     walk = _walk()
     pages = (_page(cursor=1_000_000 - number) for number in range(10_000))
-    with pytest.raises(PagingError, match=f"{MOST_EMPTY_PAGES} consecutive pages"):
+    with pytest.raises(PagingError, match=f"{MOST_PAGES_WITHOUT_NEWS} consecutive pages"):
         _answered(walk, pages)
     before = walk.cursor
     assert before is not None

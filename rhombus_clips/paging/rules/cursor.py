@@ -41,7 +41,7 @@ from rhombus_clips.paging.rules.pages import (
 )
 
 LARGEST_PAGE_SIZE = 10_000
-MOST_EMPTY_PAGES = 100
+MOST_PAGES_WITHOUT_NEWS = 100
 
 # If the listing changes during a check of its end, that check is void, and perhaps the next.
 _CHECKS_OF_AN_END = 3
@@ -133,11 +133,11 @@ class CursorWalk:
         if self.direction is None:
             self._suggested_direction = _suggested_direction(page)
         self._pages_without_news = 0 if new_items else self._pages_without_news + 1
-        if self._pages_without_news >= MOST_EMPTY_PAGES:
+        if self._pages_without_news >= MOST_PAGES_WITHOUT_NEWS:
             self._pages_without_news = 0
             raise PagingError(
-                f"{MOST_EMPTY_PAGES} consecutive pages contained no new items, although each had a"
-                " cursor; iterate again to continue from there"
+                f"{MOST_PAGES_WITHOUT_NEWS} consecutive pages contained no new items, although each"
+                " had a cursor; iterate again to continue from there"
             )
 
     def _move_to(self, cursor: int) -> bool:

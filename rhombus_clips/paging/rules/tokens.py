@@ -9,7 +9,7 @@ from rhombus_clips.errors import CursorCycleError, PagingError
 LARGEST_TOKEN_PAGE = 200
 """The documented maximum page size of listings with page tokens."""
 
-_MOST_PAGES_WITHOUT_NEWS = 100
+MOST_PAGES_WITHOUT_NEWS = 100
 
 _MOST_REMEMBERED = 10_000
 """The number of recent items that are compared with new ones; it bounds the memory."""
@@ -19,8 +19,8 @@ _MOST_REMEMBERED = 10_000
 class TokenWalk:
     """A walk from page to page, by the token that each page returns for the next.
 
-    A page without a token, or with an empty one, is the last. A request with an empty token would
-    start from the beginning.
+    Only the token ends a listing: a page without one, or with an empty one, is the last, and an
+    empty page with a token is not. A request with an empty token would start from the beginning.
     """
 
     token: str | None
@@ -41,10 +41,10 @@ class TokenWalk:
             raise CursorCycleError(
                 "the service returned a page token for a second time; its pages would only repeat"
             )
-        if self._pages_without_news >= _MOST_PAGES_WITHOUT_NEWS:
+        if self._pages_without_news >= MOST_PAGES_WITHOUT_NEWS:
             self._pages_without_news = 0
             raise PagingError(
-                f"{_MOST_PAGES_WITHOUT_NEWS} consecutive pages contained no new items; iterate"
+                f"{MOST_PAGES_WITHOUT_NEWS} consecutive pages contained no new items; iterate"
                 " again to continue from there"
             )
 
