@@ -299,7 +299,7 @@ def _quoted(value: object) -> str:
     try:
         shown = repr(value)
     except ValueError:  # Python refuses to format an int of thousands of digits.
-        return f"a {type(value).__name__} that is too long to show"
+        return f"a value of type {type(value).__name__} that is too long to show"
     return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}…"
 
 

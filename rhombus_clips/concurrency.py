@@ -35,7 +35,7 @@ async def wait_until_done(future: "asyncio.Future[Any]") -> None:
     A cancellation is raised afterwards.
     """
     interruption: asyncio.CancelledError | None = None
-    # A cancelled scope of anyio would otherwise interrupt the wait again and again.
+    # A cancelled anyio scope would otherwise interrupt the wait again and again.
     with anyio.CancelScope(shield=True):
         while not future.done():
             try:

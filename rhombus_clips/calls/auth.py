@@ -70,5 +70,5 @@ def header_value(value: str, name: str) -> str:
 
 
 def is_confidential(url: SplitResult) -> bool:
-    """Return whether requests to *url* are private, by ``https`` or by a loopback address."""
+    """Return whether requests to *url* are private, thanks to ``https`` or a loopback address."""
     return url.scheme == "https" or (url.scheme == "http" and url.hostname in _LOOPBACK)

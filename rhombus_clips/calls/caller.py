@@ -217,7 +217,7 @@ class Caller:
         return await self._in_turns(bodies.decode_item_by_item(reply.body, endpoint.answer))
 
     async def _in_turns(self, steps: Generator[None, None, T]) -> T:
-        """Take each of *steps* in a turn of the event loop that has room; return their result."""
+        """Run each of *steps* in a turn of the event loop that has room; return their result."""
         while True:
             if not self._turns.has_room:
                 await self._turns.turn()

@@ -1,4 +1,4 @@
-"""Translation of aiohttp's exceptions to the library's errors.
+"""Translation of aiohttp's exceptions into the library's errors.
 
 No message names a proxy, whose URL may contain credentials, or quotes a message of aiohttp, which
 may contain headers.

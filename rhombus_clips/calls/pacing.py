@@ -17,7 +17,7 @@ from rhombus_clips.calls.rate import TokenBucket
 from rhombus_clips.calls.retry import RateLimit
 from rhombus_clips.errors import DeadlineExceededError, RateLimitedError, SessionClosedError
 
-# Calls that waited for the end of a pause resume spread over this many seconds, not all at once.
+# After a pause, the waiting calls resume over a period of this many seconds, not all at once.
 _SPREAD = 0.25
 
 # For this many seconds after a pause, more concurrency gains little.
@@ -25,7 +25,7 @@ _RECENTLY = 3.0
 
 _NEVER = -math.inf
 
-# The time for decoding in each turn of the event loop, so short that a backend stays responsive.
+# The time for decoding in each turn of the event loop, short enough to keep a backend responsive.
 _SECONDS_PER_TURN = 0.005
 _SMOOTHING = 0.2
 
@@ -48,7 +48,7 @@ class Pause:
         return self._until != _NEVER and self._until > _now()
 
     def ended_within(self, seconds: float) -> bool:
-        """Return whether a pause is on, or ended less than *seconds* ago."""
+        """Return whether a pause is in effect, or ended less than *seconds* ago."""
         return self._until != _NEVER and _now() < self._until + seconds
 
     def begin(self, seconds: float) -> None:
@@ -56,7 +56,7 @@ class Pause:
         self._until = max(self._until, _now() + seconds)
 
     def delay(self) -> float:
-        """Return the seconds to wait before a request may start; 0 if no pause is on.
+        """Return the seconds to wait before a request may start; 0 if no pause is in effect.
 
         Callers get different values, so that they do not all start at the same time.
         """
@@ -64,7 +64,7 @@ class Pause:
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
 
     async def wait(self) -> None:
-        """Wait until no pause is on. Raises `SessionClosedError` if the session is closed."""
+        """Wait for the end of any pause. Raises `SessionClosedError` if the session is closed."""
         while delay := self.delay():
             await self.sleep(delay)
 
@@ -116,17 +116,17 @@ class Pacing:
         return True
 
     async def admit(self, deadline: float) -> None:
-        """Wait until a request may start, at most until *deadline* on the event loop's clock.
+        """Wait until a request may start, no later than *deadline* on the event loop's clock.
 
         Call `finished` once an admitted request has been answered or has failed. Raises
         `RateLimitedError` immediately if the pause lasts beyond the deadline, and
         `DeadlineExceededError` at the deadline if no connection has become free or the client-side
-        rate has allowed no request.
+        rate limit has left no room.
         """
         await self._wait_out_pause(deadline)
         if not self.try_admit() and not await _in_time(self._take_turn(), deadline):
             raise DeadlineExceededError(
-                "all connections were busy, or the client-side rate allowed no request in time"
+                "all connections were busy, or the client-side rate limit left no room in time"
             )
         try:
             await self._wait_out_pause(deadline)

@@ -121,7 +121,7 @@ def concerns_every_call(error: Exception) -> bool:
 
 
 def may_have_been_applied(error: errors.RhombusError, *, safe: bool) -> bool:
-    """Return whether the service may have applied the change of a sent request despite *error*.
+    """Return whether the service may have applied the change that was sent, despite *error*.
 
     A response that cannot be decoded does not prove that the service rejected the request.
     """

@@ -24,7 +24,7 @@ def single_item(
 ) -> ItemT:
     """Return the *item* of a response if the uuid at *path* is *uuid*.
 
-    Raises `ClipNotFoundError`, or `ApiError` for another *name*, if the item is None, and
+    Raises `ClipNotFoundError` if the item is None (`ApiError` if *name* is not "clip"), and
     `DecodeError` if it has another uuid.
     """
     if item is None:

@@ -7,7 +7,7 @@ _USAGE_ERROR, _INTERRUPTED = 2, 130
 
 
 def main() -> None:
-    """Run the command, and exit with 0, or 1 on failure, 2 on wrong usage, 130 on Ctrl-C."""
+    """Run the command, and exit with 0, or 1 on failure, 2 on incorrect usage, 130 on Ctrl-C."""
     try:
         _run()
     except KeyboardInterrupt:  # During the imports. A running command prints a line.

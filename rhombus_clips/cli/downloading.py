@@ -160,7 +160,7 @@ async def _download_one(session: ClipSession, clip_uuid: str, output: Path) -> b
 
 
 async def _listed(session: ClipSession, filters: Mapping[str, Any]) -> list[ClipWithProgress]:
-    """List all clips before the first download, which may outlast the service's page tokens."""
+    """List all clips before any download: downloads may outlast the service's page tokens."""
     clips: list[ClipWithProgress] = []
     with Bars() as bars:
         async for clip in session.clips_with_progress(**filters):

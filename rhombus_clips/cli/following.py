@@ -103,7 +103,7 @@ class StateFile:
         """True while a clip that the follower yielded is being processed."""
 
     def read(self) -> str | None:
-        """Return the cursor, or None at the first start."""
+        """Return the cursor, or None on the first run."""
         content = None if self._path is None else read(self._path)
         return None if content is None else content.decode("utf-8", errors="replace")
 
@@ -142,7 +142,7 @@ def _follower(
         return session.follow_saved_clips(cursor=cursor, interval=interval)
     except ValueError as error:
         raise ConfigurationError(
-            f"the file of --state was not written by this command: {error}"
+            f"the --state file was not written by this command: {error}"
         ) from None
 
 

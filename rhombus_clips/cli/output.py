@@ -69,7 +69,7 @@ PROGRESS = Columns(("Recorded", "Status", "Progress", "Title", "Uuid"), _progres
 
 
 async def show(models: AsyncIterable[ModelT], columns: Columns[ModelT], *, as_json: bool) -> None:
-    """Print *models* as JSON lines while they arrive, or as one table at the end."""
+    """Print *models* as JSON lines as they arrive, or as one table at the end."""
     if as_json:
         async for model in models:
             echo_json(model)
@@ -98,7 +98,7 @@ def is_terminal(stream: TextIO | None) -> bool:
 
 def echo(text: object, *, err: bool = False) -> None:
     """Print *text* as one line on standard output or standard error."""
-    # Pass the stream explicitly: otherwise click replaces an ASCII encoding by another.
+    # Pass the stream explicitly: otherwise click replaces an ASCII encoding with another.
     click.echo(printable(text), file=sys.stderr if err else sys.stdout)
 
 

@@ -19,7 +19,7 @@ _FAILURE, _USAGE_ERROR, _INTERRUPTED = 1, 2, 130
 
 
 def with_session(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run an async command, whose first argument is a session that the environment configures."""
+    """Run an async command, whose first argument is a session configured from the environment."""
 
     @wraps(command)
     def run(**arguments: Any) -> None:
@@ -29,7 +29,7 @@ def with_session(command: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
 
 
 def run_with_session(work: Callable[[ClipSession], Coroutine[Any, Any, T]]) -> T:
-    """Run *work* with a session that the environment configures, and return its result."""
+    """Run *work* with a session configured from the environment, and return its result."""
 
     async def run() -> T:
         async with ClipSession.from_env() as session:
@@ -51,7 +51,7 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 def exit_with_failure() -> NoReturn:
-    """Exit after failures that were printed already."""
+    """Exit after failures that have already been printed."""
     sys.exit(_FAILURE)
 
 

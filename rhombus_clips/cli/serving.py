@@ -19,7 +19,7 @@ from rhombus_clips.testing import FakeRhombus
 @click.option("--seed", type=int, default=0, show_default=True,
               help="The seed of the generated clips.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True,
-              help="The port of the API. 0 takes a free port.")  # fmt: skip
+              help="The port of the API. 0 picks a free port.")  # fmt: skip
 @click.option("--render-seconds", type=SECONDS, default=6.0, show_default=True,
               help="How long it takes to create a clip.")  # fmt: skip
 def fake(**options: Any) -> None:

@@ -19,7 +19,7 @@ from rhombus_clips.models.base import Extra, Model
 
 Hook = Callable[[Any, Any], Any]
 
-# int64 is the widest integer of the reference; a float holds every integer up to 2**53 exactly.
+# int64 is the widest integer in the reference; a float holds every integer up to 2**53 exactly.
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 _LARGEST_EXACT_FLOAT = 2.0**53
 

@@ -123,7 +123,7 @@ def _start_as_json(value: object, length: int) -> str:
 def _finite_float(literal: str) -> float:
     number = float(literal)
     if math.isinf(number):
-        raise ValueError(f"{literal[:20]} is too large for a number")
+        raise ValueError(f"{literal[:20]} is too large to be a number")
     return number
 
 

@@ -125,7 +125,7 @@ class Download:
                     if self.progress is not None:
                         self.progress(piece.end, state.expected_length)
             finally:
-                piece = None  # Otherwise a stored error would keep its bytes.
+                piece = None  # Otherwise a stored error would keep its bytes alive.
 
 
 async def verified_file(

@@ -23,7 +23,7 @@ _DEVICES = frozenset(
 
 
 def safe_file_name(text: str, most_bytes: int = _MOST_BYTES) -> str:
-    """Return *text* as a file name without separators, device names and unprintable characters."""
+    """Return *text* as a file name without separators, device names or unprintable characters."""
     shown = _shown(text)
     stem, dot, ending = shown.strip(" ").rpartition(".")
     if not stem or len(ending) > _LONGEST_ENDING:

@@ -62,14 +62,14 @@ def regular_status(path: Path, *, follows_links: bool = False) -> os.stat_result
 def _refuse_irregular(path: Path, status: os.stat_result) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise NotRegularFileError(
-            f"{path} is a symbolic link, which is neither followed nor replaced: move it away, or"
-            f" choose another path ({os.strerror(errno.ELOOP)})"
+            f"{path} is a symbolic link, which is neither followed nor replaced: move it elsewhere,"
+            f" or choose another path ({os.strerror(errno.ELOOP)})"
         )
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "not a regular file")
         raise NotRegularFileError(
-            f"{path} is {kind}, which is neither opened nor replaced: move it away, or choose"
-            " another path"
+            f"{path} is {kind}, which is neither opened nor replaced: move it elsewhere, or"
+            " choose another path"
         )
 
 
@@ -80,8 +80,8 @@ def refuse_linked(file: FileIO, path: Path) -> None:
     """
     if os.fstat(file.fileno()).st_nlink > 1:
         raise NotRegularFileError(
-            f"{path} has another name (a hard link) and is not written: move it away, or replace it"
-            " with a copy"
+            f"{path} has another name (a hard link), so it is not written to: move it elsewhere,"
+            " or replace it with a copy"
         )
 
 

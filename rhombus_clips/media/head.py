@@ -71,7 +71,7 @@ class Head:
 
     @property
     def whole_length(self) -> int | None:
-        """The length of the whole file according to ``Content-Range``, also of a 416."""
+        """The length of the whole file according to ``Content-Range``, even in a 416."""
         match = self._content_range()
         return None if match is None else _number(match[3])
 

@@ -181,7 +181,7 @@ class MediaHost:
             proxy=None if client.is_borrowed else self._proxy(url),
         )
         # The wait for a connection that other requests hold is not limited, because a file may take
-        # long. aiohttp limits the later steps.
+        # a long time. aiohttp limits the later steps.
         limit = self.timeout.connect + self.timeout.stall
         seconds = limit if has_free_connection(http) else math.inf
         return await self.within(seconds, request, "no response started")
@@ -197,7 +197,7 @@ class MediaHost:
         """Await *work* as `guarded` does, but raise `DisconnectedError` after *seconds*."""
         with anyio.move_on_after(seconds):
             return await self.guarded(work)
-        raise errors.DisconnectedError(f"{otherwise} for {seconds:g} s")
+        raise errors.DisconnectedError(f"{otherwise} within {seconds:g} s")
 
     async def guarded(self, work: Awaitable[T]) -> T:
         """Await *work* of aiohttp, and translate its exceptions."""

@@ -162,7 +162,7 @@ class Manifest:
 
 
 def _names_in(folder: Path) -> tuple[dict[str, set[str]], int]:
-    """Return the names in *folder* by spelling, and the longest length of a clip's file name."""
+    """Return the names in *folder* by spelling, and the maximum length of a clip's file name."""
     names: dict[str, set[str]] = {}
     for path in folder.iterdir():
         names.setdefault(file_names.spelling(path.name), set()).add(path.name)

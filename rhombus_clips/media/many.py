@@ -70,7 +70,7 @@ class DownloadSummary:
     downloaded: int = 0
     """The number of files that were downloaded."""
     skipped: int = 0
-    """The number of files that existed already, and of repeated clips."""
+    """The number of files that already existed, plus the number of repeated clips."""
     failures: list[DownloadFailure] = field(factory=list[DownloadFailure])
 
 

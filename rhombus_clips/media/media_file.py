@@ -33,7 +33,7 @@ class MediaFile:
         if self.status == ClipStatus.COMPLETE:
             return "the clip may have been deleted, or its record names another region"
         status = "unknown" if self.status is None else self.status
-        return f"the clip's status was {status} when it was read; it has a file once COMPLETE"
+        return f"the clip's status was {status} when it was read; it gets a file once COMPLETE"
 
 
 def clip_file(clip: SavedClip, *, verify: bool = True) -> MediaFile:

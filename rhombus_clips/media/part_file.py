@@ -67,8 +67,8 @@ class PartFile:
     def open(self) -> None:
         """Open the part for this download alone.
 
-        Raises `DownloadError` if another download has it open, it has a hard link, or something
-        other than a file has one of the names, and `OSError` if nothing can be written.
+        Raises `DownloadError` if another download has it open, it has another hard link, or
+        something other than a file has one of the names, and `OSError` if nothing can be written.
         """
         if self.path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "a file cannot replace a folder", str(self.path))
@@ -90,7 +90,7 @@ class PartFile:
                 self._release(file)
                 raise
             self._release(file)
-        raise DownloadError(f"{self.part} is moved or replaced repeatedly: choose another path")
+        raise DownloadError(f"{self.part} keeps being moved or replaced: choose another path")
 
     @property
     def _opened(self) -> FileIO:
@@ -160,7 +160,7 @@ class PartFile:
     # --- writing -------------------------------------------------------------------------------
 
     def _restart(self, etag: str | None) -> None:
-        """Truncate the part for bytes with that entity tag."""
+        """Empty the part, to receive bytes with that entity tag."""
         # In this order, so that the note never has the entity tag of other bytes, even if the
         # process ends in between.
         files.remove(self._note)
@@ -256,12 +256,12 @@ class PartFile:
 
     def _move_without_replacing(self) -> None:
         try:
-            os.link(self.part, self.path)  # the order of Path.hardlink_to is misleading
+            os.link(self.part, self.path)  # Path.hardlink_to takes them in a confusing order
         except OSError as error:
             if isinstance(error, FileExistsError) or os.path.lexists(self.path):
                 raise DownloadError(
-                    f"another program created {self.path} meanwhile: move it away, and download the"
-                    " file again"
+                    f"another program has created {self.path} in the meantime: move it elsewhere,"
+                    " and download the file again"
                 ) from None
             self.part.rename(self.path)  # The file system may not support links.
         else:

@@ -85,7 +85,7 @@ class FetchState:
         return headers
 
     def restart(self, *, trusts_ranges: bool = True) -> None:
-        """Discard the bytes received; without trust in ranges, request no part again."""
+        """Discard the bytes received. Unless *trusts_ranges*, never request a part again."""
         self.offset = 0
         self.etag = self.total = self.part_end = None
         self.marks_its_end = self.was_resumed = False
@@ -222,7 +222,7 @@ class FetchState:
                 " record"
             )
         if self.offset > whole:
-            raise IntegrityError(f"received more than the {whole} bytes of the clip's record")
+            raise IntegrityError(f"received more than the {whole} bytes in the clip's record")
 
     def verify(self, byte_count: int, sha256_hex: str) -> None:
         """Raise `IntegrityError` unless *byte_count* bytes with that hash are the whole file."""

@@ -68,7 +68,7 @@ class MediaReader:
                 async with aclosing(self._pieces_of_one_response()) as pieces:
                     async for piece in pieces:
                         yield piece
-                        del piece  # Otherwise a stored error would keep its bytes.
+                        del piece  # Otherwise a stored error would keep its bytes alive.
                 if self._is_whole():
                     return
             except RestartError:

@@ -47,12 +47,12 @@ class ClipStream:
         while piece is not None:
             # A host that restarts the file repeats bytes that were yielded.
             start, chunk = piece.start, piece.data[max(0, size - piece.start) :]
-            piece = None  # Otherwise a stored error would keep its bytes.
+            piece = None  # Otherwise a stored error would keep its bytes alive.
             if start == 0 and size and (etag is None or state.etag != etag):
                 chunk = b""
                 error = DownloadError(
-                    "the stream was interrupted, and the media host cannot resume it after the"
-                    " bytes received"
+                    "the stream was interrupted, and the media host cannot resume it from"
+                    " where it stopped"
                 )
                 raise self._reader.explained(error) from self._reader.last_failure
             running.update(chunk)

@@ -32,8 +32,8 @@ class FileWriter:
     The first piece is written at once, and later ones when a block is full or after a tenth of a
     second. Many small writes and the hash do not slow down a fast network, and a slow disk stops
     the network before much memory is used. The pieces are copied into a few buffers that are
-    reused. Keeping the pieces instead would make the process allocate and free system memory all
-    the time, which costs more than the copies.
+    reused. Keeping the pieces instead would make the process allocate and free system memory
+    constantly, which costs more than the copies.
     """
 
     def __init__(self, part: PartFile) -> None:
@@ -54,7 +54,7 @@ class FileWriter:
         self._etag = etag
         self._copy(piece.data)
         self._end = piece.end
-        del piece  # Otherwise a stored error from below would keep it.
+        del piece  # Otherwise a stored error from below would keep it alive.
         if self._filled >= _BLOCK or asyncio.get_running_loop().time() >= self._next_block_at:
             self._start_block()
             while len(self._under_way) >= _BUFFERS:
@@ -104,12 +104,12 @@ class FileWriter:
         self._filled = filled
 
     def _start_timer(self) -> None:
-        """Start a block soon, in case no more bytes arrive."""
+        """Schedule the start of a block, in case no more bytes arrive."""
         self._timer = asyncio.get_running_loop().call_later(_LONGEST_WAIT, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        # With a disk that does not keep up, more blocks would fill the memory.
+        # If the disk does not keep up, more blocks would fill the memory.
         under_way = self._under_way
         if len(under_way) < _BUFFERS - 1 or all(job.done() for job in under_way[0].jobs):
             self._start_block()

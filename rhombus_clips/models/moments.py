@@ -7,8 +7,8 @@ from typing import Any, cast
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
-# Times of undocumented unit are milliseconds unless they are too small: 1e11 ms is March 1973,
-# 1e11 s is the year 5138.
+# Times in an undocumented unit are taken as milliseconds unless they are too small: 1e11 ms is
+# March 1973, 1e11 s is the year 5138.
 _SMALLEST_MILLISECONDS = 100_000_000_000
 
 SMALLEST_SENT, LARGEST_SENT = -(2**63), 2**63 - 1
@@ -19,19 +19,19 @@ _BOOLS = frozenset({"bool", "bool_"})
 
 
 def from_epoch_ms(milliseconds: int | None) -> datetime | None:
-    """Return the UTC datetime of epoch milliseconds; None for None or beyond the calendar."""
+    """Return the UTC datetime of epoch milliseconds; None for None or if beyond the calendar."""
     return None if milliseconds is None else _later(EPOCH, milliseconds=milliseconds)
 
 
 def from_epoch_seconds(seconds: int | None) -> datetime | None:
-    """Return the UTC datetime of epoch seconds; None for None or beyond the calendar."""
+    """Return the UTC datetime of epoch seconds; None for None or if beyond the calendar."""
     return None if seconds is None else _later(EPOCH, seconds=seconds)
 
 
 def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:
     """Return the UTC datetime of epoch seconds if *value* is below 1e11, else of milliseconds.
 
-    None for None or beyond the calendar, which has the years 1 to 9999.
+    None for None or if beyond the calendar, which has the years 1 to 9999.
     """
     if value is not None and abs(value) < _SMALLEST_MILLISECONDS:
         return from_epoch_seconds(value)
@@ -39,12 +39,12 @@ def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:
 
 
 def seconds_after(time: datetime | None, seconds: int) -> datetime | None:
-    """Return the time *seconds* after *time*; None for None or beyond the calendar."""
+    """Return the time *seconds* after *time*; None for None or if beyond the calendar."""
     return None if time is None else _later(time, seconds=seconds)
 
 
 def to_length(seconds: int | None) -> timedelta | None:
-    """Return a number of seconds as a timedelta; None for None or beyond 999,999,999 days."""
+    """Return a number of seconds as a timedelta; None for None or more than 999,999,999 days."""
     try:
         return None if seconds is None else timedelta(seconds=seconds)
     except OverflowError:
@@ -75,7 +75,7 @@ def to_epoch_ms(time: datetime | int, name: str = "time") -> int:
             f" not {type(time).__name__}"
         )
     if not SMALLEST_SENT <= milliseconds <= LARGEST_SENT:
-        raise ValueError(f"{name} must fit into 64 bits of epoch milliseconds")
+        raise ValueError(f"{name} must fit into 64 bits as epoch milliseconds")
     return milliseconds
 
 

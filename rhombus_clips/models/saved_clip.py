@@ -76,7 +76,7 @@ class SavedClip(Model):
 
     @property
     def length(self) -> timedelta | None:
-        """The length of the clip: `duration_sec` as a timedelta; None beyond 999,999,999 days."""
+        """The length of the clip: `duration_sec` as a timedelta; None above 999,999,999 days."""
         return to_length(self.duration_sec)
 
     @property

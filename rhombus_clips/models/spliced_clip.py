@@ -72,7 +72,7 @@ class SplicedClip(Model):
 
     @property
     def starts_at(self) -> datetime | None:
-        """The start of the footage; `start_time` is read as seconds below 1e11, else milliseconds.
+        """The start of the footage: `start_time`, as seconds if below 1e11, otherwise milliseconds.
 
         None outside the years 1 to 9999.
         """
@@ -88,7 +88,7 @@ class SplicedClip(Model):
 
     @property
     def length(self) -> timedelta | None:
-        """The length of the clip: `duration` as a timedelta; None beyond 999,999,999 days."""
+        """The length of the clip: `duration` as a timedelta; None above 999,999,999 days."""
         return to_length(self.duration)
 
 

@@ -72,7 +72,7 @@ class SavedClipWalk:
     :param cursor: The position to start from; None is the start of the listing.
     :param order: The order of the listing, if known. Otherwise the walk determines it.
     :param either_clock: Shared by the walks if *order* leaves the clock open.
-    :param finds_order: True determines `order`. A walk through a range with bounds always does.
+    :param finds_order: True to determine `order`. A walk through a bounded range always does so.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
     async def sharded(
         self, shards: int = 8
     ) -> AsyncGenerator[AsyncGenerator[SavedClip, None], None]:
-        """List several parts of the time range concurrently. The order of the clips differs.
+        """List several parts of the time range concurrently. The clips come in another order.
 
         ``async with pager.sharded() as clips: async for clip in clips: ...``. The range is divided
         into time windows, each with its own walk. A walk that has finished takes over half of what

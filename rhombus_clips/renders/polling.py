@@ -88,8 +88,8 @@ class WatchedClip:
     def tolerate(self, error: errors.RhombusError, now: float) -> errors.RhombusError | None:
         """Return the error that ends the watch, or None to keep watching.
 
-        The error is *error*, or a `ClipFailedError` if a clip that was seen is absent several polls
-        in a row.
+        The error is *error*, or a `ClipFailedError` if a clip that was seen is absent for several
+        polls in a row.
         """
         is_absent = is_absence(error, self.uuid)
         if is_absent or (self.clip is None and isinstance(error, errors.ApiError)):

@@ -18,7 +18,7 @@ class WaitingRoom:
     """Waits for clips until they are complete, each for at most *timeout* seconds.
 
     `run` polls the waiting clips, round by round, while other tasks `add` clips and iterate over
-    the ended ones. Both end when `close` was called and no clip is waiting.
+    the ended ones. Both end once `close` has been called and no clip is waiting.
     """
 
     def __init__(self, call: Caller, polling: Polling, *, timeout: float) -> None:

@@ -96,7 +96,7 @@ async def wait_for_all(
 class ClipPoller:
     """Polls many clips, through pages of a listing if that takes fewer requests.
 
-    :param on_poll: Called for each clip as soon as it was polled. Its errors end the round.
+    :param on_poll: Called for each clip as soon as it has been polled. Its errors end the round.
     """
 
     def __init__(self, call: Caller, on_poll: OnPoll) -> None:

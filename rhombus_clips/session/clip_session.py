@@ -59,7 +59,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
     after a 429 and the client-side rate. A session belongs to the event loop of its first call.
 
     :param api_key: The API key, sent as ``x-auth-apikey``.
-    :param auth_scheme: The kind of key; an organization's token by default.
+    :param auth_scheme: The kind of key; an organization's key by default.
     :param org_uuid: The client organization that a partner acts for (``x-auth-org``).
     :param base_url: The URL of the service, ``https`` and without ``/api``; the US region by
         default. A key works only in its own region (EU: ``https://api2.eu.rhombussystems.com``).

@@ -78,7 +78,7 @@ class ClipFiles(Resource):
         """Download a clip's thumbnail to *path*, as `download_clip` does the video.
 
         It is fetched from ``/media/metadata/{region}/{uuid}.jpeg`` on the media host. The clip's
-        record has no length or hash of it, so only the length that the host states is verified.
+        record has no length or hash for it, so only the length that the host states is verified.
 
         :param clip: The clip.
         :param path: A path on this machine; its folder must exist.
@@ -134,7 +134,7 @@ class ClipFiles(Resource):
 
         They are fetched from ``/media/metadata/{region}/{uuid}.mp4`` on the media host.
         ``manifest.jsonl`` in the folder gets a line of JSON per file. Repeat the call after an
-        interruption, or when there are new clips: it skips the files that are whole.
+        interruption, or when there are new clips: it skips the files that are complete.
 
         :param clips: The clips. A pager is read as the downloads proceed.
         :param folder: A path on this machine. The folder is created if it does not exist.
@@ -162,7 +162,7 @@ class ClipFiles(Resource):
         :raises OSError: if no more files can be written: the disk is full, read-only or failing,
             the folder or the manifest cannot be written, or no more files can be opened.
         :raises TypeError: if *name* does not return a string, or a function returns an awaitable.
-        :raises Exception: any exception of *clips*, *name*, *progress* and *on_end*, unchanged.
+        :raises Exception: any exception from *clips*, *name*, *progress* and *on_end*, unchanged.
         """
         if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
             raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")

@@ -43,8 +43,8 @@ class ClipListings(Resource):
             None, the default, sets no bound.
         :param until: List clips before this time. None, the default, sets no bound.
         :param by: The time of a clip that the bounds apply to: ``timestamp_ms``, the default, is
-            the start of the footage, ``created_at_ms`` the creation of the clip. Bounds exclude a
-            clip without that time. The listing stops early only if it is known to be ordered by
+            the start of the footage; ``created_at_ms`` is the creation of the clip. Bounds exclude
+            a clip without that time. The listing stops early only if it is known to be ordered by
             that time.
         :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
             the first page.
@@ -167,25 +167,25 @@ class ClipListings(Resource):
         """Follow the saved clips: yield each new clip once, indefinitely.
 
         Lists the saved clips (``/api/event/getSavedClipsV2``) every *interval*, starting *grace*
-        before the newest known clip. This takes one request or a few if the service turns out to
+        before the newest known clip. This takes one or a few requests if the service turns out to
         list by the time *by*, newest first. Otherwise it lists all clips each time, which is the
         only way to find every new clip.
 
         :param since: Yield clips at or after this time: an aware datetime or epoch milliseconds.
             By default, without *cursor*, this is the time of this call by the service's clock, and
-            earlier clips are yielded if they appear within the grace. The service's clock is the
+            earlier clips are yielded if they appear within *grace*. The service's clock is the
             ``Date`` of its responses, with a resolution of a second; if there was no response yet,
             a small request obtains one. If the service sends no ``Date``, the first listing reads
             every clip, and new clips are those that appear later or were created since this call
             by the local clock.
         :param cursor: The `cursor` of another follower, to resume from, instead of *since*. Clips
             that it has yielded are not yielded again. Clips that it missed are yielded if they
-            appeared within the grace.
+            appeared within *grace*.
         :param by: The time that decides whether a clip is new: ``created_at_ms``, the default, or
             ``timestamp_ms``. A clip without it is judged by ``timestamp_ms``; a clip with neither
             is not yielded.
-        :param grace: How much later than other clips of its time a clip may appear, in seconds or
-            as a timedelta; 5 minutes by default.
+        :param grace: How much later than other clips of the same time a clip may appear, in seconds
+            or as a timedelta; 5 minutes by default.
         :param interval: The wait between two listings, in seconds or as a timedelta; 30 s by
             default.
         :param page_size: The number of clips per request, 1 to 10,000; 100 by default.

@@ -171,7 +171,7 @@ class SavedClips(Resource):
     ) -> list[models.SavedClip]:
         """Return a transaction's clips (``/api/event/getSavedClipsByExternalTransactionId``).
 
-        :param external_transaction_id: The id of the transaction in a point-of-sale or another
+        :param external_transaction_id: The id of the transaction in a point-of-sale or other
             system.
         :return: The clips; empty if there are none. A clip's id may be None if the service
             omitted it.

@@ -70,9 +70,9 @@ class SharedClipGroups(Resource):
         :param window: The length of a window, in seconds or as a timedelta; requires
             *created_after*. None, the default, requests the whole range at once.
         :param cursor: The `cursor` of another pager with the same arguments, to resume from. None,
-            the default, starts at the newest group. A pager's cursor advances when all groups of a
-            window were yielded. The second pager may repeat groups of an unfinished window, and
-            groups without a creation time: the two together yield each group at least once, and
+            the default, starts at the newest group. A pager's cursor advances once all groups of a
+            window have been yielded. The second pager may repeat groups of an unfinished window,
+            and groups without a creation time: the two together yield each group at least once, and
             neither yields a group twice.
         :param limit: The maximum number of groups to list; None, the default, for all.
         :return: The pager. Nothing is sent before it is iterated.

@@ -1,4 +1,4 @@
-"""Faults of requests, for `FakeRhombus.faults` and `FakeRhombus.media_faults`.
+"""Faults to apply to requests, for `FakeRhombus.faults` and `FakeRhombus.media_faults`.
 
 A request takes the first fault in the list that matches its path. A fault leaves the list after it
 was applied *times* times::
@@ -30,7 +30,7 @@ Answering = Callable[[], Awaitable[web.StreamResponse]]
 
 @frozen(kw_only=True)
 class Fault(ABC):
-    """A fault of a request. Subclass it to write your own."""
+    """A fault to apply to a request. Subclass it to write your own."""
 
     path: str | None = None
     """The path of the requests that it matches; None for all."""

@@ -16,7 +16,7 @@ async def serving(
 
     :param answer: Answers a request of any method and path.
     :param prepare: Changes a response before its headers are sent.
-    :param port: The port to listen on; 0 takes a free one.
+    :param port: The port to listen on; 0 picks a free one.
     """
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)

@@ -47,7 +47,7 @@ class FakeOptions:
     created_after: float | None = None
     """The delay between the start of a generated clip's recording and its creation.
 
-    5.0 keeps the two times parallel, 0.0 makes them equal. None draws a delay of up to two days."""
+    5.0 keeps the two times parallel, 0.0 makes them equal. None: random, up to two days."""
     created_jitter: float = 0.0
     """The largest random deviation from *created_after*, in either direction."""
 
@@ -73,7 +73,7 @@ class FakeOptions:
     appears_after: float = 0.0
     """The delay before other endpoints return a new splice."""
     renders_fail: bool = False
-    """True to let new renders fail halfway."""
+    """True to make new renders fail halfway."""
     clip_per_device: bool = False
     """True if a splice of several devices creates one clip per device instead of one clip."""
     max_splice_duration: int | None = 3600
@@ -96,9 +96,9 @@ class FakeOptions:
     warning_msg: str | None = None
     """The ``warningMsg`` of every response."""
     port: int = 0
-    """The port of the API. 0 takes a free port when the server starts."""
+    """The port of the API. 0 picks a free port when the server starts."""
     media_port: int = 0
-    """The port of the media host. 0 takes a free port when the server starts."""
+    """The port of the media host. 0 picks a free port when the server starts."""
 
     # --- time ------------------------------------------------------------------------------------
 

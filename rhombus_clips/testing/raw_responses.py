@@ -9,7 +9,7 @@ from rhombus_clips.testing.delivery import Delivery, Length
 
 
 def body_of(response: web.StreamResponse) -> bytes:
-    """Return the body of a response that was not sent yet, or nothing if it is not known."""
+    """Return the body of a response that has not been sent yet, or nothing if it is not known."""
     if isinstance(response, Delivery):
         return b"" if response.is_head else bytes(response.content)
     body = response.body if isinstance(response, web.Response) else None

@@ -58,12 +58,12 @@ class Render:
         return self._stage(now)[0]
 
     def as_saved_clip(self, now: float) -> JsonObject:
-        """Return the clip as in listings. Size and hash are null until it is complete."""
+        """Return the clip as it is in listings. Size and hash are null until it is complete."""
         unknown = {} if self.is_complete(now) else {"byteCount": None, "sha256Hex": None}
         return {**self.clip, **unknown, "status": self.status(now)}
 
     def as_clip_with_progress(self, now: float) -> JsonObject:
-        """Return the clip as in ``getClipWithProgress``."""
+        """Return the clip as it is in ``getClipWithProgress``."""
         _, operation, percent = self._stage(now)
         return {
             **self.as_saved_clip(now),
@@ -86,7 +86,7 @@ class Render:
         return _COMPLETE
 
     def as_spliced_clip(self, now: float) -> JsonObject:
-        """Return the clip as in ``getSplicedClipsInProgress``."""
+        """Return the clip as it is in ``getSplicedClipsInProgress``."""
         shown = self.as_clip_with_progress(now)
         uploaded = int(_SEGMENTS * min(1.0, self.share_done(now) / _STAGES[1][0]))
         progress = {

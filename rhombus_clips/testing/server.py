@@ -53,11 +53,11 @@ class FakeRhombus(Organization):
     """
 
     faults: list[Fault] = field(factory=list[Fault], init=False)
-    """The faults of requests to the API; see `rhombus_clips.testing.faults`."""
+    """The faults to apply to requests to the API; see `rhombus_clips.testing.faults`."""
     requests: list[ReceivedRequest] = field(factory=list[ReceivedRequest], init=False)
     """The requests to the API, in the order of their arrival."""
     media_faults: list[Fault] = field(factory=list[Fault], init=False)
-    """The faults of requests for media, including redirected ones."""
+    """The faults to apply to requests for media, including redirected ones."""
     media_requests: list[ReceivedRequest] = field(factory=list[ReceivedRequest], init=False)
     """The requests for media, including redirected ones, in the order of their arrival."""
     _arrival: asyncio.Condition = field(factory=asyncio.Condition, init=False)

@@ -70,7 +70,7 @@ def create_shared_clip_group(organization: Organization, parameters: JsonObject)
 
 
 def _shared(organization: Organization, wrapper: JsonObject) -> JsonObject | None:
-    """Return a clip or an alert as the group contains it. Every alert exists."""
+    """Return a clip or an alert as the group contains it. Every alert is assumed to exist."""
     event_uuid, alert_uuid = text(wrapper, "eventUuid"), text(wrapper, "alertUuid")
     if event_uuid is None:
         return None if alert_uuid is None else {"uuid": alert_uuid, "startTime": None}

@@ -192,7 +192,7 @@ def test_invalid_state_file_is_a_usage_error(fake_elsewhere, tmp_path) -> None:
     state = tmp_path / "state"
     state.write_text("holiday plans", encoding="utf-8")
     result = invoke(fake_elsewhere, "follow", "--state", str(state), code=2)
-    assert "the file of --state was not written by this command" in result.stderr
+    assert "the --state file was not written by this command" in result.stderr
     assert state.read_text(encoding="utf-8") == "holiday plans"
     assert fake_elsewhere.requests == []
 
@@ -247,7 +247,7 @@ def test_state_that_is_not_a_regular_file_is_refused_and_unchanged(
     before = state.lstat()
     result = invoke(fake_elsewhere, "follow", "--state", str(state), code=1)
     assert f"{state} is" in result.stderr
-    assert "move it away" in result.stderr
+    assert "move it elsewhere" in result.stderr
     assert result.stderr.count("\n") == 1
     assert state.lstat().st_ino == before.st_ino
     assert fake_elsewhere.requests == []

@@ -53,7 +53,7 @@ def test_irregular_file_is_rejected_by_name_and_unchanged(kind: str, use: str, t
     path = tmp_path / "name"
     STRANGE[kind](path)
     before = {entry: entry.lstat() for entry in tmp_path.iterdir()}
-    with pytest.raises(files.NotRegularFileError, match="move it away") as caught:
+    with pytest.raises(files.NotRegularFileError, match="move it elsewhere") as caught:
         USES[use](path)
     assert isinstance(caught.value, DownloadError)
     assert str(path) in str(caught.value)

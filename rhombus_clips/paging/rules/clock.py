@@ -20,7 +20,7 @@ class Clock:
     """The times that the cursor can refer to, given the pages observed so far."""
 
     all_are_equal: bool = True
-    """True while every clip has two equal times; more pages are then unlikely to decide."""
+    """True while every clip has two equal times; more pages are then unlikely to settle it."""
     _possible: set[ClipTime] = field(factory=lambda: set(CLIP_TIMES))
     _matches: Counter[ClipTime] = field(factory=Counter[ClipTime])
     """The number of pages whose cursor equals this time of the last clip, but not the other."""

@@ -43,7 +43,7 @@ from rhombus_clips.paging.rules.pages import (
 LARGEST_PAGE_SIZE = 10_000
 MOST_PAGES_WITHOUT_NEWS = 100
 
-# If the listing changes during a check of its end, that check is void, and perhaps the next.
+# If the listing changes during a check of its end, that check is void, and maybe the next one too.
 _CHECKS_OF_AN_END = 3
 
 # The service's times have 64 bits, and the walk requests pages up to 1 ms past its cursor.

@@ -15,7 +15,7 @@ class FollowingState:
     since: int
     """The time to list from. Older clips are known or appeared too late."""
     grace: int
-    """The maximum delay of a clip that appears after others of its time, in milliseconds."""
+    """The maximum delay of a clip that appears after others of the same time, in milliseconds."""
     _seen: dict[str, int] = field(factory=dict[str, int])
     """The clips at or after `since` that are not new, with their times."""
     created_at: int | None = None
@@ -56,7 +56,7 @@ class FollowingState:
 
         *now* is the time on the local clock. If a known clip is later, the local clock is slow, and
         no known clip is new. Otherwise, known clips later than the follower's creation are new. The
-        local clock may still be fast, so the grace period ends at the newest clip at the latest.
+        local clock may still be fast, so the grace period ends no later than the newest clip.
         """
         newest = max(known.values(), default=0)
         new_from = newest + 1 if self.created_at is None or newest > now else self.created_at

@@ -153,7 +153,7 @@ async def test_part_with_another_hard_link_is_unchanged(fake, session, path) -> 
     part = path.with_name("clip.mp4.part")
     part.write_bytes(b"precious")
     path.with_name("other").hardlink_to(part)
-    with pytest.raises(DownloadError, match="move it away"):
+    with pytest.raises(DownloadError, match="move it elsewhere"):
         await session.download_clip(await the_clip(session), path)
     assert part.read_bytes() == b"precious"
     assert fake.media_requests == []

@@ -46,7 +46,7 @@ async def test_irregular_side_file_is_rejected_at_once_by_name_and_unchanged(
     STRANGE[kind](strange, target)
     before = strange.lstat()
     clip = await the_clip(session, **({} if known else NOTHING_KNOWN))
-    with anyio.fail_after(20), pytest.raises(DownloadError, match="move it away") as caught:
+    with anyio.fail_after(20), pytest.raises(DownloadError, match="move it elsewhere") as caught:
         await session.download_clip(clip, path)
     assert str(strange) in str(caught.value)
     assert fake.media_requests == []
@@ -95,7 +95,7 @@ async def test_manifest_must_be_a_regular_file_without_other_links(
         manifest.hardlink_to(target)
     else:
         STRANGE[kind](manifest, target)
-    with anyio.fail_after(20), pytest.raises(DownloadError, match="move it away") as caught:
+    with anyio.fail_after(20), pytest.raises(DownloadError, match="move it elsewhere") as caught:
         await session.download_clips([await the_clip(session)], manifest.parent)
     assert str(manifest) in str(caught.value)
     assert target.read_bytes() == b"precious"
