@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import os
 import pathlib
 import re
 import subprocess
@@ -98,7 +99,9 @@ def _run_tests(example: str) -> None:
     pathlib.Path("test_example.py").write_text(example, encoding="utf-8")
     pathlib.Path("pytest.ini").write_text("[pytest]\nanyio_mode = auto\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    subprocess.run([*command, "test_example.py"], check=True, timeout=60)
+    # Options for the tests of the library, such as coverage, are not for the example.
+    environment = {**os.environ, "PYTEST_ADDOPTS": ""}
+    subprocess.run([*command, "test_example.py"], check=True, timeout=60, env=environment)
 
 
 async def _use_backend(app, fake) -> None:

@@ -171,12 +171,12 @@ class Caller:
             )
             return Response(answer, failed_items, call, self)
         except RhombusError as error:
-            failure = error
-        self.attributed(failure, call)
-        failure.maybe_applied = call.was_sent and may_have_been_applied(
-            failure, safe=call.endpoint.safe
+            outcome = error  # An earlier failure would stay in this frame, with the key.
+        self.attributed(outcome, call)
+        outcome.maybe_applied = call.was_sent and may_have_been_applied(
+            outcome, safe=call.endpoint.safe
         )
-        raise failure
+        raise outcome
 
     def attributed(self, error: ErrorT, call: _Call) -> ErrorT:
         """Return *error* with the details of *call*, and without the API key.
