@@ -66,7 +66,10 @@ class Timeout:
     Waiting for a free connection counts towards `total` only.
     """
     read: float = field(default=30.0, converter=to_seconds, validator=is_seconds)
-    """For the arrival of the next part of a response; 30 by default."""
+    """For the arrival of the next part of a response; 30 by default.
+
+    The head of a response counts as one part, even if it is transmitted byte by byte.
+    """
 
 
 @frozen
