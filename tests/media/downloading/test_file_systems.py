@@ -216,7 +216,7 @@ def test_part_that_is_replaced_repeatedly_is_an_error(path, monkeypatch) -> None
         part.part.unlink()
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    with pytest.raises(DownloadError, match=r"clip\.mp4\.part is moved"):
+    with pytest.raises(DownloadError, match=r"clip\.mp4\.part keeps being moved"):
         part.open()
     part.close()
     assert 1 < locks < 100
