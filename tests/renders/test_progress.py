@@ -1,6 +1,7 @@
 """Watching renders: every change until the end, despite absences and outages."""
 
 import asyncio
+import itertools
 from contextlib import aclosing
 
 import pytest
@@ -51,6 +52,8 @@ async def test_each_change_is_yielded_once_and_the_last_is_complete(fake, sessio
 
 
 async def test_render_is_watched_to_its_end(fake, session) -> None:
+    seconds = itertools.count(fake.now(), 0.01)
+    fake._now = lambda: next(seconds)  # The render progresses with each poll, however slow it is.
     uuid = fake.start_render(seconds=0.3)
     clips = [clip async for clip in session.watch_clip(uuid, polling=QUICK)]
     assert {clip.uuid for clip in clips} == {uuid}
