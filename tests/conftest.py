@@ -15,8 +15,8 @@ from tests.service_document import load_facts
 from tests.virtual_clock import skip_waits
 
 # An example may be slow because of its sockets, so the number of examples is limited, not the time.
-# The default is quick; ``--hypothesis-profile=deep`` runs twenty times as many.
-_PROFILES = {"quick": 10, "deep": 200}
+# The default is quick; ``--hypothesis-profile=deep`` runs forty times as many.
+_PROFILES = {"quick": 5, "deep": 200}
 for _name, _examples in _PROFILES.items():
     settings.register_profile(
         _name,
