@@ -22,5 +22,5 @@ def examples(number: int, **more: Any) -> settings:
 
 
 def a_few(values: Iterable[T]) -> list[T]:
-    """Return every eighth of *values*, for tests that start processes; all in the deep profile."""
-    return list(values) if _profile_examples() >= _USUAL else list(values)[::8]
+    """Return every 16th of *values*, for tests that start processes; all in the deep profile."""
+    return list(values) if _profile_examples() >= _USUAL else list(values)[::16]
