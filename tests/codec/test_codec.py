@@ -31,15 +31,6 @@ from rhombus_clips.models.spliced_clip import SplicedClipsAnswer
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups
 from tests.service_document import load_facts
 
-
-@pytest.fixture(params=["standard library", "orjson"])
-def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "orjson":
-        pytest.importorskip("orjson", reason="the extra speedups is not installed")
-    else:
-        monkeypatch.setattr(text, "orjson", None)
-
-
 WRONG_TYPES: list[tuple[str, Any, str]] = [
     # field, value, expected
     ("durationSec", "12", "an integer"),

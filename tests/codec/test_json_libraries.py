@@ -33,14 +33,6 @@ class Colour(Enum):
     RED = "red"
 
 
-@pytest.fixture(params=["standard library", "orjson"])
-def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.param == "orjson":
-        pytest.importorskip("orjson", reason="the extra speedups is not installed")
-    else:
-        monkeypatch.setattr(text, "orjson", None)
-
-
 @pytest.fixture(scope="module")
 def both_parsers() -> list[Any]:
     """The values of `text.orjson` with and without the extra; see `by_each`."""

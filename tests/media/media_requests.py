@@ -1,5 +1,7 @@
 """A clip with a file, and requests for it, for tests of the media host."""
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -29,6 +31,15 @@ def headers_of(fake: FakeRhombus, **more: str) -> dict[str, str]:
 
 def url_of(fake: FakeRhombus, name: str = f"{UUID}.mp4", region: str = REGION) -> str:
     return f"{fake.media_url}/media/metadata/{region}/{name}"
+
+
+@asynccontextmanager
+async def complete_clips(count: int) -> AsyncGenerator[FakeRhombus, None]:
+    """Serve clips that are all complete."""
+    async with FakeRhombus(count, seed=3) as service:
+        for clip in service.clips:
+            clip["status"] = "COMPLETE"
+        yield service
 
 
 class Answer:

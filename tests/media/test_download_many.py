@@ -20,16 +20,15 @@ from rhombus_clips import (
     SavedClip,
     ServerError,
 )
-from rhombus_clips.testing import FakeRhombus, faults
+from rhombus_clips.testing import faults
+from tests.media.media_requests import complete_clips
 
 COUNT = 12
 
 
 @pytest.fixture
 async def fake():
-    async with FakeRhombus(COUNT, seed=3) as service:
-        for clip in service.clips:
-            clip["status"] = "COMPLETE"
+    async with complete_clips(COUNT) as service:
         yield service
 
 

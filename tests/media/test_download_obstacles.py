@@ -20,16 +20,15 @@ from rhombus_clips import (
 from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.many import BulkDownload, DownloadSummary
 from rhombus_clips.media.media_file import clip_file
-from rhombus_clips.testing import FakeRhombus, faults
+from rhombus_clips.testing import faults
+from tests.media.media_requests import complete_clips
 
 COUNT = 12
 
 
 @pytest.fixture
 async def fake():
-    async with FakeRhombus(COUNT, seed=3) as service:
-        for clip in service.clips:
-            clip["status"] = "COMPLETE"
+    async with complete_clips(COUNT) as service:
         yield service
 
 

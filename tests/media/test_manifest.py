@@ -16,15 +16,15 @@ from rhombus_clips import Downloaded, SavedClip
 from rhombus_clips.media.file_names import spelling
 from rhombus_clips.media.manifest import Manifest
 from rhombus_clips.testing import FakeRhombus
+from tests.media.media_requests import complete_clips
 
 COUNT = 6
 
 
 @pytest.fixture
 async def fake():
-    async with FakeRhombus(COUNT, seed=3) as service:
+    async with complete_clips(COUNT) as service:
         for clip in service.clips:
-            clip["status"] = "COMPLETE"
             service.put_media(clip["uuid"], f"video of {clip['uuid']}".encode())
         yield service
 

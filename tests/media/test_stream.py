@@ -117,6 +117,7 @@ async def test_exception_of_the_block_is_raised_unchanged(session, clip) -> None
                 raise KeyError("mine")
 
 
+@pytest.mark.usefixtures("virtual_clock")
 async def test_slow_reader_is_not_a_slow_host(fake, connect, clip) -> None:
     patience = MediaTimeout(stall=0.2, min_bytes_per_second=1_000_000)
     size = 0

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from attrs import frozen
 
 from rhombus_clips.calls.caller import Caller
@@ -51,6 +52,7 @@ async def test_walks_stop_stealing_when_the_rate_budget_is_exhausted(connect, mo
     assert len(fake.requests) <= 30 + 8 + 8
 
 
+@pytest.mark.usefixtures("virtual_clock")
 async def test_walks_wait_for_a_slow_caller(connect) -> None:
     """At most two pages of each walk are fetched ahead."""
     evenly = clips_at(list(range(1000, 2000)))
@@ -90,6 +92,7 @@ class _SlowScout(faults.Fault):
         return await answer()
 
 
+@pytest.mark.usefixtures("virtual_clock")
 async def test_each_walk_fetches_two_pages_before_the_scout_is_done(connect) -> None:
     """This saves time and risks little if the assumption is wrong."""
     async with FakeRhombus(clips_at(list(range(1000, 2000)))) as fake, connect(fake) as session:

@@ -202,23 +202,24 @@ async def test_contradictory_part_restarts_the_file(
     assert ranges_of(fake) == [None, f"bytes={HALF}-", None]
 
 
-async def test_part_shorter_than_announced_is_continued(fake, session, path) -> None:
+def _part_that_announces(last: int) -> faults.Fault:
+    """Send a thousand bytes from the middle, in a part that should end with the byte *last*."""
     head = (
         f"HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: {ETAG['ETag']}\r\n"
-        f"Content-Range: bytes {HALF}-{len(DATA) - 1}/{len(DATA)}\r\n\r\n"
+        f"Content-Range: bytes {HALF}-{last}/{len(DATA)}\r\n\r\n"
     )
-    fake.media_faults = [CUT, faults.Raw(head.encode() + DATA[HALF : HALF + 1000])]
+    return faults.Raw(head.encode() + DATA[HALF : HALF + 1000])
+
+
+async def test_part_shorter_than_announced_is_continued(fake, session, path) -> None:
+    fake.media_faults = [CUT, _part_that_announces(len(DATA) - 1)]
     await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
     assert path.read_bytes() == DATA
     assert ranges_of(fake) == [None, f"bytes={HALF}-", f"bytes={HALF + 1000}-"]
 
 
 async def test_part_longer_than_announced_restarts_the_file(fake, session, path) -> None:
-    head = (
-        f"HTTP/1.1 206 Partial Content\r\nConnection: close\r\nETag: {ETAG['ETag']}\r\n"
-        f"Content-Range: bytes {HALF}-{HALF + 9}/{len(DATA)}\r\n\r\n"
-    )
-    fake.media_faults = [CUT, faults.Raw(head.encode() + DATA[HALF : HALF + 1000])]
+    fake.media_faults = [CUT, _part_that_announces(HALF + 9)]
     await session.download_clip(await the_clip(session, **NOTHING_KNOWN), path)
     assert path.read_bytes() == DATA
     assert ranges_of(fake) == [None, f"bytes={HALF}-", None]

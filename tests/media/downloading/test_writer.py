@@ -154,7 +154,7 @@ async def test_file_is_not_closed_while_it_is_being_written(file, monkeypatch) -
         async with aclosing(FileWriter(file)) as writer:
             for piece in pieces_of([b"bytes"] * 3):
                 await writer.add(piece, None)
-            await asyncio.sleep(5)
+            await anyio.sleep_forever()
 
     task = asyncio.ensure_future(store())
     await asyncio.sleep(0.05)
@@ -164,7 +164,8 @@ async def test_file_is_not_closed_while_it_is_being_written(file, monkeypatch) -
     with pytest.raises(asyncio.CancelledError):
         await task
     started = len(written)
-    await asyncio.sleep(0.3)
+    # A job that is left would run before this one.
+    await asyncio.get_running_loop().run_in_executor(file.thread, int)
     assert len(written) == started > 0
 
 
@@ -175,7 +176,7 @@ async def test_received_bytes_are_stored_when_a_download_is_cancelled(file, monk
         async with aclosing(FileWriter(file)) as writer:
             for piece in pieces_of([b"first, ", b"second, ", b"third"]):
                 await writer.add(piece, None)
-            await asyncio.sleep(5)
+            await anyio.sleep_forever()
 
     with anyio.move_on_after(0.05) as scope:
         await store()
