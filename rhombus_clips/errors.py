@@ -31,6 +31,7 @@ Invalid arguments raise a plain `ValueError` or `TypeError` before anything is s
 """
 
 from collections.abc import Callable
+from inspect import get_annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Self
 
@@ -89,9 +90,10 @@ class RhombusError(Exception):
 
     def __init__(self, text: str, /, **details: Any) -> None:
         super().__init__(text)
+        # The annotated attributes of each class are its optional details, with their defaults.
+        known = {name for kind in type(self).__mro__ for name in get_annotations(kind)}
         for name, value in details.items():
-            # The attributes of each class are its optional details, with their defaults.
-            if not hasattr(type(self), name):
+            if name not in known:
                 raise TypeError(f"{type(self).__name__} has no attribute {name}")
             setattr(self, name, value)
 
