@@ -2,6 +2,7 @@
 
 ::
 
+    InvalidArgumentError (ValueError) .http_status .public_message
     RhombusError                      .endpoint .attempts .cursor .maybe_applied .clip_uuids
     ├─ ConfigurationError (ValueError)
     ├─ SessionClosedError
@@ -27,7 +28,7 @@
        └─ IntegrityError
 
 All errors can be pickled. None holds a header, a key or an object of the HTTP library.
-Invalid arguments raise a plain `ValueError` or `TypeError` before anything is sent.
+`InvalidArgumentError` is not a `RhombusError`, because nothing was sent.
 """
 
 from collections.abc import Callable
@@ -53,6 +54,7 @@ __all__ = [
     "DisconnectedError",
     "DownloadError",
     "IntegrityError",
+    "InvalidArgumentError",
     "NotFoundError",
     "PagingError",
     "PermissionDeniedError",
@@ -67,10 +69,22 @@ __all__ = [
 _SHORTEST_SECRET = 8
 
 
+class InvalidArgumentError(ValueError):
+    """An argument is invalid, for example a cursor from another listing. Nothing was sent."""
+
+    http_status: int = 400
+    """The status with which a web backend should respond."""
+
+    @property
+    def public_message(self) -> str:
+        """The message, for the client of a web backend."""
+        return str(self)
+
+
 class RhombusError(Exception):
     """The base class of all errors about the service and the network.
 
-    Invalid arguments raise a plain `ValueError` or `TypeError` before anything is sent.
+    Invalid arguments raise `InvalidArgumentError` before anything is sent.
     """
 
     endpoint: str | None = None
