@@ -3,6 +3,7 @@
 ::
 
     InvalidArgumentError (ValueError) .http_status .public_message
+    └─ RangeNotSatisfiableError       .total .headers
     RhombusError                      .endpoint .attempts .cursor .maybe_applied .clip_uuids
     ├─ ConfigurationError (ValueError)
     ├─ SessionClosedError
@@ -58,6 +59,7 @@ __all__ = [
     "NotFoundError",
     "PagingError",
     "PermissionDeniedError",
+    "RangeNotSatisfiableError",
     "RateLimitedError",
     "RhombusError",
     "ServerError",
@@ -79,6 +81,27 @@ class InvalidArgumentError(ValueError):
     def public_message(self) -> str:
         """The message, for the client of a web backend."""
         return str(self)
+
+
+class RangeNotSatisfiableError(InvalidArgumentError):
+    """The requested part starts after the end of the file, which may be known only afterwards."""
+
+    http_status: int = 416
+
+    total: int | None
+    """The length of the whole file in bytes; None if the media host did not state it."""
+
+    def __init__(self, text: str, /, total: int | None) -> None:
+        super().__init__(text, total)
+        self.total = total
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The ``Content-Range`` header of a response with status 416; empty without a total."""
+        return {} if self.total is None else {"Content-Range": f"bytes */{self.total}"}
 
 
 class RhombusError(Exception):

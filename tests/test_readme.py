@@ -79,6 +79,8 @@ def test_example_runs(example: str, environment) -> None:
     exec(code, namespace)
     if "make_app" in namespace:
         asyncio.run(_use_backend(namespace["make_app"](), environment))
+    if "make_video_app" in namespace:
+        asyncio.run(_seek_in_video(namespace["make_video_app"], environment))
 
 
 async def _run_snippet(code, fake) -> None:
@@ -113,6 +115,32 @@ async def _use_backend(app, fake) -> None:
         uuids = [clip["uuid"] for clip in page["savedClips"] + last["savedClips"]]
         assert sorted(uuids) == sorted(clip["uuid"] for clip in fake.clips)
         assert "pageToken" not in last
+
+
+async def _seek_in_video(make_app, fake) -> None:
+    clip = next(clip for clip in fake.clips if clip["status"] == "COMPLETE")
+    data = bytes(range(256)) * 40
+    fake.put_media(clip["uuid"], data)
+    path = f"/clips/{clip['uuid']}/video"
+    async with (
+        ClipSession.from_env() as session,
+        TestClient(TestServer(make_app(session))) as client,
+    ):
+        whole = await client.get(path)
+        assert (whole.status, await whole.read()) == (200, data)
+        etag = whole.headers["ETag"]
+        for value, start, stop in [
+            ("bytes=9-19", 9, 20),
+            ("bytes=9-", 9, 10240),
+            ("bytes=-5", -5, 10240),
+        ]:
+            part = await client.get(path, headers={"Range": value, "If-Range": etag})
+            assert (part.status, await part.read()) == (206, data[start:stop])
+            assert part.headers["Content-Range"] == f"bytes {start % 10240}-{stop - 1}/10240"
+        changed = await client.get(path, headers={"Range": "bytes=9-19", "If-Range": '"x"'})
+        assert (changed.status, len(await changed.read())) == (200, len(data))
+        beyond = await client.get(path, headers={"Range": "bytes=99999-"})
+        assert (beyond.status, beyond.headers["Content-Range"]) == (416, "bytes */10240")
 
 
 def test_each_document_that_explains_a_package_has_an_example() -> None:

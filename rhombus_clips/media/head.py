@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 
 from attrs import frozen
+
+from rhombus_clips.calls.http_dates import parse_http_date
 
 # Not \d, which also matches the digits of other scripts.
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -11,6 +14,7 @@ _CONTENT_RANGE = re.compile(
     r"bytes (?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)", re.IGNORECASE
 )
 _STRONG_ETAG = re.compile(r'"[!#-~\x80-\xff]*"')
+_ETAG = re.compile(rf"(W/)?{_STRONG_ETAG.pattern}")
 
 
 @frozen
@@ -36,6 +40,17 @@ class Head:
     def etag(self) -> str | None:
         """The entity tag if it is strong; a weak one may cover different bytes."""
         return strong_etag(self.headers.get("ETag"))
+
+    @property
+    def file_etag(self) -> str | None:
+        """The entity tag of the file, strong or weak; None for a compressed body."""
+        etag = self.headers.get("ETag", "")
+        return etag if _ETAG.fullmatch(etag) and not self.coding else None
+
+    @property
+    def last_modified(self) -> datetime | None:
+        """The time of the last change, in UTC, if the response states it."""
+        return parse_http_date(self.headers.get("Last-Modified"))
 
     @property
     def length(self) -> int | None:

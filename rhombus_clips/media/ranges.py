@@ -11,7 +11,7 @@ from typing import NoReturn
 from attrs import define, field
 
 from rhombus_clips.calls.retry import PASSING_REFUSALS
-from rhombus_clips.errors import DownloadError, IntegrityError
+from rhombus_clips.errors import DownloadError, IntegrityError, RangeNotSatisfiableError
 from rhombus_clips.media.head import Head, Part
 from rhombus_clips.media.media_file import MediaFile
 from rhombus_clips.media.refusals import EXPIRED
@@ -34,31 +34,55 @@ class FetchState:
 
     file: MediaFile
     offset: int = 0
-    """The number of bytes received."""
+    """The offset in the file after the last byte received."""
     etag: str | None = None
     """The strong entity tag of the bytes received."""
     total: int | None = None
     """The length of the whole file, once a response has stated it."""
     marks_its_end: bool = False
     """True if a truncated response would have been detected."""
+    start: int = field(default=0, kw_only=True)
+    """The offset of the first byte to fetch."""
+    stop: int | None = field(default=None, kw_only=True)
+    """The offset after the last byte to fetch; None for the end of the file."""
+    skips: bool = field(default=True, kw_only=True)
+    """True to skip through the whole file if the host ignores the request for a part."""
+    head: Head | None = field(default=None, init=False)
+    """The head of the last response with bytes of the file."""
     was_resumed: bool = field(default=False, init=False)
     """True if the bytes were received in more than one response."""
     part_end: int | None = field(default=None, init=False)
     """The offset after the current response; None for one with the whole file."""
-    _requested_part: bool = field(default=False, init=False)
+    _requested_start: int | None = field(default=None, init=False)
     _trusts_ranges: bool = field(default=True, init=False)
     _server_errors: int = field(default=0, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self.offset = max(self.offset, self.start)
+
+    @property
+    def is_part(self) -> bool:
+        """True if only a part of the file is to be fetched."""
+        return self.start > 0 or self.stop is not None
+
     @property
     def can_resume(self) -> bool:
-        """True if a continued file can be trusted."""
-        is_provable = self.etag is not None or self.file.sha256_hex is not None
-        return self._trusts_ranges and is_provable
+        """True if a continued file can be trusted. The hash of the file does not prove a part."""
+        is_provable = self.file.sha256_hex is not None and not self.is_part
+        return self._trusts_ranges and (self.etag is not None or is_provable)
 
     @property
     def expected_length(self) -> int | None:
         """The length of the whole file, from a response or else from the clip's record."""
         return self.file.byte_count if self.total is None else self.total
+
+    @property
+    def end(self) -> int | None:
+        """The offset after the last byte to fetch, which may be too large for an unknown length."""
+        whole = self.expected_length
+        return (
+            whole if self.stop is None or (whole is not None and whole < self.stop) else self.stop
+        )
 
     @property
     def is_truncated(self) -> bool:
@@ -69,17 +93,32 @@ class FetchState:
         return end is not None and self.offset < end
 
     @property
+    def has_reached_stop(self) -> bool:
+        """True if the bytes that may follow in the response are not wanted."""
+        end = self.total if self.part_end is None else self.part_end
+        return self.stop is not None and self.offset >= self.stop and end != self.stop
+
+    @property
     def has_more_parts(self) -> bool:
         """True if the file continues, or may continue, after the current response."""
-        whole = self.expected_length
-        return self.part_end is not None and (whole is None or self.part_end < whole)
+        end = self.end
+        return self.part_end is not None and (end is None or self.part_end < end)
+
+    @property
+    def _first(self) -> int | None:
+        """The offset of the first byte to request; None to request the whole file."""
+        if self.offset > self.start and self.can_resume:
+            return self.offset
+        return self.start if self.is_part and self._trusts_ranges else None
 
     def headers(self) -> dict[str, str]:
         """Return the headers that request the missing bytes."""
         # Ranges of a compressed body would count other bytes.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity"}
-        if self.offset and self.can_resume:
-            headers["Range"] = f"bytes={self.offset}-"
+        first = self._first
+        if first is not None:
+            last = "" if self.stop is None else self.stop - 1
+            headers["Range"] = f"bytes={first}-{last}"
             if self.etag is not None:
                 headers["If-Range"] = self.etag
         return headers
@@ -99,35 +138,38 @@ class FetchState:
         Raises `RestartError` if it is a part that does not continue the bytes received,
         `DownloadError` for an unusable response and `IntegrityError` for a wrong length.
         """
-        self._requested_part = "Range" in self.headers()
+        self._requested_start = self._first
         self._reject_page(head)
         self._server_errors = 0
         if head.status == 206:
             self._accept_part(head)
         else:
             self._accept_whole(head)
+        self.head = head
         self.etag = head.etag if self.etag is None else self.etag
         self.marks_its_end = head.marks_its_end
         if self.has_more_parts and not self.can_resume:
             self._reject_part()
         self.check_length()
+        self._check_start()
+        self._check_ignored()
 
     def _accept_part(self, head: Head) -> None:
-        part = head.content_range
-        start = self.offset if self._requested_part else 0
+        part, requested = head.content_range, self._requested_start
         if (
             part is None
             or head.coding
-            or part.start != start
+            or part.start != (requested or 0)
             or head.length not in {None, part.end - part.start}
-            or (self._requested_part and not self._is_of_same_file(head, part))
+            or (requested is not None and not self._is_of_same_file(head, part))
         ):
             self._reject_part()
-        if self._requested_part:
-            self.was_resumed = True
-        else:
+        if requested is None:
             # RFC 9110 allows no part here, but some hosts send the whole file as one.
             self.restart()
+        else:
+            self.was_resumed = requested > self.start
+            self.offset = part.start
         self.total = part.total if self.total is None else self.total
         self.part_end = part.end
 
@@ -142,15 +184,36 @@ class FetchState:
         self.total = head.length
 
     def _reject_part(self) -> NoReturn:
-        """Raise `RestartError`, or `DownloadError` if no part was requested."""
-        if not self._requested_part:
+        """Raise `RestartError` to fetch the whole file instead, or `DownloadError`."""
+        if self._requested_start is None:
             raise DownloadError("the media host sent a part of the file that was not requested")
+        if self.is_part:
+            raise DownloadError(
+                "the media host sent another part of the file than requested, or the file changed"
+            )
         self.restart(trusts_ranges=False)
         raise RestartError
 
+    def _check_ignored(self) -> None:
+        """Raise `DownloadError` if the host sent more than a part and that must not be skipped."""
+        is_wanted = self.part_end is not None or (self.start == 0 and self.end == self.total)
+        if not (self.skips or is_wanted):
+            raise DownloadError(
+                "the media host ignored the request for a part of the file; pass"
+                ' if_ignored="skip" to skip through the whole file'
+            )
+
+    def _check_start(self) -> None:
+        """Raise `RangeNotSatisfiableError` if the part starts after the end of the file."""
+        if self.is_part and self.total is not None and self.start >= self.total:
+            raise RangeNotSatisfiableError(
+                f"the part starts at byte {self.start}, but the file has {self.total} bytes",
+                self.total,
+            )
+
     def _reject_page(self, head: Head) -> None:
         """Raise `DownloadError` for a page if neither length nor hash would reveal it."""
-        if not self.file.is_verified or self.file.is_described:
+        if not self.file.is_verified or (self.file.is_described and not self.is_part):
             return
         if _PAGE.fullmatch(head.kind):
             raise DownloadError(f"the media host sent {head.kind} instead of a clip file")
@@ -168,13 +231,23 @@ class FetchState:
         """
         if None not in {part.total, self.total} and part.total != self.total:
             return False
-        if head.etag is None and self.file.sha256_hex is not None:
+        if head.etag is None and self.file.sha256_hex is not None and not self.is_part:
             return True
         return self.etag is None or head.etag == self.etag
 
     def confirms_end(self, head: Head) -> bool:
-        """Return whether a 416 confirms that no bytes are missing; if not, the file has changed."""
+        """Return whether a 416 confirms that no bytes are missing; if not, the file has changed.
+
+        Raises `RangeNotSatisfiableError` if it states that the file ends before a part.
+        """
         whole = head.whole_length
+        if self.is_part and self._first == self.start:
+            if whole is not None and whole <= self.start:
+                self.total = whole
+                self.check_length()
+                self._check_start()
+            self.restart(trusts_ranges=False)
+            return False
         is_same = self.total in {None, whole} and (
             head.etag is None or self.etag is None or head.etag == self.etag
         )
@@ -196,7 +269,7 @@ class FetchState:
         if head.status == 500:
             self._server_errors += 1
             is_refusal = self._server_errors > 1
-        return is_refusal and "Range" in self.headers()
+        return is_refusal and self._first is not None
 
     # --- bytes arrive ----------------------------------------------------------------------------
 
@@ -224,6 +297,22 @@ class FetchState:
         if self.offset > whole:
             raise IntegrityError(f"received more than the {whole} bytes in the clip's record")
 
+    def verify_part(self, position: int) -> None:
+        """Raise an error unless the bytes up to *position* are the whole part.
+
+        Raises `RangeNotSatisfiableError` if the file ends before the part, and `IntegrityError` if
+        bytes are missing. A file whose length was unknown ends with the bytes received.
+        """
+        end = self.end
+        if position == self.stop:
+            return
+        if self.expected_length is None:
+            self._check_marked_end()
+            self.total = self.offset
+            self._check_start()
+        elif position != end:
+            raise IntegrityError(f"received the bytes up to {position} of {end}")
+
     def verify(self, byte_count: int, sha256_hex: str) -> None:
         """Raise `IntegrityError` unless *byte_count* bytes with that hash are the whole file."""
         file, whole = self.file, self.expected_length
@@ -234,7 +323,12 @@ class FetchState:
             raise IntegrityError(f"received {byte_count} of {whole} bytes")
         if file.sha256_hex is not None and sha256_hex != file.sha256_hex:
             raise IntegrityError(f"the file's SHA-256 is {sha256_hex}, not {file.sha256_hex}")
-        if file.is_verified and not file.is_described and not self.marks_its_end:
+        self._check_marked_end()
+        self.total = byte_count
+
+    def _check_marked_end(self) -> None:
+        file, is_marked = self.file, self.marks_its_end or self.part_end is not None
+        if file.is_verified and not file.is_described and not is_marked:
             raise IntegrityError(
                 "neither the clip nor the response states the length of the file, so it may be"
                 " truncated; pass verify=False to accept it"

@@ -35,7 +35,7 @@ class Piece:
 
 @define
 class MediaReader:
-    """Reads the missing bytes of a file, and continues where a response was interrupted.
+    """Reads the missing bytes of a file or a part, and continues where a response was interrupted.
 
     The attempts of the retry policy limit consecutive failures without progress, because the
     download of a large file over an unreliable network may be interrupted many times.
@@ -57,7 +57,7 @@ class MediaReader:
     """The wait that the last response requested for this file alone, in seconds."""
 
     async def pieces(self) -> AsyncGenerator[Piece, None]:
-        """Yield the rest of the file.
+        """Yield the rest of the file, or all of it if the host ignores the request for a part.
 
         Raises the last failure when the attempts are used up, and a permanent one at once.
         """
@@ -81,14 +81,15 @@ class MediaReader:
             await self.host.pause.sleep(wait)
 
     def _is_whole(self) -> bool:
-        """Return whether a response that ended as announced reached the end of the file.
+        """Return whether a response that ended as announced reached the end of the file or part.
 
         Raises `DisconnectedError` for a part so small that the file would take too many requests.
         """
         state = self.state
         if not state.has_more_parts:
             return True
-        least = _PROGRESS if state.total is None else min(_PROGRESS, state.total // 100)
+        end = state.end
+        least = _PROGRESS if end is None else min(_PROGRESS, (end - state.start) // 100)
         if state.offset < self._furthest + least:
             raise DisconnectedError("the media host sends very small parts of the file")
         self._failures, self._furthest = 0, state.offset
@@ -116,6 +117,8 @@ class MediaReader:
                 start = state.offset
                 state.add(len(data))
                 yield Piece(start, data)
+                if state.has_reached_stop:
+                    return
             if state.is_truncated:
                 raise DisconnectedError("the connection closed before the end of the file")
         finally:

@@ -5,9 +5,11 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from os import PathLike
 from pathlib import Path
+from typing import Literal
 
 from rhombus_clips import arguments as check
 from rhombus_clips.calls.retry import RetryPolicy
+from rhombus_clips.errors import InvalidArgumentError, RangeNotSatisfiableError
 from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary
 from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.file_names import usual_file_name
@@ -22,6 +24,8 @@ from rhombus_clips.renders.waiting import WaitingRoom
 from rhombus_clips.session.resource import Resource
 
 _MOST_AT_ONCE = 64
+# HTTP has no limit, but media hosts store offsets in 64 bits.
+_MAX_OFFSET = 2**63 - 1
 
 
 class ClipFiles(Resource):
@@ -95,22 +99,46 @@ class ClipFiles(Resource):
 
     @asynccontextmanager
     async def stream_clip(
-        self, clip: SavedClip, *, verify: bool = True
+        self,
+        clip: SavedClip,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        if_ignored: Literal["skip", "raise"] = "skip",
+        verify: bool = True,
     ) -> AsyncGenerator[ClipStream, None]:
-        """Read a clip's video in chunks as they arrive (``/media/metadata/{region}/{uuid}.mp4``).
+        """Read a clip's video, or a part of it, in chunks as they arrive.
 
         ``async with session.stream_clip(clip) as stream: async for chunk in stream: ...``. The
-        block starts once the first bytes have arrived, and `ClipStream.total` is the length. A
-        stream that is interrupted resumes where it stopped, as a download does, or raises. A stream
-        that is not read holds its connection until the block ends.
+        video is requested from ``/media/metadata/{region}/{uuid}.mp4`` on the media host, and only
+        the part from *start* to *stop* is. The block starts once the first bytes of the part have
+        arrived; from then on, the properties of `ClipStream` describe the video.
+
+        A stream that is interrupted resumes where it stopped, as a download does, or raises; a part
+        resumes only if the host sends an entity tag. A stream that is not read holds its connection
+        until the block ends.
 
         :param clip: The clip.
-        :param verify: As for `download_clip`. The error is raised after the last chunk.
+        :param start: The offset of the first byte, 0 or more. None, the default, is 0.
+        :param stop: The offset after the last byte, greater than *start*. One after the end of the
+            video is cut to the end, which is also the default, None.
+        :param if_ignored: How to handle a media host that ignores the request for a part and sends
+            the whole file: ``"skip"``, the default, reads and discards the bytes before *start* and
+            disconnects after *stop*; ``"raise"`` raises `DownloadError`.
+        :param verify: As for `download_clip`. The hash is verified only for the whole video, after
+            the last chunk.
+        :raises RangeNotSatisfiableError: on entering, if the video ends before *start*. Its `total`
+            is the length of the video.
+        :raises InvalidArgumentError: if another argument is invalid.
         :raises NotFoundError: on entering, if the media host has no such file; also the other
             errors of `download_clip`, on entering or while reading.
         """
         file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
-        stream = ClipStream(self._reader(file))
+        first, stop = _bounds(start, stop, file.byte_count)
+        if if_ignored not in {"skip", "raise"}:
+            raise InvalidArgumentError(f'if_ignored must be "skip" or "raise", not {if_ignored!r}')
+        state = FetchState(file, start=first, stop=stop, skips=if_ignored == "skip")
+        stream = ClipStream(self._reader(state))
         try:
             await stream.open()
             yield stream
@@ -198,7 +226,26 @@ class ClipFiles(Resource):
         replaces: bool = True,
         is_listed: bool = False,
     ) -> Downloaded:
-        return await Download(self._reader(file), path, progress, replaces, is_listed).run()
+        reader = self._reader(FetchState(file))
+        return await Download(reader, path, progress, replaces, is_listed).run()
 
-    def _reader(self, file: MediaFile) -> MediaReader:
-        return MediaReader(self._media, FetchState(file), self._retry, self._secret)
+    def _reader(self, state: FetchState) -> MediaReader:
+        return MediaReader(self._media, state, self._retry, self._secret)
+
+
+def _bounds(start: int | None, stop: int | None, total: int | None) -> tuple[int, int | None]:
+    """Return the offsets of a part, without a stop if it is at the end of a file of known length.
+
+    Raises `InvalidArgumentError` for a part that no file has, and `RangeNotSatisfiableError` for
+    one that a file of *total* bytes does not have.
+    """
+    first = 0 if start is None else check.whole_number(start, "start", least=0, most=_MAX_OFFSET)
+    if stop is not None:
+        stop = check.whole_number(stop, "stop", least=0, most=_MAX_OFFSET)
+        if stop <= first:
+            raise InvalidArgumentError(f"stop must be greater than start ({first}), not {stop}")
+    if total is not None and first >= total:
+        raise RangeNotSatisfiableError(
+            f"start must be less than the length of the video ({total} bytes), not {first}", total
+        )
+    return first, None if stop is None or (total is not None and stop >= total) else stop

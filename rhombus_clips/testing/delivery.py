@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from enum import Enum
 from typing import Literal
 
@@ -12,7 +14,7 @@ from rhombus_clips.testing.media_content import MediaContent
 from rhombus_clips.testing.received import ReceivedRequest
 
 _PIECE = 256 * 1024
-_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
 class Length(Enum):
@@ -34,6 +36,8 @@ class Media:
     """True if the host supports range requests. Otherwise it always sends the whole file."""
     etag: Literal["strong", "weak"] | None = "strong"
     """The kind of ETag. Only a strong one is valid in ``If-Range``."""
+    last_modified: datetime | None = None
+    """The aware time of the ``Last-Modified`` header, or None to omit it."""
     length: Length = field(default=Length.GIVEN, converter=Length)
     redirects: int = field(default=0, validator=validators.ge(0))
     """The number of redirects before the file. The last one leads to a signed URL on another
@@ -43,6 +47,10 @@ class Media:
     actual start."""
     lying_range: bool = False
     """True to start a 206 at half the offset that its Content-Range names."""
+    states_total: bool = True
+    """True if Content-Range states the length of the file. Otherwise it has an asterisk."""
+    max_part: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    """The largest number of bytes in a 206; a longer range is cut to it. None for no limit."""
 
     def etag_of(self, content: MediaContent) -> str | None:
         """Return the ETag of a file."""
@@ -96,6 +104,8 @@ def deliver(
     etag = media.etag_of(file)
     if etag is not None:
         headers["ETag"] = etag
+    if media.last_modified is not None:
+        headers["Last-Modified"] = format_datetime(media.last_modified.astimezone(UTC), usegmt=True)
     if media.ranges:
         headers["Accept-Ranges"] = "bytes"
     content, is_head = memoryview(file.data), request.method == "HEAD"
@@ -103,7 +113,8 @@ def deliver(
     if requested is None:
         return Delivery(content, status=200, headers=headers, length=media.length, is_head=is_head)
     if requested[0] >= len(content):
-        headers["Content-Range"] = f"bytes */{len(content)}"
+        if media.states_total:
+            headers["Content-Range"] = f"bytes */{len(content)}"
         return Delivery(content[:0], status=416, headers=headers, is_head=is_head)
     part, headers["Content-Range"] = _part(content, requested, media)
     return Delivery(part, status=206, headers=headers, length=media.length, is_head=is_head)
@@ -114,8 +125,11 @@ def _part(content: memoryview, requested: tuple[int, int], media: Media) -> tupl
     total = len(content)
     first, last = requested[0], min(requested[1], total - 1)
     first = min(max(first + media.range_shift, 0), last)
+    if media.max_part is not None:
+        last = min(last, first + media.max_part - 1)
     start = first // 2 if media.lying_range else first
-    return content[start : start + last - first + 1], f"bytes {first}-{last}/{total}"
+    stated = total if media.states_total else "*"
+    return content[start : start + last - first + 1], f"bytes {first}-{last}/{stated}"
 
 
 def _requested_range(
@@ -125,6 +139,9 @@ def _requested_range(
     match = _RANGE.fullmatch(request.header("Range") or "")
     if not media.ranges or match is None or not _may_resume(request.header("If-Range"), etag):
         return None
+    if not match[1]:
+        last_bytes = int(match[2] or 0)
+        return (max(0, total - last_bytes), total - 1) if last_bytes else None
     first = int(match[1])
     last = int(match[2]) if match[2] else max(first, total - 1)
     # RFC 9110 allows a server to ignore a range that ends before it starts.

@@ -1,6 +1,7 @@
 """FakeRhombus as the media host: videos, credentials and ranges."""
 
 import hashlib
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -167,6 +168,8 @@ async def test_media_host_is_read_only(fake) -> None:
         ("bytes=10239-", 10_239, 10_239),
         ("bytes=100-199", 100, 199),
         ("bytes=100-99999", 100, 10_239),
+        ("bytes=-1", 10_239, 10_239),
+        ("bytes=-99999", 0, 10_239),
     ],
 )
 async def test_range_request_responds_with_that_part(fake, range_, first, last) -> None:
@@ -177,7 +180,9 @@ async def test_range_request_responds_with_that_part(fake, range_, first, last) 
     assert answer.headers["Accept-Ranges"] == "bytes"
 
 
-@pytest.mark.parametrize("range_", ["bytes=9-5", "bytes=x-", "items=5-", "bytes=1-2,5-6"])
+@pytest.mark.parametrize(
+    "range_", ["bytes=9-5", "bytes=x-", "items=5-", "bytes=1-2,5-6", "bytes=-", "bytes=-0"]
+)
 async def test_invalid_range_responds_with_the_whole_file(fake, range_) -> None:
     answer = await fetch(fake, Range=range_)
     assert (answer.status, answer.body) == (200, DATA)
@@ -238,3 +243,20 @@ async def test_lying_range_claims_the_requested_start(fake) -> None:
     assert answer.status == 206
     assert answer.headers["Content-Range"] == "bytes 101-300/10240"
     assert answer.body == DATA[50:250]
+
+
+async def test_part_can_be_cut_and_its_total_unknown(fake) -> None:
+    fake.media = Media(max_part=10, states_total=False)
+    answer = await fetch(fake, Range="bytes=100-199")
+    assert (answer.status, answer.body) == (206, DATA[100:110])
+    assert answer.headers["Content-Range"] == "bytes 100-109/*"
+    answer = await fetch(fake, Range="bytes=99999-")
+    assert answer.status == 416
+    assert "Content-Range" not in answer.headers
+
+
+async def test_time_of_the_last_change_is_sent_in_utc(fake) -> None:
+    assert "Last-Modified" not in (await fetch(fake)).headers
+    zone = timezone(timedelta(hours=2))
+    fake.media = Media(last_modified=datetime(2026, 5, 7, 14, 30, 15, tzinfo=zone))
+    assert (await fetch(fake)).headers["Last-Modified"] == "Thu, 07 May 2026 12:30:15 GMT"

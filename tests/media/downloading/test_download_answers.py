@@ -73,12 +73,15 @@ async def test_empty_file_is_accepted_without_verification(fake, session, path) 
     assert path.read_bytes() == b""
 
 
-async def test_empty_stream_raises(fake, session) -> None:
-    fake.media_faults = [faults.Respond(200)]
+async def test_empty_file_raises_on_entering_a_stream(fake, session) -> None:
+    fake.media_faults = [faults.Respond(200, times=None)]
     clip = await the_clip(session, **NOTHING_KNOWN)
-    async with session.stream_clip(clip) as stream:
-        with pytest.raises(IntegrityError, match="empty"):
-            await anext(stream)
+    with pytest.raises(IntegrityError, match="empty"):
+        async with session.stream_clip(clip):
+            pytest.fail("the block started")
+    async with session.stream_clip(clip, verify=False) as stream:
+        assert [chunk async for chunk in stream] == []
+        assert stream.total == 0
 
 
 @pytest.mark.parametrize(

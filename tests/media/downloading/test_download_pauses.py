@@ -16,6 +16,7 @@ from rhombus_clips import (
     SessionClosedError,
 )
 from rhombus_clips.media.media_file import clip_file
+from rhombus_clips.media.ranges import FetchState
 from rhombus_clips.testing import Media, faults
 from tests.media.downloading.downloads import DATA, SOURCE, the_clip
 
@@ -184,7 +185,7 @@ async def test_waits_before_retries_are_random_up_to_a_bound_that_doubles(fake, 
 
 async def test_wait_is_bounded_however_often_it_failed(fake, connect) -> None:
     async with connect(fake, retry=RetryPolicy(attempts=10**9, base=1.0, cap=3.0)) as session:
-        reader = session._reader(clip_file(await the_clip(session)))
+        reader = session._reader(FetchState(clip_file(await the_clip(session))))
         reader._failures = 5000
         assert 0 <= reader._wait_after(DisconnectedError("again")) <= 3
 
