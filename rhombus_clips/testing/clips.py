@@ -9,7 +9,7 @@ import hashlib
 import random
 from typing import Any
 
-from rhombus_clips.testing.media_content import BYTES_PER_SECOND, default_size, make_mp4
+from rhombus_clips.testing.media_content import default_size, generated_size, make_video
 
 JsonObject = dict[str, Any]
 """A JSON object as the service sends it."""
@@ -38,13 +38,17 @@ def make_uuid(*parts: object) -> str:
 
 
 def make_clips(
-    count: int, seed: int = 0, created_after: float | None = None, created_jitter: float = 0.0
+    count: int,
+    seed: int = 0,
+    created_after: float | None = None,
+    created_jitter: float = 0.0,
+    video_bytes: int | None = None,
 ) -> list[JsonObject]:
     """Generate *count* saved clips, newest first.
 
     Sometimes several cameras have a clip of the same time, as after a splice of several devices, a
     field is null or missing, or a key or enum member is not in the reference. *created_after* and
-    *created_jitter* are options of `FakeRhombus`.
+    *created_jitter* are options of `FakeRhombus`, and *video_bytes* of `Media`.
     """
     chance = random.Random(f"clips {seed}")
     clips: list[JsonObject] = []
@@ -54,7 +58,7 @@ def make_clips(
         cameras = chance.choice((1, 1, 1, 1, 2, 3))
         title = f"{chance.choice(_PLACES)}: {chance.choice(_EVENTS)}"
         clips += [
-            _clip(chance, seed, number, time_ms=time_ms, title=title, camera=camera)
+            _clip(chance, seed, number, time_ms, title=title, camera=camera, size=video_bytes)
             for camera, number in enumerate(range(len(clips), min(len(clips) + cameras, count)))
         ]
     if created_after is not None:
@@ -121,7 +125,14 @@ def base_clip(seed: int, uuid: str, devices: list[str], region: str) -> JsonObje
 
 
 def _clip(
-    chance: random.Random, seed: int, number: int, *, time_ms: int, title: str, camera: int
+    chance: random.Random,
+    seed: int,
+    number: int,
+    time_ms: int,
+    *,
+    title: str,
+    camera: int,
+    size: int | None,
 ) -> JsonObject:
     device = f"{make_uuid('device', seed, chance.randrange(12), camera)}.v0"
     uuid = make_uuid("clip", seed, number)
@@ -135,7 +146,7 @@ def _clip(
         "timestampMs": time_ms,
         "createdAtMs": time_ms + chance.randrange(1, 48 * 60) * _MINUTE_MS,
         "durationSec": seconds,
-        "byteCount": seconds * BYTES_PER_SECOND + chance.randrange(50_000) // 25,
+        "byteCount": generated_size(seconds + chance.randrange(100), size),
         "sha256Hex": None,
         "status": chance.choice(("COMPLETE",) * 18 + ("FAILED", "UNKNOWN")),
         "deviceIntervalMap": {device: [{"startMs": time_ms, "endMs": time_ms + seconds * 1000}]},
@@ -152,7 +163,7 @@ def _clip(
     _make_irregular(chance, clip, device)
     if "sha256Hex" in clip:
         # Last, because the size of a clip without a byteCount depends on its length.
-        clip["sha256Hex"] = hashlib.sha256(make_mp4(uuid, default_size(clip))).hexdigest()
+        clip["sha256Hex"] = make_video(uuid, default_size(clip, size)).sha256_hex
     return clip
 
 

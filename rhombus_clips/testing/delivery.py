@@ -14,6 +14,7 @@ from rhombus_clips.testing.media_content import MediaContent
 from rhombus_clips.testing.received import ReceivedRequest
 
 _PIECE = 256 * 1024
+_MOST_BYTES = 1024**3
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
 
 
@@ -36,6 +37,13 @@ class Media:
     """True if the host supports range requests. Otherwise it always sends the whole file."""
     etag: Literal["strong", "weak"] | None = "strong"
     """The kind of ETag. Only a strong one is valid in ``If-Range``."""
+    video_bytes: int | None = field(
+        default=None, validator=validators.optional([validators.ge(0), validators.le(_MOST_BYTES)])
+    )
+    """The size of the video of each clip that is created from then on, such as 20,000,000.
+
+    None: about 17,000 bytes. A clip's own ``byteCount`` takes precedence. A video of fewer than
+    17,000 bytes may not be playable."""
     last_modified: datetime | None = None
     """The aware time of the ``Last-Modified`` header, or None to omit it."""
     length: Length = field(default=Length.GIVEN, converter=Length)

@@ -1,19 +1,22 @@
 """The bytes of videos and thumbnails, generated from the uuid of their clip."""
 
 import hashlib
+import struct
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
+from importlib.resources import files
 from typing import Any
 
 from attrs import frozen
 
+from rhombus_clips.testing.mp4 import playable_mp4, smallest_mp4
+
 # The box with which every MP4 file starts; noise follows it.
 _MP4_HEAD = bytes.fromhex("000000186674797069736f6d0000020069736f6d6d703432")
-_JPEG_HEAD = bytes.fromhex("ffd8ffe000104a46494600010100000100010000")
-_JPEG_END = b"\xff\xd9"
 # Small enough to generate and hash a thousand clips quickly.
-BYTES_PER_SECOND = 20
+_BYTES_PER_SECOND = 5
 _DEFAULT_SECONDS = 60
+_JPEG_COMMENT = 0xFFFE
 
 
 @frozen
@@ -28,23 +31,53 @@ class MediaContent:
         return hashlib.sha256(self.data).hexdigest()
 
 
-def make_mp4(uuid: str, size: int, version: int = 0) -> bytes:
-    """Generate the *size* bytes of a clip's video. Each *version* has different bytes."""
+# Generated again when needed, so that many large videos do not fill the memory.
+@lru_cache(maxsize=4)
+def make_video(uuid: str, size: int, version: int = 0) -> MediaContent:
+    """Generate a clip's video of *size* bytes. Each *version* has different bytes.
+
+    It can be played if it is large enough. A smaller one only starts like an MP4 file.
+    """
+    if size >= smallest_mp4():
+        return MediaContent(playable_mp4(uuid, size, version))
     noise = hashlib.shake_128(f"mp4 {version} {uuid}".encode())
-    return (_MP4_HEAD + noise.digest(max(0, size - len(_MP4_HEAD))))[:size]
+    return MediaContent((_MP4_HEAD + noise.digest(max(0, size - len(_MP4_HEAD))))[:size])
 
 
 def make_jpeg(uuid: str) -> bytes:
-    """Generate the few thousand bytes of a clip's thumbnail."""
+    """Generate the few thousand bytes of a clip's thumbnail: a picture with a unique comment."""
     noise = hashlib.shake_128(f"jpeg {uuid}".encode())
-    size = 3000 + noise.digest(1)[0] * 8
-    return _JPEG_HEAD + noise.digest(size) + _JPEG_END
+    # As text, because simple decoders search for markers even in comments.
+    comment = f"{uuid} {noise.hexdigest(1500 + noise.digest(1)[0] * 4)}".encode()
+    picture = _picture()
+    # The first segment has to stay first: 2 bytes for the start of the image, 2 for its marker,
+    # and the length.
+    at = 4 + struct.unpack_from(">H", picture, 4)[0]
+    segment = struct.pack(">HH", _JPEG_COMMENT, 2 + len(comment)) + comment
+    return picture[:at] + segment + picture[at:]
 
 
-def default_size(clip: Mapping[str, Any]) -> int:
-    """Return the size of a clip's video: its ``byteCount``, or one that fits its length."""
+@cache
+def _picture() -> bytes:
+    """Read the thumbnail, a frame of the video.
+
+    ``ffmpeg -ss 40 -i video.mp4 -frames:v 1 -q:v 4 -fflags +bitexact -flags:v +bitexact
+    -map_metadata -1 thumbnail.jpeg`` extracted it.
+    """
+    return files("rhombus_clips.testing").joinpath("assets/thumbnail.jpeg").read_bytes()
+
+
+def default_size(clip: Mapping[str, Any], video_bytes: int | None = None) -> int:
+    """Return the size of a clip's video: its ``byteCount``, or else `generated_size`."""
     size = clip.get("byteCount")
     if isinstance(size, int):
         return max(0, size)
-    seconds = clip.get("durationSec")
-    return BYTES_PER_SECOND * (seconds if isinstance(seconds, int) else _DEFAULT_SECONDS)
+    return generated_size(clip.get("durationSec"), video_bytes)
+
+
+def generated_size(seconds: object, video_bytes: int | None = None) -> int:
+    """Return the option *video_bytes*, or else a size that fits a clip's length."""
+    if video_bytes is not None:
+        return video_bytes
+    length = seconds if isinstance(seconds, int) else _DEFAULT_SECONDS
+    return smallest_mp4() + _BYTES_PER_SECOND * length

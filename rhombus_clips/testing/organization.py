@@ -19,7 +19,7 @@ from rhombus_clips.testing.clips import (
 )
 from rhombus_clips.testing.faults import Respond
 from rhombus_clips.testing.listing import ListedPage, StoredClip, in_order, list_page
-from rhombus_clips.testing.media_content import MediaContent, default_size, make_mp4
+from rhombus_clips.testing.media_content import MediaContent, default_size, make_video
 from rhombus_clips.testing.options import FakeOptions, UnknownClip
 from rhombus_clips.testing.refusals import RefusedError, failure
 from rhombus_clips.testing.renders import Render
@@ -46,20 +46,24 @@ class Organization(FakeOptions):
     """Numbers for new renders and groups; each is used once."""
     _sizes: dict[str | None, int] = field(init=False)
     _contents: dict[str, MediaContent] = field(factory=dict[str, MediaContent], init=False)
+    """The videos that were set; the others are generated."""
     _versions: Counter[str] = field(factory=Counter[str], init=False)
 
     def __attrs_post_init__(self) -> None:
         clips, groups = self._given_clips, self._given_groups
         self._now = function(self._now, "now")
         if isinstance(clips, int):
-            clips = make_clips(clips, self.seed, self.created_after, self.created_jitter)
+            times = self.created_after, self.created_jitter
+            clips = make_clips(clips, self.seed, *times, self.media.video_bytes)
         self.clips = _as_json(clips)
         if isinstance(groups, int):
             groups = make_shared_clip_groups(self.clips, groups, self.seed)
         self.shared_clip_groups = _as_json(groups)
         self.started_at = self.now()
         # Recorded now, so that a test can change a clip's byteCount without changing its media.
-        self._sizes = {clip.get("uuid"): default_size(clip) for clip in self.clips}
+        self._sizes = {
+            clip.get("uuid"): default_size(clip, self.media.video_bytes) for clip in self.clips
+        }
 
     def now(self) -> float:
         """Return the time by the clock of the service, in epoch seconds."""
@@ -155,7 +159,7 @@ class Organization(FakeOptions):
     def start_render(self, *, seconds: float = 2.0, fails: bool = False) -> str:
         """Start a render that takes *seconds*, and return the uuid of its clip."""
         number = next(self.numbers)
-        clip = make_clips(1, seed=1_000_000 + number)[0]
+        clip = make_clips(1, 1_000_000 + number, video_bytes=self.media.video_bytes)[0]
         time_ms = NEWEST_MS + 1000 * number
         clip |= {"timestampMs": time_ms, "createdAtMs": time_ms, "status": "INITIATING"}
         return self.add_render(
@@ -184,10 +188,9 @@ class Organization(FakeOptions):
 
         :raises KeyError: if the clip does not exist.
         """
-        size = len(self.video(clip_uuid).data)
+        self._sizes[clip_uuid] = len(self.video(clip_uuid).data)
         self._versions[clip_uuid] += 1
-        data = make_mp4(clip_uuid, size, self._versions[clip_uuid])
-        self._contents[clip_uuid] = MediaContent(data)
+        self._contents.pop(clip_uuid, None)
 
     def video(self, clip_uuid: str) -> MediaContent:
         """Return the video of a clip.
@@ -195,11 +198,11 @@ class Organization(FakeOptions):
         :raises KeyError: if the clip does not exist.
         """
         record = self._existing(clip_uuid)
-        if clip_uuid not in self._contents:
-            size = self._sizes.get(clip_uuid)
-            data = make_mp4(clip_uuid, default_size(record) if size is None else size)
-            self._contents[clip_uuid] = MediaContent(data)
-        return self._contents[clip_uuid]
+        if clip_uuid in self._contents:
+            return self._contents[clip_uuid]
+        if clip_uuid not in self._sizes:
+            self._sizes[clip_uuid] = default_size(record, self.media.video_bytes)
+        return make_video(clip_uuid, self._sizes[clip_uuid], self._versions[clip_uuid])
 
     def _existing(self, clip_uuid: str) -> JsonObject:
         record = self.record(clip_uuid)

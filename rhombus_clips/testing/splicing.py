@@ -1,12 +1,10 @@
 """The endpoints that create clips from the recordings of cameras."""
 
-import hashlib
-
 from attrs import evolve
 
 from rhombus_clips.testing import parameters as read
 from rhombus_clips.testing.clips import JsonObject, base_clip, make_uuid
-from rhombus_clips.testing.media_content import BYTES_PER_SECOND, make_mp4
+from rhombus_clips.testing.media_content import generated_size, make_video
 from rhombus_clips.testing.organization import Organization
 from rhombus_clips.testing.refusals import RefusedError, failure
 from rhombus_clips.testing.renders import Render
@@ -167,7 +165,7 @@ def _render(organization: Organization, devices: _Intervals, settings: JsonObjec
     # Cameras are shown side by side, so the clip is as long as the longest recording.
     longest = max(map(_length, devices.values()))
     seconds = -(-longest // 1000)
-    video = make_mp4(uuid, seconds * BYTES_PER_SECOND)
+    video = make_video(uuid, generated_size(seconds, organization.media.video_bytes))
     clip = {
         **base_clip(organization.seed, uuid, list(devices), _REGION),
         **settings,
@@ -180,8 +178,8 @@ def _render(organization: Organization, devices: _Intervals, settings: JsonObjec
             device: [{"startMs": start, "endMs": end} for start, end in parts]
             for device, parts in devices.items()
         },
-        "byteCount": len(video),
-        "sha256Hex": hashlib.sha256(video).hexdigest(),
+        "byteCount": len(video.data),
+        "sha256Hex": video.sha256_hex,
     }
     return Render(
         clip=clip,

@@ -9,7 +9,7 @@ import pytest
 from rhombus_clips.calls.auth import AuthScheme
 from rhombus_clips.testing import FakeRhombus, Length, Media
 from rhombus_clips.testing.clips import make_clips
-from rhombus_clips.testing.media_content import default_size, make_mp4
+from rhombus_clips.testing.media_content import default_size, make_video
 from tests.media.media_requests import DATA, REGION, UUID, fetch, get, headers_of, make_clip, url_of
 
 
@@ -44,7 +44,7 @@ def test_clips_without_a_size_have_the_hash_of_their_video() -> None:
     clips = [clip for clip in make_clips(400) if clip["byteCount"] is None and "sha256Hex" in clip]
     assert clips
     for clip in clips:
-        data = make_mp4(clip["uuid"], default_size(clip))
+        data = make_video(clip["uuid"], default_size(clip)).data
         assert clip["sha256Hex"] == hashlib.sha256(data).hexdigest()
 
 
