@@ -146,7 +146,7 @@ def _clip(
         "timestampMs": time_ms,
         "createdAtMs": time_ms + chance.randrange(1, 48 * 60) * _MINUTE_MS,
         "durationSec": seconds,
-        "byteCount": generated_size(seconds + chance.randrange(100), size),
+        "byteCount": generated_size(seconds + chance.randrange(50_000) // 500, size),
         "sha256Hex": None,
         "status": chance.choice(("COMPLETE",) * 18 + ("FAILED", "UNKNOWN")),
         "deviceIntervalMap": {device: [{"startMs": time_ms, "endMs": time_ms + seconds * 1000}]},

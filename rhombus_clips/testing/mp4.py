@@ -9,9 +9,10 @@ that moves to the right: H.264 baseline, 2 frames per second, a keyframe every 2
         -preset veryslow -crf 36 -g 4 -sc_threshold 0 -threads 1 -fflags +bitexact
         -flags:v +bitexact -map_metadata -1 -movflags +faststart video.mp4
 
-A file has the index (``moov``) first, and then the video in chunks, each after a ``free`` box that
-players ignore. The free boxes fill the file to its size, so a player has to request another part of
-a large file to seek. They also make the files of different clips differ everywhere.
+A file has the index (``moov``) first, then a ``free`` box with the uuid, which players ignore,
+and then the samples (``mdat``) in chunks. Noise before each chunk fills the file to its size, so a
+player has to request another part of a large file to seek. The noise also makes the files of
+different clips differ everywhere.
 """
 
 import hashlib
@@ -26,8 +27,8 @@ from attrs import frozen
 _CONTAINERS = frozenset({b"moov", b"trak", b"mdia", b"minf", b"stbl"})
 _SAMPLES_PER_CHUNK = 8
 _HEADER = 8
-# Each free box has room for the uuid and a few bytes of noise.
-_LEAST_FILL = 56
+_LABEL = 64
+_LEAST_FILL = 32
 # Noise is repeated after a prime number of bytes.
 _MOST_NOISE = 65_521
 
@@ -42,9 +43,8 @@ class _Video:
     offsets_at: int
     """The place of these offsets in `index`."""
     chunks: tuple[bytes, ...]
-    """The boxes ``mdat``."""
     least_offsets: tuple[int, ...]
-    """The offsets of their contents in the smallest file."""
+    """The offsets of the chunks in the smallest file."""
     smallest: int
     """The size of the smallest file."""
 
@@ -58,19 +58,24 @@ def playable_mp4(uuid: str, size: int, version: int = 0) -> bytes:
     """Return a playable file of *size* bytes, `smallest_mp4` or more, that is unique to *uuid*."""
     video = _video()
     each, rest = divmod(size - video.smallest, len(video.chunks))
-    fill = _LEAST_FILL + each
     offsets = [least + rest + each * n for n, least in enumerate(video.least_offsets, 1)]
     at = video.offsets_at
     packed = struct.pack(f">{len(offsets)}I", *offsets)
-    parts = [video.file_type, video.index[:at], packed, video.index[at + len(packed) :]]
-    label, length = f"{uuid} {version} ".encode(), fill + rest + len(offsets)
+    label = f"{uuid} {version} ".encode().ljust(_LABEL)
+    fill, samples_at = _LEAST_FILL + each, video.least_offsets[0] - _LEAST_FILL
+    parts = [
+        video.file_type,
+        video.index[:at] + packed + video.index[at + len(packed) :],
+        _box(b"free", label[:_LABEL]),
+        _header(b"mdat", size - samples_at),
+    ]
+    length = fill + rest + len(offsets)
     noise = hashlib.shake_128(label).digest(min(length, _MOST_NOISE))
-    filling = label + noise * (1 + length // len(noise))
-    parts += [_header(b"free", fill + rest), filling[: fill + rest], video.chunks[0]]
-    header = _header(b"free", fill)
-    for number, chunk in enumerate(video.chunks[1:], 1):
-        # Each starts at another byte, so that no two are equal.
-        parts += [header, filling[number : number + fill], chunk]
+    noise *= 1 + length // len(noise)
+    parts += [noise[:rest]]
+    for number, chunk in enumerate(video.chunks):
+        # Each part of the noise starts at another byte, so that no two are equal.
+        parts += [noise[number : number + fill], chunk]
     return b"".join(parts)
 
 
@@ -84,22 +89,22 @@ def _video() -> _Video:
     # The file has all samples in order in one box.
     ends = [0, *accumulate(sizes)][::_SAMPLES_PER_CHUNK]
     samples = tables[b"mdat"]
-    chunks = [_box(b"mdat", samples[start:end]) for start, end in pairwise(ends)]
+    chunks = [samples[start:end] for start, end in pairwise(ends)]
     changes = {
         b"stsc": struct.pack(">5I", 0, 1, 1, _SAMPLES_PER_CHUNK, 1),
         b"stco": struct.pack(f">{2 + len(chunks)}I", 0, len(chunks), *[0] * len(chunks)),
     }
     index = _box(b"moov", _replaced(tables[b"moov"], changes))
     file_type = _box(b"ftyp", tables[b"ftyp"])
-    lengths = [_HEADER + _LEAST_FILL + len(chunk) for chunk in chunks]
-    starts = list(accumulate(lengths, initial=len(file_type) + len(index)))
+    samples_at = len(file_type) + len(index) + _HEADER + _LABEL + _HEADER
+    ends = list(accumulate((_LEAST_FILL + len(chunk) for chunk in chunks), initial=samples_at))
     return _Video(
         file_type=file_type,
         index=index,
         offsets_at=index.index(b"stco" + changes[b"stco"]) + 12,
         chunks=tuple(chunks),
-        least_offsets=tuple(start + 2 * _HEADER + _LEAST_FILL for start in starts[:-1]),
-        smallest=starts[-1],
+        least_offsets=tuple(end + _LEAST_FILL for end in ends[:-1]),
+        smallest=ends[-1],
     )
 
 

@@ -53,7 +53,7 @@ def test_video_has_the_exact_size_and_its_index_first(size: int) -> None:
     data = playable_mp4("a" * 22, size)
     assert len(data) == size
     kinds = [kind for kind, _ in boxes(data)]
-    assert kinds == [b"ftyp", b"moov", *[b"free", b"mdat"] * 30]
+    assert kinds == [b"ftyp", b"moov", b"free", b"mdat"]
     assert sum(len(content) + 8 for _, content in boxes(data)) == size
 
 
@@ -93,14 +93,12 @@ def test_any_size_is_possible(size: int, version: int) -> None:
 def test_videos_of_different_clips_differ_in_every_chunk(size: int) -> None:
     one, other = playable_mp4("a" * 22, size), playable_mp4("a" * 21 + "b", size)
     changed = playable_mp4("a" * 22, size, version=1)
-    assert b"a" * 22 in one
-    frees = [
-        [content for kind, content in boxes(data) if kind == b"free"]
-        for data in (one, other, changed)
-    ]
-    assert all(len(set(contents)) == 3 for contents in zip(*frees, strict=True))
-    # Nor are two boxes of one file equal.
-    assert len(set(frees[0])) == 30
+    assert dict(boxes(one))[b"free"].startswith(b"a" * 22)
+    starts = [start for start, _ in samples_of(one)]
+    noises = [[data[at - 24 : at] for at in starts[::8]] for data in (one, other, changed)]
+    assert all(len(set(each)) == 3 for each in zip(*noises, strict=True))
+    # Nor are two of one file equal.
+    assert len(set(noises[0])) == 30
     assert playable_mp4("a" * 22, size) == one
 
 
