@@ -29,8 +29,8 @@ class ClipStream:
     def total(self) -> int | None:
         """The length of the whole video in bytes.
 
-        None if neither the media host nor the clip states it. It is then known after the last chunk
-        of a stream that reaches the end of the video.
+        None if neither the media host nor the clip states it. It is then known at the latest after
+        the last chunk of a stream that reaches the end of the video.
         """
         return self._reader.state.expected_length if self._total is None else self._total
 

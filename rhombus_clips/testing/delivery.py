@@ -35,6 +35,8 @@ class Media:
 
     ranges: bool = True
     """True if the host supports range requests. Otherwise it always sends the whole file."""
+    if_range: bool = True
+    """True if the host heeds ``If-Range``. Otherwise it sends a part even of a changed file."""
     etag: Literal["strong", "weak"] | None = "strong"
     """The kind of ETag. Only a strong one is valid in ``If-Range``."""
     video_bytes: int | None = field(
@@ -145,7 +147,8 @@ def _requested_range(
 ) -> tuple[int, int] | None:
     """Return the first and last byte of the requested range, or None for the whole file."""
     match = _RANGE.fullmatch(request.header("Range") or "")
-    if not media.ranges or match is None or not _may_resume(request.header("If-Range"), etag):
+    condition = request.header("If-Range") if media.if_range else None
+    if not media.ranges or match is None or not _may_resume(condition, etag):
         return None
     if not match[1]:
         last_bytes = int(match[2] or 0)

@@ -454,11 +454,11 @@ async def test_interrupted_part_of_a_host_without_ranges_resumes(fake, session, 
 
 
 @pytest.mark.parametrize("length", [True, False])
-@pytest.mark.parametrize("ranges_", [True, False])
+@pytest.mark.parametrize("media", [Media(), Media(ranges=False), Media(if_range=False)])
 async def test_part_does_not_continue_with_another_file(
-    fake, session, clip, unknown, ranges_, length
+    fake, session, clip, unknown, media, length
 ) -> None:
-    fake.media = Media(ranges=ranges_)
+    fake.media = media
     fake.media_faults = [faults.Disconnect(after_body_bytes=500_000)]
     with pytest.raises(DownloadError):
         async with session.stream_clip(clip if length else unknown, 5, LAST) as stream:
