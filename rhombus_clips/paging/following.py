@@ -1,6 +1,5 @@
 """Following the saved clips: each new clip is yielded once, as it appears."""
 
-import hashlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -10,14 +9,13 @@ from attrs import evolve
 
 from rhombus_clips.calls.caller import local_time_ms, loop_time, service_or_local_time_ms
 from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
-from rhombus_clips.codec import dumps
 from rhombus_clips.concurrency import Waiting, relayed
 from rhombus_clips.errors import RhombusError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.pager import Resumable
 from rhombus_clips.paging.rules.clock import TimeRange
 from rhombus_clips.paging.rules.following_state import FollowingState
-from rhombus_clips.paging.saved_clip_walk import ListingOptions, SavedClipWalk
+from rhombus_clips.paging.saved_clip_walk import ListingOptions, SavedClipWalk, digest_of_clip
 
 
 class SavedClipFollower(Resumable[SavedClip]):
@@ -50,8 +48,9 @@ class SavedClipFollower(Resumable[SavedClip]):
     def cursor(self) -> str:
         """The position to resume from with another follower, in this process or another.
 
-        It contains a time, before which all clips are known, and the uuids of later clips that were
-        already yielded. It is short, except during the first listing of a long history.
+        It is a string for URLs, which contains a time before which all clips are known, and digests
+        of later clips that were already yielded. It is short, except during the first listing of a
+        long history.
         """
         return self._state.cursor
 
@@ -65,8 +64,8 @@ class SavedClipFollower(Resumable[SavedClip]):
                 if self._state.created_at is not None:
                     await self._start_following(self._state.created_at)
                 async with aclosing(self._listed(self._state.since)) as clips:
-                    async for clip, name, time in clips:
-                        if self._state.is_new(name, time):
+                    async for clip, digest, time in clips:
+                        if self._state.is_new(digest, time):
                             self._items_yielded += 1
                             yield clip
             except RhombusError as error:
@@ -86,7 +85,7 @@ class SavedClipFollower(Resumable[SavedClip]):
         if self._start_by_service_time(created_at):
             return
         async with aclosing(self._listed(None)) as clips:
-            existing = {name: time async for _, name, time in clips}
+            existing = {digest: time async for _, digest, time in clips}
         self._state.start_after(existing, created_at + self._age(created_at))
 
     def _start_by_service_time(self, created_at: int) -> bool:
@@ -96,22 +95,17 @@ class SavedClipFollower(Resumable[SavedClip]):
             self._state.start_at(service_time - self._age(created_at))
         return service_time is not None
 
-    async def _listed(self, since: int | None) -> AsyncGenerator[tuple[SavedClip, str, int], None]:
-        """List the clips that have a time, each with its name and its time."""
+    async def _listed(self, since: int | None) -> AsyncGenerator[tuple[SavedClip, int, int], None]:
+        """List the clips that have a time, each with its digest and its time."""
         walk = SavedClipWalk(self._options, times=evolve(self._times, since=since))
         while (page := await walk.next_page()) is not None:
             for clip in page.items:
                 time = self._times.time_of(clip)
                 if time is not None:
-                    yield clip, _name(clip), time
+                    yield clip, digest_of_clip(clip), time
 
     def _age(self, created_at: int) -> int:
         """Return the milliseconds since the follower was created."""
         if self._loop_time_then is None:  # It was created before the event loop started.
             return max(0, local_time_ms() - created_at)
         return self._age_then + round(1000 * (anyio.current_time() - self._loop_time_then))
-
-
-def _name(clip: SavedClip) -> str:
-    """Return the uuid of a clip, or a hash of its JSON if it has none."""
-    return hashlib.sha256(dumps(clip)).hexdigest() if clip.uuid is None else clip.uuid

@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -53,15 +53,12 @@ class Listed:
         return bytes([_VERSION << 4 | self.kind]) + _hash(text.encode(), _HEADER_SIZE - 1)
 
 
-def write_cursor(listed: Listed, payload: bytes) -> str:
-    """Return the cursor with *payload*.
-
-    Raises `CursorStalledError` if it would be longer than `LONGEST_CURSOR`.
-    """
+def write_cursor(listed: Listed, payload: bytes, *, longest: int | None = LONGEST_CURSOR) -> str:
+    """Return the cursor with *payload*. Raises `CursorStalledError` if it would be too long."""
     content = listed.header + payload
     content += _hash(content, _CHECKSUM_SIZE)
     text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-    if len(text) > LONGEST_CURSOR:
+    if longest is not None and len(text) > longest:
         raise CursorStalledError(
             "too many items share one time for a cursor to tell which of them were yielded;"
             " iterate this pager further until the time changes"
@@ -69,13 +66,13 @@ def write_cursor(listed: Listed, payload: bytes) -> str:
     return text
 
 
-def read_cursor(listed: Listed, text: object) -> bytes:
+def read_cursor(listed: Listed, text: object, *, longest: int | None = LONGEST_CURSOR) -> bytes:
     """Return the payload of a cursor of this listing. Raises `InvalidArgumentError` for others."""
     if not isinstance(text, str):
         raise InvalidArgumentError(
             f"cursor must be a string from a pager's cursor, not a {type(text).__name__}"
         )
-    content = _decoded(text)
+    content = _decoded(text) if longest is None or len(text) <= longest else None
     if content is None:
         raise InvalidArgumentError(
             "cursor is damaged or was not created by this library: pass the unchanged cursor of a"
@@ -97,7 +94,7 @@ def read_cursor(listed: Listed, text: object) -> bytes:
 
 def _decoded(text: str) -> bytes | None:
     # base64 ignores foreign characters, and several texts can have the same content.
-    if len(text) > LONGEST_CURSOR or not _ALPHABET.fullmatch(text):
+    if not _ALPHABET.fullmatch(text):
         return None
     try:
         content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
@@ -151,7 +148,11 @@ class PayloadWriter:
         items = sorted(Counter(digests).elements())
         self.number(len(items))
         for item in items:
-            self.content += item.to_bytes(_DIGEST_SIZE, "big")
+            self.digest(item)
+
+    def digest(self, digest: int) -> None:
+        """Write a digest."""
+        self.content += digest.to_bytes(_DIGEST_SIZE, "big")
 
 
 @define
@@ -186,9 +187,11 @@ class PayloadReader:
 
     def digests(self) -> Counter[int]:
         """Read digests with their counts."""
-        return Counter(
-            int.from_bytes(self._take(_DIGEST_SIZE), "big") for _ in range(self.number())
-        )
+        return Counter(self.digest() for _ in range(self.number()))
+
+    def digest(self) -> int:
+        """Read a digest."""
+        return int.from_bytes(self._take(_DIGEST_SIZE), "big")
 
     def _take(self, count: int) -> bytes:
         taken = self.content[self._at : self._at + count]
@@ -203,8 +206,3 @@ def unreadable() -> InvalidArgumentError:
     return InvalidArgumentError(
         "cursor was not created by this library: pass the unchanged cursor of a pager"
     )
-
-
-def digests_of(identities: Iterable[str | bytes]) -> Counter[int]:
-    """Return the digests of *identities*, with their counts."""
-    return Counter(map(digest_of, identities))
