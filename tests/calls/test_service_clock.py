@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from rhombus_clips import ClipSession, RateLimitedError, SavedClipFollower, Timeout
+from rhombus_clips import ClipSession, RateLimitedError, SavedClip, SavedClipFollower, Timeout
 from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.paging.test_following import clip_at, take
@@ -22,7 +22,9 @@ def service_ms(fake: FakeRhombus) -> int:
     return int(1000 * fake.now())
 
 
-async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.Future[Any]":
+async def first_of(
+    follower: SavedClipFollower[SavedClip], fake: FakeRhombus
+) -> "asyncio.Future[Any]":
     """Start awaiting the next clip of *follower*; return after a listing without new clips."""
     waiting = asyncio.ensure_future(anext(follower))
     await fake.wait_for_requests(len(fake.requests) + 3)
