@@ -120,13 +120,20 @@ class Watcher(Generic[T_co]):
         if self._heartbeat is not None and self._yielded_at is None:
             self._yielded_at = _now()
         is_quiet = False
-        # Even before a round of requests is over, it may have found an item.
-        while (item := self._watch.take()) is None and not is_quiet:
+        # Even before a round of requests is over, it may have found an item, or the last one.
+        while (item := await self._taken()) is None and not is_quiet:
             is_quiet = not await self._moves(keeps_task=keeps_task)
         self.is_heartbeat = item is None
         if self._heartbeat is not None:
             self._yielded_at = _now()
         return self._watch.last_state() if item is None else item
+
+    async def _taken(self) -> T_co | None:
+        try:
+            return self._watch.take()
+        except BaseException:
+            await self._end_task()
+            raise
 
     async def _moves(self, *, keeps_task: bool) -> bool:
         """Wait for the end of the request or the start of the next. False if a heartbeat is due."""
