@@ -9,6 +9,7 @@ import pytest
 
 from rhombus_clips.concurrency import Iteration, Waiting
 from rhombus_clips.testing import FakeRhombus, faults
+from tests.interruptions import client_tasks
 
 ITERATIONS = {
     "prefetched": lambda session: session.saved_clips(page_size=10).prefetched(),
@@ -23,11 +24,6 @@ ITERATIONS = {
     "one clip": lambda session: aclosing(session.watch_clip("some")),
     "several clips": lambda session: aclosing(session.watch_clips(["some", "others"])),
 }
-
-
-def client_tasks() -> set[Any]:
-    """Return the tasks of this loop, except those of the service."""
-    return {task for task in asyncio.all_tasks() if "RequestHandler" not in repr(task)}
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import (
+    ApiError,
     AuthenticationError,
     ClipFailedError,
     ClipNotFoundError,
@@ -217,6 +218,18 @@ async def test_change_that_arrives_between_two_items_is_not_lost(fake, session) 
         await asyncio.wait_for(anext(changes), 1)
     await asyncio.sleep(60)
     assert (await asyncio.wait_for(anext(changes), 0.1)).status == "COMPLETE"
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.usefixtures("virtual_clock")
+async def test_error_that_arrives_between_two_items_is_not_lost(fake, session) -> None:
+    fake.faults = [Delayed(seconds=3, body={"error": True}, times=1)]
+    changes = session.watch_clip("a", polling=Polling(appears_within=0))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(changes), 1)
+    await asyncio.sleep(60)
+    with pytest.raises(ApiError):
+        await anext(changes)
     assert len(fake.requests) == 1
 
 
