@@ -14,6 +14,7 @@ from rhombus_clips import (
     ClipSession,
     InvalidArgumentError,
     RateLimitedError,
+    SavedClip,
     SavedClipFollower,
     Timeout,
 )
@@ -34,7 +35,9 @@ def is_starting(state: FollowingState) -> bool:
     return state.created_at is not None or state.new_from is not None
 
 
-async def first_of(follower: SavedClipFollower, fake: FakeRhombus) -> "asyncio.Future[Any]":
+async def first_of(
+    follower: SavedClipFollower[SavedClip], fake: FakeRhombus
+) -> "asyncio.Future[Any]":
     """Start awaiting the next clip of *follower*; return after a listing without new clips."""
     waiting = asyncio.ensure_future(anext(follower))
     await fake.wait_for_requests(len(fake.requests) + 3)

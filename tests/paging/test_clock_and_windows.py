@@ -1,6 +1,6 @@
 """Learning which time the cursor refers to, and splitting time into windows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -98,9 +98,10 @@ def test_range_ends_only_after_its_last_millisecond() -> None:
 
 def test_range_by_another_time_is_refused() -> None:
     session = ClipSession("k" * 22)
-    for method in (session.saved_clips, session.follow_saved_clips):
+    methods: list[Callable[..., Any]] = [session.saved_clips, session.follow_saved_clips]
+    for method in methods:
         with pytest.raises(ValueError, match="by must be one of timestamp_ms, created_at_ms, not"):
-            method(by="updated_at_ms")  # type: ignore[arg-type]
+            method(by="updated_at_ms")
 
 
 @given(

@@ -11,7 +11,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips import ApiError, ClipSession, SavedClipFollower, ServerError
+from rhombus_clips import ApiError, ClipSession, SavedClip, SavedClipFollower, ServerError
 from rhombus_clips.paging.rules.cursor_text import digest_of
 from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus, Listing, faults
@@ -30,11 +30,11 @@ def clip_at(number: int, created: int) -> dict[str, Any]:
     return {**clip, "createdAtMs": created, "timestampMs": created - 3_600_000 * (number % 7)}
 
 
-def follow(session: ClipSession, **settings: Any) -> SavedClipFollower:
+def follow(session: ClipSession, **settings: Any) -> SavedClipFollower[SavedClip]:
     return session.follow_saved_clips(**{"since": T0, "interval": 0.01, **settings})
 
 
-async def take(follower: SavedClipFollower, count: int) -> list[str]:
+async def take(follower: SavedClipFollower[SavedClip], count: int) -> list[str]:
     uuids: list[str] = []
     async with aclosing(aiter(follower)) as clips:
         async for clip in clips:
@@ -44,7 +44,7 @@ async def take(follower: SavedClipFollower, count: int) -> list[str]:
     return uuids
 
 
-async def rest_of(follower: SavedClipFollower, fake: FakeRhombus) -> list[str]:
+async def rest_of(follower: SavedClipFollower[SavedClip], fake: FakeRhombus) -> list[str]:
     """Return the clips that are yielded while the follower lists all clips, several times."""
     uuids: list[str] = []
 
