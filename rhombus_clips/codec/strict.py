@@ -65,6 +65,9 @@ def wire_name(name: str) -> str:
 
 def wire_fields(model: type[Model]) -> list[tuple[str, str, Any]]:
     """Return the name, wire name and type of each field that *model* has on the wire."""
+    if any(isinstance(field.type, str) for field in attrs.fields(model)):
+        # The module of a user's model may have `from __future__ import annotations`.
+        attrs.resolve_types(model)
     return [
         (field.name, wire_name(field.name), field.type)
         for field in attrs.fields(model)
