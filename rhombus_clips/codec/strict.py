@@ -33,6 +33,11 @@ class MismatchError(Exception):
         self.value = value
         self._steps: list[str | int] = []
 
+    @property
+    def steps(self) -> tuple[str | int, ...]:
+        """The keys and indexes that lead from the root to the value."""
+        return tuple(reversed(self._steps))
+
     def passed(self, step: str | int) -> None:
         """Add the key or index that the error has passed."""
         self._steps.append(step)
@@ -46,7 +51,7 @@ class MismatchError(Exception):
 
     def as_decode_error(self) -> DecodeError:
         """Return the error to raise to users."""
-        path = "$" + "".join(map(_path_step, reversed(self._steps)))
+        path = "$" + "".join(map(_path_step, self.steps))
         received = excerpt(self.value)
         return DecodeError(
             f"{path} should be {self.expected}, but is {_json_type(self.value)}: {received}",
