@@ -39,7 +39,10 @@ def _mistake(model: Any) -> str | None:
     """Return the reason why *model* cannot be decoded; None if it can."""
     if "__attrs_attrs__" not in vars(model):
         return f"{model.__name__} must be an attrs class, such as one decorated with @attrs.frozen"
-    types = {name: kind for name, _, kind in wire_fields(model)}
+    try:
+        types = {name: kind for name, _, kind in wire_fields(model)}
+    except NameError as error:
+        return f"the annotations of {model.__name__} cannot be resolved: {error}"
     for field in fields(model):
         if field.name in types:
             mistake = _mistake_of_field(field, types[field.name])

@@ -3,13 +3,14 @@
 This module is imported when pydantic asks for the first schema: pydantic is not a dependency. The
 codec itself validates and serializes, so pydantic accepts what `from_dict` accepts and writes what
 `dumps` writes. The schemas of the fields are only the source of the JSON schema.
+
+The signatures name no types of pydantic, because type checkers do not find them where pydantic is
+not installed.
 """
 
 import inspect
 from typing import Any, Never
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, ValidationError, core_schema
 
 from rhombus_clips.codec.kinds import answer_class
@@ -18,7 +19,7 @@ from rhombus_clips.models import OpenEnum
 from rhombus_clips.models.base import Model
 
 
-def model_schema(model: type[Model], handler: GetCoreSchemaHandler) -> CoreSchema:
+def model_schema(model: type[Model], handler: Any) -> Any:
     """Return pydantic's schema of *model*.
 
     Validation accepts instances, and JSON objects as `from_dict` does. Serialization returns the
@@ -37,7 +38,7 @@ def model_schema(model: type[Model], handler: GetCoreSchemaHandler) -> CoreSchem
     return _schema(model, documented)
 
 
-def enum_schema(enum: type[OpenEnum]) -> CoreSchema:
+def enum_schema(enum: type[OpenEnum]) -> Any:
     """Return pydantic's schema of *enum*: it accepts members and every string."""
     return _schema(enum, core_schema.str_schema())
 
@@ -71,9 +72,7 @@ def _refuse(mismatch: MismatchError, title: str) -> Never:
     )
 
 
-def model_json_schema(
-    model: type[Model], schema: CoreSchema, handler: GetJsonSchemaHandler
-) -> JsonSchemaValue:
+def model_json_schema(model: type[Model], schema: Any, handler: Any) -> Any:
     """Return the JSON schema of *model*, with the wire names of its fields."""
     json_schema = handler(schema)
     described = handler.resolve_ref_schema(json_schema)
@@ -83,9 +82,7 @@ def model_json_schema(
     return json_schema
 
 
-def enum_json_schema(
-    enum: type[OpenEnum], schema: CoreSchema, handler: GetJsonSchemaHandler
-) -> JsonSchemaValue:
+def enum_json_schema(enum: type[OpenEnum], schema: Any, handler: Any) -> Any:
     """Return the JSON schema of *enum*: any string, with the known members as examples."""
     json_schema = handler(schema)
     described = handler.resolve_ref_schema(json_schema)

@@ -58,14 +58,14 @@ class AnyEndpoint(Resource):
         :raises DecodeError: if the response is not a JSON object, or is not an *answer*.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
-        checked = endpoint_path(path, "path")
-        if self._secret in checked:
-            del path, checked  # A traceback with local variables must not show the key.
+        if self._secret in str(path):
+            del path  # A traceback with local variables must not show the key.
             raise InvalidArgumentError("path must not contain the API key")
+        path = endpoint_path(path, "path")
         answer_class(answer, "answer")
         if not isinstance(safe, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
             raise InvalidArgumentError(f"safe must be True or False, not {safe!r}")
-        endpoint = any_endpoint(checked, answer, safe=safe)
+        endpoint = any_endpoint(path, answer, safe=safe)
         response: object = await self._call(endpoint, _encoded(body))
         return response
 

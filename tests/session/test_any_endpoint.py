@@ -9,6 +9,9 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
 
 from rhombus_clips import (
     UNSET,
@@ -197,6 +200,16 @@ class Nested(Model):
     windows: dict[str, list[Unsupported]] | None = None
 
 
+@attrs.frozen(kw_only=True)
+class Unresolved(Model):
+    start: "NoSuchClass | None" = None  # type: ignore[name-defined]  # noqa: F821  # the mistake
+
+
+@attrs.frozen(kw_only=True)
+class Renamed(Model):
+    _start: int | None = None
+
+
 @attrs.frozen
 class Plain:
     start: int | None = None
@@ -210,6 +223,8 @@ class Plain:
         (Unsupported, "Unsupported.start has the unsupported type"),
         (Union, "Union.start has the unsupported type"),
         (Nested, "Unsupported.start has the unsupported type"),
+        (Unresolved, "annotations of Unresolved cannot be resolved"),
+        (Renamed, "must be a parameter of __init__ with the same name"),
         (Plain, "subclass of Model"),
         (list, "subclass of Model"),
         (list[Window], "subclass of Model"),
@@ -255,6 +270,17 @@ async def test_path_is_sent_unchanged(path, fake, session) -> None:
         await session.call(path)
     assert caught.value.endpoint == path
     assert fake.requests[0].target == path
+
+
+@given(st.text("aA0/.-_~%?#\\@:;&=+ \n\u00e9", max_size=20).map("/api/".__add__))
+def test_accepted_path_is_the_path_of_the_url(path: str) -> None:
+    """It leads to the host of the session, byte for byte."""
+    try:
+        checked = endpoints.endpoint_path(path, "path")
+    except InvalidArgumentError:
+        return
+    url = URL("https://host.example" + checked)
+    assert (url.host, url.raw_path, url.raw_path_qs) == ("host.example", path, path)
 
 
 def _cycle() -> dict[str, Any]:

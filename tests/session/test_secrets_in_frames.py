@@ -75,6 +75,7 @@ JOBS: dict[str, Job] = {
     "call.safe": lambda s, _: s.call(OTHER_PATH, {"cameraUuid": UUID}, safe=True),
     "call.answer": lambda s, _: s.call("/api/event/getSavedClipsV2", answer=SavedClipPage),
     "call.path": lambda s, _: s.call(f"/api/{KEY}"),
+    "call.query": lambda s, _: s.call(f"/api/a?key={KEY}"),
     "clips_with_progress": lambda s, _: all_of(s.clips_with_progress()),
     "download_clip": lambda s, folder: s.download_clip(CLIP, folder / "clip.mp4"),
     "download_clips": download_clips,
