@@ -15,7 +15,7 @@ import pytest
 
 
 def required(module: str) -> Any:
-    """Return *module*, an import name, of the extra `integration`; skip or fail if it is missing.
+    """Return *module*, an import name; skip or fail if it is missing.
 
     Call it in a test, or at the top of a test module to skip the whole module.
     """
@@ -24,7 +24,7 @@ def required(module: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != module.partition(".")[0]:
             raise  # The component is installed, and broken.
-    return _missing(f"{module} is not installed: pip install -e '.[integration]'")
+    return _missing(f"{module} is not installed: pip install -e '.[dev]'")
 
 
 def required_program(*names: str) -> str:
