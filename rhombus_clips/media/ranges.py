@@ -136,7 +136,8 @@ class FetchState:
         """Prepare for the body of a response; it continues at `offset`, or restarts at 0.
 
         Raises `RestartError` if it is a part that does not continue the bytes received,
-        `DownloadError` for an unusable response and `IntegrityError` for a wrong length.
+        `DownloadError` for an unusable response, `IntegrityError` for a wrong length and
+        `RangeNotSatisfiableError` if the file ends before the part.
         """
         self._requested_start = self._first
         self._reject_page(head)

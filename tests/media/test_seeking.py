@@ -2,21 +2,19 @@
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from rhombus_clips.testing import FakeRhombus, Media
+from tests.components import required_program
 
 GUIDE = Path(__file__).parents[2] / "rhombus_clips/media/README.md"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 SIZE = 20_000_000
 
 # The color at a point of the picture tells the time of a frame.
@@ -59,7 +57,7 @@ SEEK = """
 @asynccontextmanager
 async def browser(folder: Path) -> AsyncGenerator[aiohttp.ClientWebSocketResponse]:
     """Start a browser, and yield the connection to the debugger of an empty page."""
-    assert CHROMIUM is not None
+    program = required_program("chromium", "chromium-browser", "google-chrome")
     options = [
         "--headless=new",
         "--no-sandbox",
@@ -71,7 +69,7 @@ async def browser(folder: Path) -> AsyncGenerator[aiohttp.ClientWebSocketRespons
     ]
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(
-        CHROMIUM, *options, "about:blank", stdout=quiet, stderr=asyncio.subprocess.PIPE
+        program, *options, "about:blank", stdout=quiet, stderr=asyncio.subprocess.PIPE
     )
     try:
         assert process.stderr is not None
@@ -109,7 +107,6 @@ def close(color: list[int], other: tuple[int, int, int]) -> bool:
     return all(abs(one - two) <= 12 for one, two in zip(color, other, strict=True))
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 async def test_browser_requests_a_later_part_to_seek(tmp_path, connect) -> None:
     example = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     namespace: dict[str, Any] = {}

@@ -1,7 +1,6 @@
 """Playable videos and thumbnails: real files that differ for each clip, of any size."""
 
 import json
-import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from rhombus_clips.testing import FakeRhombus, Media
 from rhombus_clips.testing.media_content import make_jpeg, make_video
 from rhombus_clips.testing.mp4 import boxes, playable_mp4, smallest_mp4
+from tests.components import required_program
 from tests.media.media_requests import get, headers_of, url_of
 
 LARGE = 20_000_000
@@ -170,15 +170,13 @@ async def test_part_of_a_large_video_is_a_slice_of_it() -> None:
 # --- FFmpeg --------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(
-    shutil.which("ffprobe") is None, reason="needs ffprobe, from the package ffmpeg"
-)
 @pytest.mark.parametrize("size", SIZES)
 def test_ffmpeg_decodes_every_frame_without_a_warning(size: int, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(playable_mp4("a" * 22, size))
     entries = "stream=codec_name,profile,pix_fmt,width,height,nb_read_frames:format=duration"
-    command = ["ffprobe", "-v", "warning", "-count_frames", "-show_entries", entries, "-of", "json"]
+    ffprobe = required_program("ffprobe")
+    command = [ffprobe, "-v", "warning", "-count_frames", "-show_entries", entries, "-of", "json"]
     run = subprocess.run([*command, path], check=True, capture_output=True, timeout=60)
     assert run.stderr == b""
     found: dict[str, Any] = json.loads(run.stdout)
