@@ -170,6 +170,8 @@ class CursorWalk:
 
     def _size(self, position: Position, more: int) -> int:
         """Return how many items to request to get `page_size` new ones, if *more* are repeated."""
+        if not self.overlaps:
+            more = 0
         is_limited = self.is_portable and not (position.is_settled and self.overlaps)
         size = min(self.page_size, LARGEST_UNSETTLED_PAGE) if is_limited else self.page_size
         more += position.handed_out.digests.total()
