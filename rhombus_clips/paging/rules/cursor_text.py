@@ -25,6 +25,7 @@ LONGEST_CURSOR = 4000
 
 _VERSION = 1
 _HEADER_SIZE, _CHECKSUM_SIZE, _DIGEST_SIZE = 5, 4, 6
+_LARGEST_PRIME = 2**48 - 59
 _ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -113,9 +114,13 @@ def _hash(content: bytes, size: int) -> bytes:
 
 
 def digest_of(identity: str | bytes) -> int:
-    """Return a number of 48 bits that stands for *identity* in this and every other process."""
+    """Return a number of 48 bits that stands for *identity* in this and every other process.
+
+    The number that its bytes spell, modulo a prime, is several times faster than a cryptographic
+    hash, and as good for uuids, which are random or consecutive.
+    """
     content = identity.encode("utf-8", "surrogatepass") if isinstance(identity, str) else identity
-    return int.from_bytes(hashlib.blake2b(content, digest_size=_DIGEST_SIZE).digest(), "big")
+    return int.from_bytes(content, "big") % _LARGEST_PRIME
 
 
 @define
