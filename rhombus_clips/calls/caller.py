@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from attrs import define
 
+from rhombus_clips.calls.absence import absence_or_same
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.envelope import Reply, open_envelope, status_error, warning_of
 from rhombus_clips.calls.pacing import DecodingTurns, Pacing
@@ -171,7 +172,8 @@ class Caller:
             )
             return Response(answer, failed_items, call, self)
         except RhombusError as error:
-            outcome = error  # An earlier failure would stay in this frame, with the key.
+            # An earlier failure would stay in this frame, with the key.
+            outcome = absence_or_same(error, call.endpoint.item, parameters)
         self.attributed(outcome, call)
         outcome.maybe_applied = call.was_sent and may_have_been_applied(
             outcome, safe=call.endpoint.safe

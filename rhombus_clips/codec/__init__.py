@@ -37,7 +37,8 @@ def dumps(value: Model | Iterable[Model]) -> bytes:
     ``loads(dumps(model), type(model)) == model``, including unknown keys and enum members.
 
     :param value: A model, or an iterable of models.
-    :raises ValueError: for a value that JSON cannot hold, such as NaN. The service sends none.
+    :raises InvalidArgumentError: for a value that JSON cannot hold, such as NaN. The service sends
+        none.
     """
     return render(to_dict(value) if isinstance(value, Model) else [to_dict(item) for item in value])
 

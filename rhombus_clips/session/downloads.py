@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rhombus_clips import arguments as check
 from rhombus_clips.calls.retry import RetryPolicy
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.media import ClipStream, Downloaded, DownloadSummary
 from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.file_names import usual_file_name
@@ -62,13 +63,14 @@ class ClipFiles(Resource):
         :raises IntegrityError: if the file does not match the clip's record.
         :raises DownloadError: if the clip has no uuid or region, another download is writing
             *path*, or something other than a regular file has its name or that of its part.
-        :raises ValueError: if *path* is empty or a URL.
+        :raises InvalidArgumentError: if *path* is empty or a URL.
         :raises OSError: if the file cannot be written.
         :raises RhombusError: for other failures of the media host; see the table of errors in the
             README.
         """
         progress = check.function_or_none(progress, "progress")
         target = check.local_path(path, "path")
+        check.instance(verify, bool, "verify")
         file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
         return await self._download(file, target, progress)
 
@@ -109,6 +111,7 @@ class ClipFiles(Resource):
         :raises NotFoundError: on entering, if the media host has no such file; also the other
             errors of `download_clip`, on entering or while reading.
         """
+        check.instance(verify, bool, "verify")
         file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
         stream = ClipStream(self._reader(file))
         try:
@@ -161,17 +164,19 @@ class ClipFiles(Resource):
             `ConfigurationError` or `SessionClosedError`.
         :raises OSError: if no more files can be written: the disk is full, read-only or failing,
             the folder or the manifest cannot be written, or no more files can be opened.
-        :raises TypeError: if *name* does not return a string, or a function returns an awaitable.
+        :raises InvalidArgumentError: if *name* does not return a string, or a function returns an
+            awaitable.
         :raises Exception: any exception from *clips*, *name*, *progress* and *on_end*, unchanged.
         """
         if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
-            raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")
+            raise InvalidArgumentError("clips must be an iterable of clips", given=clips)
         concurrency = check.whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
         name = check.function(name, "name")
         progress = check.function_or_none(progress, "progress")
         on_end = check.function_or_none(on_end, "on_end")
         target = check.local_path(folder, "folder").absolute()
         check.instance(polling, Polling, "polling")
+        check.instance(verify, bool, "verify")
         waits = None
         if timeout is not None:
             seconds = check.seconds_of(timeout, "timeout")

@@ -7,6 +7,7 @@ from rhombus_clips import arguments as check
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import ClipWithProgressPage
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
@@ -196,7 +197,9 @@ class ClipListings(Resource):
             retries of its calls. Iterating again resumes.
         """
         if since is not None and cursor is not None:
-            raise ValueError("since and cursor are alternatives: pass at most one of them")
+            raise InvalidArgumentError(
+                "since and cursor are alternatives: pass at most one of them"
+            )
         grace_ms = check.milliseconds_of(grace, "grace")
         seconds = check.seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:
@@ -217,5 +220,5 @@ class ClipListings(Resource):
 
 def _checked(by: ClipTime) -> ClipTime:
     if by not in CLIP_TIMES:
-        raise ValueError(f"by must be one of {', '.join(CLIP_TIMES)}, not {by!r}")
+        raise InvalidArgumentError(f"by must be one of {', '.join(CLIP_TIMES)}, not {by!r}")
     return by

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from rhombus_clips import ClipSession, RateLimitedError, SavedClipFollower, Timeout
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.paging.test_following import clip_at, take
@@ -191,7 +192,7 @@ def test_first_listing_distinguishes_existing_clips_from_late_ones() -> None:
     ],
 )
 def test_cursor_with_an_invalid_time_is_rejected(cursor: str) -> None:
-    with pytest.raises(ValueError, match="cursor"):
+    with pytest.raises(InvalidArgumentError, match="cursor"):
         ClipSession("k" * 22).follow_saved_clips(cursor=cursor)
 
 
@@ -202,7 +203,7 @@ async def test_future_footage_is_determined_by_the_service_clock(connect) -> Non
             await session.get_saved_clips()
             now = service_ms(fake)
             for method in (session.splice, session.make_clip):
-                with pytest.raises(ValueError, match="does not exist yet"):
+                with pytest.raises(InvalidArgumentError, match="does not exist yet"):
                     await method([camera], now, 60)
             assert (await session.splice([camera], now - 60_000, 60)).clip_uuids
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ClipSession
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.paging.rules.clock import Clock, TimeRange
 from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST, ListedPage
 from rhombus_clips.paging.rules.windows import Window
@@ -97,7 +98,9 @@ def test_range_ends_only_after_its_last_millisecond() -> None:
 def test_range_by_another_time_is_refused() -> None:
     session = ClipSession("k" * 22)
     for method in (session.saved_clips, session.follow_saved_clips):
-        with pytest.raises(ValueError, match="by must be one of timestamp_ms, created_at_ms, not"):
+        with pytest.raises(
+            InvalidArgumentError, match="by must be one of timestamp_ms, created_at_ms, not"
+        ):
             method(by="updated_at_ms")  # type: ignore[arg-type]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from attrs import define, field
 
+from rhombus_clips.errors import InvalidArgumentError
+
 
 @define
 class FollowingState:
@@ -33,7 +35,7 @@ class FollowingState:
                 type(n) is str and type(time) is int for n, time in known["seen"].items()
             ):
                 return cls(grace=grace, **known)
-        raise ValueError(f"cursor must be the cursor of a follower, not {cursor[:80]!r}")
+        raise InvalidArgumentError("cursor must be the cursor of a follower", given=cursor)
 
     @property
     def cursor(self) -> str:
