@@ -68,6 +68,8 @@ class _Call:
             result = str(reply.status)
         except RhombusError as error:
             result = type(error).__name__
+            # Only the session's own pause raises this here.
+            self.was_admitted = not isinstance(error, RateLimitedError)
             return error
         finally:
             self.was_sent = body.was_sent
@@ -155,6 +157,7 @@ class Caller:
         :param keeps_failed_items: True returns listed items that fail to decode. By default, the
             first one raises `DecodeError`.
         """
+        self._transport.client.check()
         call = _Call(
             self._successors.get(endpoint.path, endpoint),
             bodies.encode_request(parameters),
@@ -274,6 +277,8 @@ class Caller:
             wait = self._pacing.pause.delay()
         seconds_left = call.deadline - asyncio.get_running_loop().time()
         if call.attempts >= attempts or wait >= seconds_left:
+            if isinstance(failure, RateLimitedError) and failure.retry_after is None:
+                failure.retry_after = wait
             raise failure
         await self._pacing.pause.sleep(wait)
 

@@ -206,4 +206,5 @@ class ClipFiles(Resource):
         return await Download(self._reader(file), path, progress, replaces, is_listed).run()
 
     def _reader(self, file: MediaFile) -> MediaReader:
+        self._media.check()
         return MediaReader(self._media, FetchState(file), self._retry, self._secret)
