@@ -125,6 +125,10 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
             raise ConfigurationError(
                 f"auth_scheme must be one of {known}, not {auth_scheme!r}"
             ) from None
+        if not isinstance(http, aiohttp.ClientSession | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
+            # The value is not quoted: it may have headers with the key.
+            given = type(http).__name__
+            raise ConfigurationError(f"http must be an aiohttp.ClientSession, not {given}")
         try:
             instance(retry, RetryPolicy, "retry")
             instance(media_timeout, MediaTimeout, "media_timeout")
@@ -139,14 +143,15 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         self._base_url = checked_base_url(base_url)
         base_url = self._base_url.geturl()
         credentials = auth_headers(api_key, self._scheme, org_uuid)
-        prefix = user_agent and header_value(user_agent, "user_agent") + " "
-        user_agent = f"{prefix or ''}rhombus_clips/{__version__}"
+        product = f"rhombus_clips/{__version__}"
+        if user_agent is not None and user_agent != "":
+            product = f"{header_value(user_agent, 'user_agent')} {product}"
         self._key_ending = api_key[-4:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=most_connections(http))
         home = HomeLoop(http)
         transport = Transport(
             base_url,
-            {**credentials, "User-Agent": user_agent},
+            {**credentials, "User-Agent": product},
             client=HttpClient(http, partial(client_session, base_url, pacing.pause), home),
             timeout=timeout,
             max_response_bytes=max_response_bytes,
@@ -158,7 +163,7 @@ class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, C
         self._media = MediaHost(
             media_url,
             credentials,
-            user_agent=user_agent,
+            user_agent=product,
             http=http,
             home=home,
             tls=media_ssl,

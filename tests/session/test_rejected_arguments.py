@@ -5,13 +5,14 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from attrs import fields
 
 from rhombus_clips import (
     ClipSession,
+    ConfigurationError,
     InvalidArgumentError,
     MediaTimeout,
     Polling,
@@ -19,6 +20,9 @@ from rhombus_clips import (
     RetryPolicy,
     SavedClip,
     Timeout,
+    dumps,
+    from_dict,
+    loads,
 )
 from rhombus_clips.models import ClipAccessSettings
 from tests.endpoint_calls import FILTERS, ONE, SPLICE_OPTIONS
@@ -299,3 +303,38 @@ async def test_unknown_keyword_of_an_ordinary_signature_is_a_type_error(session)
     with pytest.raises(TypeError) as caught:
         session.saved_clips(no_such_argument=1)
     assert not isinstance(caught.value, InvalidArgumentError)
+
+
+# --- settings, and the codec -------------------------------------------------------------------
+
+_ANYTHING: list[Any] = [
+    object(), b"x", 0, -1, 1.5, NAN, HUGE, SURROGATE, "a\n", " ", [], [1], {}, {1: 2}, NAIVE,
+]  # fmt: skip
+_ACCEPTED_SETTINGS: dict[str, list[Any]] = {"timeout": [1.5], "max_response_bytes": [HUGE]}
+
+
+@pytest.mark.parametrize("name", inspect.signature(ClipSession).parameters)
+def test_session_rejects_unusable_settings(name: str) -> None:
+    for value in _ANYTHING:
+        if value in _ACCEPTED_SETTINGS.get(name, []):
+            continue
+        for make in (ClipSession, ClipSession.for_web, ClipSession.from_env):
+            settings: dict[str, Any] = {"api_key": "k" * 22, name: value}
+            with pytest.raises(ConfigurationError) as caught:
+                make(**settings)
+            assert (caught.value.http_status, "k" * 22 in str(caught.value)) == (500, False)
+
+
+def test_codec_rejects_values_of_other_types() -> None:
+    for value in (object(), 1, NAN, None, True, NAIVE):
+        with pytest.raises(InvalidArgumentError, match="value must be a model"):
+            dumps(cast("Any", value))
+        with pytest.raises(InvalidArgumentError, match="data must be bytes or a string"):
+            loads(cast("Any", value), SavedClip)
+    for kind in (object(), 1, NAN, "SavedClip", NAIVE):
+        with pytest.raises(InvalidArgumentError, match="kind must be a model"):
+            loads(b"{}", cast("Any", kind))
+        with pytest.raises(InvalidArgumentError, match="kind must be a model"):
+            from_dict({}, cast("Any", kind))
+    with pytest.raises(InvalidArgumentError, match="cannot be written as JSON"):
+        dumps(SavedClip(extra={"a": NAN}))
