@@ -122,7 +122,7 @@ class RhombusError(Exception):
     attempts: int = 0
     """The number of requests that the call had sent when it failed."""
 
-    cursor: int | str | None = None
+    cursor: str | None = None
     """The `cursor` to resume from if a pager raised the error; otherwise None."""
 
     maybe_applied: bool = False

@@ -11,24 +11,23 @@ import weakref
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
 from types import AsyncGeneratorType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
-from attrs import define, evolve
+from attrs import define, evolve, field
 
 from rhombus_clips.arguments import whole_number
 from rhombus_clips.concurrency import Iteration, Waiting, alongside
-from rhombus_clips.errors import RhombusError
+from rhombus_clips.errors import CursorStalledError, RhombusError
 from rhombus_clips.models.base import Answer
 from rhombus_clips.paging.prefetch import Prefetch
 
 ItemT = TypeVar("ItemT")
 AnyT = TypeVar("AnyT")
 PageT = TypeVar("PageT", bound=Answer)
-CursorT = TypeVar("CursorT", bound=int | str)
 
 
 @define
@@ -50,26 +49,40 @@ class PagerStats:
 
 
 @define
-class PendingPage(Generic[ItemT, PageT, CursorT]):
+class PendingPage(Generic[ItemT, PageT]):
     """A page, with the items that have not been yielded yet."""
 
     items: deque[ItemT]
     page: PageT
-    cursor: CursorT | None
-    """The position to resume from after these items, with another pager."""
-    is_started: bool = False
+    cursor_after: Callable[[int], str | None]
+    """Returns the cursor after that many items of the page; None at the end of the listing."""
+    is_started: bool = field(default=False, init=False)
+    _total: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._total = len(self.items)
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor after the items that have been yielded."""
+        return self.cursor_after(self._total - len(self.items))
+
+    def take_back(self, items: list[ItemT]) -> None:
+        """Put back *items*, which were yielded last."""
+        self.items.extendleft(reversed(items))
 
 
-class Walk(Protocol[ItemT, PageT, CursorT]):
+class Walk(Protocol[ItemT, PageT]):
     """One walk through a listing."""
 
     stats: PagerStats
 
     @property
-    def position(self) -> CursorT | None:
-        """The position to resume from with another walk; None at the beginning."""
+    def start_cursor(self) -> str:
+        """The cursor that the walk starts from, also if that is the beginning of the listing."""
+        ...
 
-    async def next_page(self) -> PendingPage[ItemT, PageT, CursorT] | None:
+    async def next_page(self) -> PendingPage[ItemT, PageT] | None:
         """Fetch the next page, which may have no items; None at the end of the listing.
 
         After an error, the next call resumes the walk.
@@ -135,7 +148,7 @@ def _is_alive(generator: AsyncGenerator[Any, None]) -> bool:
     return cast("AsyncGeneratorType[Any, None]", generator).ag_frame is not None
 
 
-class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
+class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
     """A listing, as an async iterable of its items. Nothing is sent before it is iterated.
 
     A pager walks through the listing once. After an error, a ``break`` or `collect`, the next
@@ -146,30 +159,53 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
     _list_name: ClassVar[str]
     """The field of a page that holds its items."""
 
-    def __init__(self, walk: Walk[ItemT, PageT, CursorT], *, limit: int | None) -> None:
+    is_cursor_exact: bool = True
+    """False if another pager that resumes from `cursor` may repeat items; see `sharded`."""
+
+    def __init__(self, walk: Walk[ItemT, PageT], *, limit: int | None) -> None:
         super().__init__()
         self.stats: PagerStats = walk.stats
         self._walk = walk
-        self._cursor = walk.position
+        self._current: PendingPage[ItemT, PageT] | None = None
+        """The page whose items are being yielded, or were yielded last."""
         self._limit = None if limit is None else whole_number(limit, "limit", least=0)
-        self._pending: deque[PendingPage[ItemT, PageT, CursorT]] = deque()
+        self._pending: deque[PendingPage[ItemT, PageT]] = deque()
         self._is_exhausted = False
         self._fetching = asyncio.Lock()
 
     def __repr__(self) -> str:
         limit = "" if self._limit is None else f" of limit {self._limit}"
-        return f"<{type(self).__name__} cursor={self._cursor!r} items={self.stats.items}{limit}>"
+        state = " exhausted" if self.is_exhausted else ""
+        return f"<{type(self).__name__} items={self.stats.items}{limit}{state}>"
 
     @property
-    def cursor(self) -> CursorT | None:
-        """The position to resume from with a new pager, also after an error.
+    def cursor(self) -> str | None:
+        """The exact position of this pager: a string for URLs, or None if nothing is left.
 
-        None at the beginning of the listing; otherwise epoch milliseconds, or the service's page
-        token. The cursor moves once the last item of a page has been yielded, so resuming from it
-        loses nothing. The new pager yields items that share the cursor's millisecond again:
-        together, both pagers yield each item at least once, and neither yields an item twice.
+        Another pager with the same bounds and filters, in this process or another, resumes after
+        the last item that was yielded, also in the middle of a page and after an error or a
+        cancellation. Each item is then yielded once by both pagers together. The page size and the
+        limit may differ. The string is usually shorter than 100 characters, and never longer than
+        4,000. It is protected against damage, not against forgery: it grants nothing.
+
+        :raises CursorStalledError: if several hundred items share one time and only some of them
+            were yielded; the cursor is available again after the last of them.
         """
-        return self._cursor
+        if self._is_finished:
+            return None
+        return self._walk.start_cursor if self._current is None else self._current.cursor
+
+    @property
+    def is_exhausted(self) -> bool:
+        """True if nothing is left to yield; False if that is not known yet."""
+        if self._is_finished:
+            return True
+        current = self._current
+        return current is not None and not current.items and current.cursor is None
+
+    @property
+    def _is_finished(self) -> bool:
+        return self._is_exhausted and not self._pending
 
     def pages(self) -> AsyncGenerator[PageT, None]:
         """Iterate over the pages of the listing, each with only its new items."""
@@ -187,27 +223,37 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
         :raises RhombusError: for the same reasons as iterating the pager.
         """
         limit = whole_number(limit, "limit", least=0)
-        items: list[ItemT] = []
-        before, last_page = self._cursor, None
+        before = self._current
+        parts: list[tuple[PendingPage[ItemT, PageT], list[ItemT]]] = []
         try:
-            iteration = self._start(partial(self._pages, limit=limit))
-            async with aclosing(iteration) as pages:
-                async for last_page in pages:
-                    items.extend(getattr(last_page, self._list_name))
+            iteration = self._start(partial(self._parts, limit=limit))
+            async with aclosing(iteration) as taken:
+                async for part in taken:
+                    parts.append(part)  # noqa: PERF401  # an error must leave the parts before it
                 if iteration.waiting.has_ended:
                     raise RuntimeError(  # noqa: TRY301  # its items are taken back as for any error
                         "the pager was closed while collect() waited for a page; call collect()"
                         " again to get the items"
                     )
         except BaseException as error:
-            if last_page is not None:
-                self._pending.appendleft(PendingPage(deque(items), last_page, self._cursor))
-                self._cursor = before
-                self.stats.items -= len(items)
+            self._take_back(parts, before)
             if isinstance(error, RhombusError):
-                error.cursor = self._cursor
+                self._add_cursor(error)
             raise
-        return items
+        return [item for _, items in parts for item in items]
+
+    def _take_back(
+        self,
+        parts: list[tuple[PendingPage[ItemT, PageT], list[ItemT]]],
+        current: PendingPage[ItemT, PageT] | None,
+    ) -> None:
+        """Return to the page *current*, as if the items of *parts* had not been yielded."""
+        for pending, items in reversed(parts):
+            if not pending.items:
+                self._pending.appendleft(pending)
+            pending.take_back(items)
+            self.stats.items -= len(items)
+        self._current = current
 
     @asynccontextmanager
     async def prefetched(self, ahead: int = 1) -> AsyncGenerator[AsyncGenerator[ItemT, None], None]:
@@ -221,7 +267,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
 
         :param ahead: The number of pages to keep ready, 1 by default. Pages can only be fetched one
             after another, so a higher number helps only if the speed of the caller varies.
-        :raises ValueError: for *ahead* below 1.
+        :raises InvalidArgumentError: for *ahead* below 1.
         :raises RhombusError: for the same reasons as iterating the pager.
         """
         ahead = whole_number(ahead, "ahead", least=1)
@@ -237,45 +283,53 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
             for item in self._taken_from(pending):
                 yield item
 
-    async def _pages(
+    async def _pages(self, waiting: Waiting) -> AsyncGenerator[PageT, None]:
+        async with aclosing(self._parts(waiting)) as parts:
+            async for pending, items in parts:
+                only_new: dict[str, Any] = {self._list_name: items}
+                yield evolve(pending.page, **only_new)
+
+    async def _parts(
         self, waiting: Waiting, limit: int | None = None
-    ) -> AsyncGenerator[PageT, None]:
+    ) -> AsyncGenerator[tuple[PendingPage[ItemT, PageT], list[ItemT]], None]:
+        """Yield the pages, each with its next items, at most *limit* in total."""
         left = limit
         while left != 0 and (pending := await self._next_page(waiting)) is not None:
             items = list(islice(self._taken_from(pending), left))
             left = None if left is None else left - len(items)
-            only_new: dict[str, Any] = {self._list_name: items}
-            yield evolve(pending.page, **only_new)
+            yield pending, items
 
-    def _taken_from(
-        self, pending: PendingPage[ItemT, PageT, CursorT]
-    ) -> Generator[ItemT, None, None]:
+    def _taken_from(self, pending: PendingPage[ItemT, PageT]) -> Generator[ItemT, None, None]:
         """Yield the items of *pending*, and count each before it is yielded."""
         while pending.items and self.stats.items != self._limit:
             item = pending.items.popleft()
             self.stats.items += 1
             if not pending.items:
-                self._cursor = pending.cursor
                 self._pending.popleft()
             yield item
 
     async def _next_page(
         self, waiting: Waiting, prefetch: Prefetch | None = None
-    ) -> PendingPage[ItemT, PageT, CursorT] | None:
+    ) -> PendingPage[ItemT, PageT] | None:
         if self.stats.items == self._limit:
             return None
         if not self._pending and not self._is_exhausted:
             try:
                 await waiting.for_(prefetch.wait if prefetch else self._fetch_another)
             except RhombusError as error:
-                error.cursor = self._cursor
+                self._add_cursor(error)
                 raise
         if waiting.has_ended or not self._pending:
             return None
-        self._pending[0].is_started = True
+        self._current = self._pending[0]
+        self._current.is_started = True
         if prefetch:
             prefetch.started()
-        return self._pending[0]
+        return self._current
+
+    def _add_cursor(self, error: RhombusError) -> None:
+        with suppress(CursorStalledError):  # Too many items share one time: there is none now.
+            error.cursor = self.cursor
 
     async def _fetch_another(self) -> bool:
         """Fetch the next page with items. Return False if none is left, or none is needed."""
@@ -294,7 +348,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT, CursorT]):
                     self.stats.pages += 1
                     return True
                 elif not self._pending:  # Otherwise, earlier items have not been yielded yet.
-                    self._cursor = page.cursor
+                    self._current = page
             return False
 
     def _pages_ready(self) -> int:

@@ -1,10 +1,10 @@
 """A walk through the saved clips: requests the pages that `CursorWalk` needs, and filters them."""
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any
 
-from attrs import field, frozen
+from attrs import define, evolve, field, frozen
 
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.endpoints import GET_SAVED_CLIPS
@@ -13,9 +13,11 @@ from rhombus_clips.codec.bodies import FailedItem
 from rhombus_clips.errors import ApiError, DecodeError, PagingError, RhombusError, StatusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import PagerStats, PendingPage
-from rhombus_clips.paging.rules.clock import Clock, TimeRange, has_equal_times
+from rhombus_clips.paging.rules.clock import TimeRange, has_equal_times
 from rhombus_clips.paging.rules.cursor import CursorWalk
+from rhombus_clips.paging.rules.cursor_text import Kind, Listed, digest_of
 from rhombus_clips.paging.rules.pages import ListedPage, PageRequest
+from rhombus_clips.paging.rules.position import Position, TakenPage
 from rhombus_clips.paging.rules.shards import Order
 
 OnDecodeError = Callable[[Any, DecodeError], None]
@@ -24,7 +26,13 @@ OnDecodeError = Callable[[Any, DecodeError], None]
 _ABOUT_THE_CALLER = (401, 403, 429)
 """The client errors that do not depend on the parameters of a request."""
 
-PendingClips = PendingPage[SavedClip, SavedClipPage, int]
+
+@define
+class PendingClips(PendingPage[SavedClip, SavedClipPage]):
+    """A page of saved clips, with the clips that have not been yielded yet."""
+
+    boundary: int | None = None
+    """The service's cursor after the page."""
 
 
 @frozen(kw_only=True)
@@ -51,7 +59,7 @@ class EitherClock:
 
     whole: TimeRange
     """The range of all shards together."""
-    _met: set[Hashable] = field(factory=set[Hashable])
+    _met: set[int] = field(factory=set[int])
 
     def has(self, clip: SavedClip, shard: TimeRange) -> bool:
         """Return whether the walk through *shard* yields *clip*."""
@@ -60,7 +68,7 @@ class EitherClock:
         if has_equal_times(clip):
             return clip in shard
         known = len(self._met)
-        self._met.add(_identity(clip))
+        self._met.add(_digest(clip))
         return len(self._met) > known
 
 
@@ -69,10 +77,9 @@ class SavedClipWalk:
 
     :param options: The options of the listing.
     :param times: The range. It may be narrowed during the walk.
-    :param cursor: The position to start from; None is the start of the listing.
+    :param start: The position to start from.
     :param order: The order of the listing, if known. Otherwise the walk determines it.
     :param either_clock: Shared by the walks if *order* leaves the clock open.
-    :param finds_order: True to determine `order`. A walk through a bounded range always does so.
     """
 
     def __init__(
@@ -80,35 +87,40 @@ class SavedClipWalk:
         options: ListingOptions,
         *,
         times: TimeRange,
-        cursor: int | None = None,
+        start: Position = Position(),
         order: Order | None = None,
         either_clock: EitherClock | None = None,
-        finds_order: bool = False,
     ) -> None:
         self.options = options
         self.stats: PagerStats = options.stats
         self.times = times
+        self.start = start
+        self.listed: Listed = listed(times)
+        """The listing that the cursors of this walk belong to."""
         self._order = order
         self._either_clock = either_clock
         self._is_bounded = times.since is not None or times.until is not None
-        self._clock = Clock() if self._is_bounded or order or finds_order else None
-        self._unobserved: list[ListedPage] = []
         self._cursors: CursorWalk = CursorWalk(
             page_size=options.page_size,
-            identity=_identity,
-            cursor=cursor,
-            is_verbatim=not options.overlap,
-            direction=None if order is None else order.direction,
+            digest=_digest,
+            start=start if order is None else evolve(start, direction=order.direction),
+            overlaps=options.overlap,
+            is_portable=order is None,
         )
-        self._unfiltered: ListedPage | None = None
+        self._unfiltered: TakenPage | None = None
         self._is_past_range = False
         self.is_misled: bool = False
         """True if the listing turned out to follow another time than *order* says."""
 
     @property
-    def position(self) -> int | None:
-        """The cursor of the last page."""
-        return self._cursors.cursor
+    def start_cursor(self) -> str:
+        """The cursor that the walk starts from."""
+        return self.start.to_cursor(self.listed)
+
+    @property
+    def boundary(self) -> int | None:
+        """The service's cursor of the last page."""
+        return self._cursors.position.boundary
 
     @property
     def is_at_end(self) -> bool:
@@ -120,8 +132,9 @@ class SavedClipWalk:
 
         :param or_either_clock: True also accepts that each cursor equals both times of its clip.
         """
-        direction, clock = self._cursors.direction, self._clock
-        if direction is None or clock is None or self._cursors.is_verbatim:
+        position, clock = self._cursors.position, self._cursors.clock
+        direction = position.direction
+        if direction is None or position.is_verbatim:
             return None
         if clock.proven is not None:
             return Order(clock.proven, direction)
@@ -168,29 +181,36 @@ class SavedClipWalk:
         last = page.last_evaluated_timestamp_ms
         return ListedPage(page.saved_clips, last, page, requested_from=cursor, failed_items=failed)
 
-    def _filtered(self, page: ListedPage) -> PendingClips:
-        either, times = self._either_clock, self.times
+    def _filtered(self, taken: TakenPage) -> PendingClips:
+        either, times, page = self._either_clock, self.times, taken.page
         clips: deque[SavedClip] = deque()
-        failed = {id(page.items[index]): index for index in page.failed_items}
-        for clip in page.new_items:
-            index = failed.get(id(clip))
-            if index is not None:
+        passed: list[int] = []  # For each of the clips, the number of new clips up to it.
+        for number, index in enumerate(taken.new_indexes, 1):
+            clip = page.items[index]
+            if index in page.failed_items:
                 if getattr(clip, times.by) is None or clip in (either.whole if either else times):
                     self._report(clip, page.failed_items[index])
             elif either.has(clip, times) if either else (not self._is_bounded or clip in times):
                 clips.append(clip)
-        self.stats.duplicates += len(page.items) - len(page.new_items)
-        if self._clock is not None:
-            self._unobserved.append(page)
-            if self._cursors.direction is not None:
-                self._observe_clock(self._clock, page.cursor, self._cursors.direction)
-        return PendingPage(clips, page.page, self._cursors.cursor)
+                passed.append(number)
+        self.stats.duplicates += len(page.items) - len(taken.new_indexes)
+        self._compare_with_range(page.cursor)
+        is_last = self.is_at_end or self._is_past_range
 
-    def _observe_clock(self, clock: Clock, cursor: int | None, direction: int) -> None:
-        """Learn from the pages, and find out whether the walk has passed its range."""
-        for page in self._unobserved:
-            clock.observe(page, direction)
-        self._unobserved.clear()
+        def cursor_after(yielded: int) -> str | None:
+            if yielded == len(passed):
+                position = None if is_last else taken.after
+            else:
+                position = taken.position(passed[yielded - 1] if yielded else 0)
+            return None if position is None else position.to_cursor(self.listed)
+
+        return PendingClips(clips, page.page, cursor_after, boundary=self.boundary)
+
+    def _compare_with_range(self, cursor: int | None) -> None:
+        """Stop after a page that ends behind the range, if the listing is known to follow it."""
+        direction, clock = self._cursors.position.direction, self._cursors.clock
+        if direction is None:
+            return
         followed = clock.learned if self._order is None else self._order.clock
         if self._order is not None and all(map(clock.rules_out, self._order.clocks)):
             self.is_misled = True
@@ -212,12 +232,19 @@ class SavedClipWalk:
         self.stats.undecodable += 1
 
 
-def _identity(clip: SavedClip) -> Hashable:
-    """Return the uuid of a clip, or its JSON if it has none."""
+def listed(times: TimeRange) -> Listed:
+    """Return the listing of saved clips in a range, for its cursors."""
+    is_bounded = times.since is not None or times.until is not None
+    by = times.by if is_bounded else None
+    return Listed(Kind.SAVED_CLIPS, {"by": by, "since": times.since, "until": times.until})
+
+
+def _digest(clip: SavedClip) -> int:
+    """Return the digest of a clip's uuid, or of its JSON if it has none."""
     if clip.uuid is not None:
-        return clip.uuid
+        return digest_of(clip.uuid)
     try:
-        return dumps(clip)
+        return digest_of(dumps(clip))
     except RecursionError:
         reason = "a clip without a uuid is nested too deeply to be compared with others"
     raise DecodeError(reason, path="$", expected="a flatter clip", value_excerpt="…")

@@ -1,5 +1,6 @@
 """The pager of the saved clips, which follows their timestamp cursor."""
 
+from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, closing
 from functools import partial
@@ -9,14 +10,15 @@ from rhombus_clips.calls.caller import service_or_local_time_ms
 from rhombus_clips.concurrency import Waiting, alongside
 from rhombus_clips.errors import InvalidArgumentError, RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
-from rhombus_clips.paging.pager import Pager
+from rhombus_clips.paging.pager import Pager, PendingPage
+from rhombus_clips.paging.rules.position import Position
 from rhombus_clips.paging.saved_clip_walk import SavedClipWalk
 from rhombus_clips.paging.sharded import ShardedListing
 
 _MOST_SHARDS = 64
 
 
-class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
+class SavedClipPager(Pager[SavedClip, SavedClipPage]):
     """Every saved clip of the organization, once; see `ClipSession.saved_clips`."""
 
     _list_name = "saved_clips"
@@ -39,7 +41,8 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         waiting for a clip at the end of the block gets `StopAsyncIteration`.
 
         The pager cannot be iterated afterwards. To continue after an error or a ``break``, create
-        another with its `cursor`; some clips may then be repeated.
+        another with its `cursor`. That is an earlier position, which `is_cursor_exact` tells, so
+        some clips are repeated.
 
         :param shards: The number of pages to fetch concurrently, 1 to 64; 8 by default.
         :raises InvalidArgumentError: without ``since``, with ``cursor``, or for *shards* out of
@@ -55,7 +58,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
             )
         if self._refusal is not None or self.stats.requests:
             raise RuntimeError("sharded() starts from the beginning: create a new pager for it")
-        if self._cursor is not None:
+        if self._walk.start != Position():
             raise InvalidArgumentError(
                 "sharded() divides the range of since and until; it takes no cursor"
             )
@@ -63,6 +66,7 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
         with closing(ShardedListing(options, times, shards, now=now)) as listing:
             items = self._start(partial(self._sharded_items, listing=listing))
             self._refusal = "this pager was sharded: create a new one from its cursor"
+            self.is_cursor_exact = False
             async with alongside(listing.run), aclosing(items):
                 yield items
 
@@ -74,10 +78,11 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
                 part = await waiting.for_(listing.next_page)
             except RhombusError as error:
                 if listing.is_misled:
-                    self._cursor = None
-                error.cursor = self._cursor
+                    self._current = None
+                self._add_cursor(error)
                 raise
             if part is None:
+                self._is_exhausted = True
                 return
             state, page = part
             self.stats.pages += 1
@@ -86,4 +91,8 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage, int]):
                     return
                 self.stats.items += 1
                 yield clip
-            self._cursor = listing.yielded(state, page)
+            position = listing.yielded(state, page)
+            self._current = PendingPage(deque(), page.page, partial(self._cursor_at, position))
+
+    def _cursor_at(self, position: Position, _yielded: int) -> str:
+        return position.to_cursor(self._walk.listed)

@@ -20,6 +20,7 @@ from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.pager import PagerStats
 from rhombus_clips.paging.rules.clock import TimeRange, has_equal_times
 from rhombus_clips.paging.rules.pages import NEWEST_FIRST, times_of
+from rhombus_clips.paging.rules.position import Position
 from rhombus_clips.paging.rules.shards import Order, Shard, divide, probe_of, steal
 from rhombus_clips.paging.saved_clip_walk import (
     EitherClock,
@@ -102,19 +103,20 @@ class ShardedListing:
         self._receive.close()
         self._send.close()
 
-    def yielded(self, state: ShardState | None, page: PendingClips) -> int | None:
-        """Record that all of *page* was yielded. Return the cursor for another pager."""
+    def yielded(self, state: ShardState | None, page: PendingClips) -> Position:
+        """Record that all of *page* was yielded. Return the position for another pager."""
         if state is None or self._order is None:
-            return page.cursor
+            return Position(boundary=page.boundary)
         state.pages_waiting -= 1
-        state.yielded_to = page.cursor
+        state.yielded_to = page.boundary
         self._states = [one for one in self._states if one.pages_waiting or not one.is_finished]
         positions = [one.yielded_to for one in self._states if one.yielded_to is not None]
-        if len(positions) < len(self._states):
-            return None
-        if self._order.direction == NEWEST_FIRST:
-            return max(positions, default=self._start)
-        return min(positions, default=self._end)
+        boundary: int | None = None
+        if len(positions) == len(self._states):
+            is_newest_first = self._order.direction == NEWEST_FIRST
+            earliest = max if is_newest_first else min
+            boundary = earliest(positions, default=self._start if is_newest_first else self._end)
+        return Position(boundary=boundary or None, direction=self._order.direction)
 
     # --- the walks --------------------------------------------------------------------------------
 
@@ -178,7 +180,7 @@ class ShardedListing:
         options = evolve(
             self._options, stats=PagerStats(), page_size=_SCOUT_PAGE_SIZE, on_decode_error=_ignore
         )
-        walk = SavedClipWalk(options, times=TimeRange(by=self._times.by), finds_order=True)
+        walk = SavedClipWalk(options, times=TimeRange(by=self._times.by))
 
         async def read_on() -> None:
             for _ in range(_SCOUTED_PAGES):
@@ -257,7 +259,7 @@ class ShardedListing:
         while unfinished := [one for one in self._states if not one.is_finished]:
             if not self._options.caller.is_budget_spent and self._order is not None:
                 for one in unfinished:
-                    one.shard.moved_to(one.walk.position)
+                    one.shard.moved_to(one.walk.boundary)
                 # A walk at its end has nothing left; its last pages wait for the caller.
                 busy = [one.shard for one in unfinished if not one.walk.is_at_end]
                 stolen = steal(busy, self._options.page_size, self._usual_density)
@@ -278,11 +280,11 @@ class ShardedListing:
         times, entry = self._times_of(shard), shard.entry
         is_newest_first = order.direction == NEWEST_FIRST
         is_open = times.until is None if is_newest_first else times.since is None or entry <= 0
-        cursor = None if is_open else entry
+        start = Position(boundary=None if is_open else entry)
         walk = SavedClipWalk(
-            self._options, times=times, cursor=cursor, order=order, either_clock=self._either_clock
+            self._options, times=times, start=start, order=order, either_clock=self._either_clock
         )
-        return ShardState(shard, walk, walk.position)
+        return ShardState(shard, walk, walk.boundary)
 
     def _times_in(self, clips: Iterable[SavedClip]) -> list[int]:
         return [time for clip in clips if (time := self._times.time_of(clip)) is not None]

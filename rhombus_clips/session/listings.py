@@ -13,10 +13,17 @@ from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
 from rhombus_clips.paging.clips_with_progress import ClipWithProgressWalk
 from rhombus_clips.paging.rules.clock import CLIP_TIMES, ClipTime, TimeRange
-from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE
+from rhombus_clips.paging.rules.cursor_text import Kind, Listed
 from rhombus_clips.paging.rules.following_state import FollowingState
-from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
-from rhombus_clips.paging.saved_clip_walk import ListingOptions, OnDecodeError, SavedClipWalk
+from rhombus_clips.paging.rules.page_search import LARGEST_PAGE_SIZE
+from rhombus_clips.paging.rules.position import Position
+from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE, TokenPosition
+from rhombus_clips.paging.saved_clip_walk import (
+    ListingOptions,
+    OnDecodeError,
+    SavedClipWalk,
+    listed,
+)
 from rhombus_clips.session.clip_filters import ClipFilters, filter_parameters
 from rhombus_clips.session.resource import Resource
 
@@ -30,7 +37,7 @@ class ClipListings(Resource):
         since: datetime | int | None = None,
         until: datetime | int | None = None,
         by: ClipTime = "timestamp_ms",
-        cursor: datetime | int | None = None,
+        cursor: str | datetime | int | None = None,
         page_size: int = 100,
         limit: int | None = None,
         overlap_ms: int = 1,
@@ -47,10 +54,13 @@ class ClipListings(Resource):
             the start of the footage; ``created_at_ms`` is the creation of the clip. Bounds exclude
             a clip without that time. The listing stops early only if it is known to be ordered by
             that time.
-        :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
-            the first page.
+        :param cursor: The `cursor` of another pager with the same bounds, to resume from exactly.
+            A time (an aware datetime or epoch milliseconds) starts with the clips at or after it in
+            the service's order. None, the default, starts at the first page.
         :param page_size: The number of clips per request, 1 to 10,000; 100 by default, the largest
-            number that the reference documents.
+            number that the reference documents. Web pages are best served with 50 or fewer, because
+            a request that resumes within a page asks for a few more. Sizes above 200 apply once the
+            order of the listing is known.
         :param limit: The maximum number of clips to list; None, the default, for all.
         :param overlap_ms: 1, the default, lets each page overlap the previous one by a millisecond,
             so that no clip with the same time as the cursor is skipped; duplicates are dropped. 0
@@ -58,7 +68,7 @@ class ClipListings(Resource):
         :param on_decode_error: A plain function, called with an item that cannot be decoded and its
             `DecodeError`; the listing then continues. By default, the error is raised.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         """
         options = ListingOptions(
             caller=self._call,
@@ -71,9 +81,8 @@ class ClipListings(Resource):
             since=check.epoch_ms(since, "since"),
             until=check.epoch_ms(until, "until"),
         )
-        if cursor is not None:
-            cursor = check.whole_number(to_epoch_ms(cursor, "cursor"), "cursor", least=1)
-        return SavedClipPager(SavedClipWalk(options, times=times, cursor=cursor), limit=limit)
+        start = _saved_clip_position(cursor, times)
+        return SavedClipPager(SavedClipWalk(options, times=times, start=start), limit=limit)
 
     def clips_with_progress(
         self,
@@ -90,14 +99,14 @@ class ClipListings(Resource):
         page because new clips were created is yielded once. A clip that moves to an earlier page
         because others were deleted may be missed: no client can detect that.
 
-        :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
-            the first page.
+        :param cursor: The `cursor` of another pager with the same filters and order, to resume from
+            exactly. None, the default, starts at the first page.
         :param page_size: The number of clips per request, 1 to 200; 100 by default.
         :param limit: The maximum number of clips to list; None, the default, for all.
         :param on_decode_error: As for `saved_clips`.
         :param filters: Filters and order, see `ClipFilters`.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
         walk = self._walk(
@@ -119,14 +128,14 @@ class ClipListings(Resource):
         Follows the page tokens of ``/api/event/getExpiringClipsForOrg``. The reference does not say
         how soon these clips expire.
 
-        :param cursor: The `cursor` of another pager, to resume from. None, the default, starts at
-            the first page.
+        :param cursor: The `cursor` of another pager with the same filters and order, to resume from
+            exactly. None, the default, starts at the first page.
         :param page_size: The number of clips per request, 1 to 200; 100 by default.
         :param limit: The maximum number of clips to list; None, the default, for all.
         :param on_decode_error: As for `saved_clips`.
         :param filters: Filters and order, see `ClipFilters`.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
         walk = self._walk(
@@ -143,6 +152,9 @@ class ClipListings(Resource):
         on_decode_error: OnDecodeError | None,
     ) -> ClipWithProgressWalk:
         sent = filter_parameters(filters)
+        is_expiring = endpoint is endpoints.GET_EXPIRING_CLIPS_FOR_ORG
+        kind = Kind.EXPIRING_CLIPS if is_expiring else Kind.CLIPS_WITH_PROGRESS
+        listing = Listed(kind, dict(sent))
         sent["page_size"] = check.whole_number(
             page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE
         )
@@ -150,7 +162,8 @@ class ClipListings(Resource):
             self._call,
             endpoint,
             sent,
-            None if cursor is None else check.identifier(cursor, "cursor"),
+            listing,
+            TokenPosition() if cursor is None else TokenPosition.from_cursor(listing, cursor),
             check.function_or_none(on_decode_error, "on_decode_error"),
         )
 
@@ -192,7 +205,7 @@ class ClipListings(Resource):
         :param page_size: The number of clips per request, 1 to 10,000; 100 by default.
         :param on_decode_error: As for `saved_clips`. Each listing reports the same clip again.
         :return: The follower. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes, numbers out of range and invalid cursors.
+        :raises InvalidArgumentError: for naive datetimes, numbers out of range and invalid cursors.
         :raises RhombusError: while iterating, with `cursor`, if a listing fails despite the
             retries of its calls. Iterating again resumes.
         """
@@ -216,6 +229,14 @@ class ClipListings(Resource):
             on_decode_error=check.function_or_none(on_decode_error, "on_decode_error"),
         )
         return SavedClipFollower(options, state, times=times, interval=seconds)
+
+
+def _saved_clip_position(cursor: str | datetime | int | None, times: TimeRange) -> Position:
+    if cursor is None:
+        return Position()
+    if isinstance(cursor, str):
+        return Position.from_cursor(listed(times), cursor)
+    return Position(boundary=check.whole_number(to_epoch_ms(cursor, "cursor"), "cursor", least=1))
 
 
 def _checked(by: ClipTime) -> ClipTime:

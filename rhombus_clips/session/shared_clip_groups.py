@@ -6,16 +6,15 @@ from datetime import datetime, timedelta
 from rhombus_clips import arguments as check
 from rhombus_clips.arguments import UNSET, Unset, epoch_ms
 from rhombus_clips.calls import endpoints
-from rhombus_clips.calls.caller import service_or_local_time_ms
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.codec.bodies import NULL
 from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
-from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.models.shared_clip import ClipReference
 from rhombus_clips.paging import SharedClipGroupPager
-from rhombus_clips.paging.rules.windows import Window
+from rhombus_clips.paging.rules.cursor_text import Kind, Listed
+from rhombus_clips.paging.rules.windows import Window, WindowPosition
 from rhombus_clips.paging.shared_clip_groups import SharedClipGroupWalk
 from rhombus_clips.session.resource import Resource, updated
 
@@ -56,7 +55,7 @@ class SharedClipGroups(Resource):
         created_after: datetime | int | None = None,
         created_before: datetime | int | None = None,
         window: float | timedelta | None = None,
-        cursor: datetime | int | None = None,
+        cursor: str | None = None,
         limit: int | None = None,
     ) -> SharedClipGroupPager:
         """List the shared clip groups with ``created_after <= creation time < created_before``.
@@ -70,11 +69,8 @@ class SharedClipGroups(Resource):
         :param created_before: The end of the range, exclusive. None, the default, sets no bound.
         :param window: The length of a window, in seconds or as a timedelta; requires
             *created_after*. None, the default, requests the whole range at once.
-        :param cursor: The `cursor` of another pager with the same arguments, to resume from. None,
-            the default, starts at the newest group. A pager's cursor advances once all groups of a
-            window have been yielded. The second pager may repeat groups of an unfinished window,
-            and groups without a creation time: the two together yield each group at least once, and
-            neither yields a group twice.
+        :param cursor: The `cursor` of another pager with the same bounds, to resume from exactly.
+            None, the default, starts at the newest group.
         :param limit: The maximum number of groups to list; None, the default, for all.
         :return: The pager. Nothing is sent before it is iterated.
         :raises InvalidArgumentError: for naive datetimes, numbers out of range, and a window
@@ -89,11 +85,12 @@ class SharedClipGroups(Resource):
             raise InvalidArgumentError(
                 "window requires created_after, where the first window starts"
             )
+        selection = {"created_after": start, "created_before": end}
+        listed = Listed(Kind.SHARED_CLIP_GROUPS, selection)
+        position = WindowPosition(end=end)
         if cursor is not None:
-            position = to_epoch_ms(cursor, "cursor")
-            end = position if end is None else min(position, end)
-        windows = Window(start, end).split(length, now=service_or_local_time_ms(self._call))
-        walk = SharedClipGroupWalk(self._call, windows, end)
+            position = WindowPosition.from_cursor(listed, cursor)
+        walk = SharedClipGroupWalk(self._call, listed, position, start, length)
         return SharedClipGroupPager(walk, limit=limit)
 
     async def get_shared_clip_group_details(self, group_uuid: str) -> SharedClipGroupWithDetails:

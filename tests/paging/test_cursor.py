@@ -5,7 +5,8 @@ from attrs import evolve
 from hypothesis import given
 
 from rhombus_clips import CursorCycleError, CursorStalledError, DecodeError, PagingError
-from rhombus_clips.paging.rules.cursor import LARGEST_PAGE_SIZE, MOST_PAGES_WITHOUT_NEWS, CursorWalk
+from rhombus_clips.paging.rules.cursor import MOST_PAGES_WITHOUT_NEWS, CursorWalk
+from rhombus_clips.paging.rules.page_search import LARGEST_PAGE_SIZE
 from rhombus_clips.paging.rules.pages import NEWEST_FIRST, OLDEST_FIRST, ListedPage
 from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order
 from tests.examples import examples
@@ -14,9 +15,11 @@ from tests.paging.walking import (
     Walked,
     listings,
     most_near_one_ms,
+    new_items,
     respond,
     spaced,
     visible,
+    walk_of,
     walk_through,
 )
 
@@ -71,7 +74,7 @@ def test_resumed_walk_loses_nothing_after_its_cursor(drawn) -> None:
     """A second walk from any cursor of the first finds every clip that the first had not."""
     entries, listing, page_size = drawn
     listing = evolve(listing, largest_page=None)
-    walk: CursorWalk = CursorWalk(page_size=page_size, identity=lambda clip: clip.uuid or clip)
+    walk = walk_of(page_size)
     for cursor, handed_out in _cursors_on_the_way(entries, listing, page_size, walk):
         resumed = walk_through(entries, listing, page_size, cursor=cursor)
         assert not visible(entries) - handed_out - resumed.serials
@@ -82,9 +85,9 @@ def _cursors_on_the_way(entries, listing, page_size, walk):
     while (request := walk.request) is not None:
         page = walk.take(respond(entries, listing, request))
         if page is not None:
-            so_far.clips.extend(page.new_items)
-            if walk.cursor is not None:
-                yield walk.cursor, so_far.serials
+            so_far.clips.extend(new_items(page))
+            if walk.position.boundary is not None:
+                yield walk.position.boundary, so_far.serials
 
 
 @examples(300)
@@ -122,20 +125,20 @@ def test_ordinary_listing_costs_one_extra_page(newest_first, inclusive, last_pag
         5 if last_page in (LastPage.EMPTY, LastPage.REPEATED) else 0
     )
     assert walked.walk is not None
-    assert walked.walk.direction == (NEWEST_FIRST if newest_first else OLDEST_FIRST)
+    assert walked.walk.position.direction == (NEWEST_FIRST if newest_first else OLDEST_FIRST)
 
 
 def test_verbatim_exclusive_cursor_loses_ties() -> None:
     """This is the purpose of the overlap. The README quotes the numbers."""
     entries = spaced(1000, ties=3)
     kept = walk_through(entries, Listing(), 100)
-    lossy = walk_through(entries, Listing(), 100, is_verbatim=True)
+    lossy = walk_through(entries, Listing(), 100, overlaps=False)
     assert len(kept.clips) == 1000
     assert len(lossy.clips) == 982
 
 
 def test_inclusive_cursor_needs_no_overlap() -> None:
-    walked = walk_through(spaced(1000, ties=3), Listing(inclusive=True), 100, is_verbatim=True)
+    walked = walk_through(spaced(1000, ties=3), Listing(inclusive=True), 100, overlaps=False)
     assert len(walked.clips) == 1000
 
 
@@ -144,8 +147,7 @@ def test_memory_does_not_grow_with_the_listing() -> None:
     walked = walk_through(spaced(20_000), Listing(), 100)
     assert walked.walk is not None
     assert len(walked.clips) == 20_000
-    assert len(walked.walk._seen) <= 200
-    assert len(walked.walk._used_cursors) == 0
+    assert len(walked.walk.position.seen) <= 3
 
 
 @pytest.mark.parametrize("last_page", LastPage)
@@ -225,7 +227,7 @@ def test_truncated_pages_of_an_inclusive_listing_are_followed() -> None:
 def test_truncated_ties_raise_without_overlap_as_well() -> None:
     entries = spaced(40, ties=20)
     with pytest.raises(CursorStalledError):
-        walk_through(entries, Listing(inclusive=True, largest_page=10), 100, is_verbatim=True)
+        walk_through(entries, Listing(inclusive=True, largest_page=10), 100, overlaps=False)
 
 
 # --- responses that contradict themselves ------------------------------------------------------
@@ -238,12 +240,12 @@ def _answered(walk: CursorWalk, answers) -> list[object]:
     while walk.request is not None:
         page = walk.take(next(answers))
         if page is not None:
-            found.extend(page.new_items)
+            found.extend(new_items(page))
     return found
 
 
 def _walk(**settings) -> CursorWalk:
-    return CursorWalk(page_size=2, identity=lambda clip: clip.uuid or clip, **settings)
+    return walk_of(2, **settings)
 
 
 def _page(*serials: int, cursor: int | None) -> ListedPage:
@@ -266,7 +268,7 @@ def test_cursor_that_moves_backwards_raises() -> None:
 def test_repeated_verbatim_cursor_raises() -> None:
     pages = [_page(0, 1, cursor=500), _page(2, 3, cursor=900), _page(4, 5, cursor=500)]
     with pytest.raises(CursorCycleError, match="cursor 500 for a second time"):
-        _answered(_walk(is_verbatim=True), pages)
+        _answered(_walk(overlaps=False), pages)
 
 
 def test_empty_pages_are_bounded_and_the_walk_can_continue() -> None:
@@ -275,7 +277,7 @@ def test_empty_pages_are_bounded_and_the_walk_can_continue() -> None:
     pages = (_page(cursor=1_000_000 - number) for number in range(10_000))
     with pytest.raises(PagingError, match=f"{MOST_PAGES_WITHOUT_NEWS} consecutive pages"):
         _answered(walk, pages)
-    before = walk.cursor
+    before = walk.position.boundary
     assert before is not None
     assert _answered(walk, [_page(50, cursor=before - 5), _page(51, cursor=None)]) != []
 
@@ -305,7 +307,7 @@ def test_clip_deleted_at_the_boundary_does_not_discredit_the_cursor() -> None:
         _page(5, cursor=None),
     ]
     assert len(_answered(walk, pages)) == 6
-    assert walk.direction == NEWEST_FIRST
+    assert walk.position.direction == NEWEST_FIRST
 
 
 def test_clip_repeated_on_a_page_is_found_once() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from rhombus_clips.testing.listing import LastPage, Listing
 from tests.paging import exhaustive
-from tests.paging.exhaustive import Case, Change, changes, check
+from tests.paging.exhaustive import Case, Change, changes, check, handovers
 
 EVERY_WAY = [
     Listing(newest_first=newest_first, inclusive=inclusive, last_page=last_page)
@@ -14,13 +14,14 @@ EVERY_WAY = [
 ]
 
 
-def test_changes_of_a_small_listing_lose_and_repeat_nothing() -> None:
+def test_changes_and_handovers_of_a_small_listing_lose_and_repeat_nothing() -> None:
     """This walks a sample of all cases. The step is prime, so that every setting occurs."""
     walked = 0
     for case in islice(exhaustive.listings(), 0, None, 61):
-        for one in (case, *changes(case, check(case).requests)):
-            assert check(one).fault is None, one
-            walked += 1
+        for handed_over in islice(handovers(case), 0, None, 5):
+            for one in (handed_over, *changes(handed_over, check(handed_over).requests)):
+                assert check(one).fault is None, one
+                walked += 1
     assert walked > 5000
 
 
@@ -29,8 +30,8 @@ def test_changes_of_a_small_listing_lose_and_repeat_nothing() -> None:
 @pytest.mark.parametrize(
     ("times", "change"),
     [
-        ((1000,), Change(3, deleted="0")),
-        ((1000, 1000, 1000), Change(2, deleted="0")),
+        ((1000,), Change(3, deleted=0)),
+        ((1000, 1000, 1000), Change(2, deleted=0)),
         ((1000,), Change(6, created_at=1001)),
         ((1000, 1000, 1000), Change(11, created_at=1000)),
         ((1000, 1000, 1000), Change(11, created_at=1000, is_first_of_ties=True)),

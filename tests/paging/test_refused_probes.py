@@ -11,7 +11,7 @@ from rhombus_clips.testing import FakeRhombus, Listing, faults
 # Ties at each place where a page of 5 may end.
 CLIPS = [
     SavedClip(uuid=f"{second:02}-{twin}", timestamp_ms=1000 * second, created_at_ms=1000 * second)
-    for second in range(1, 9)
+    for second in range(1, 16)
     for twin in "abc"
 ]
 

@@ -126,7 +126,7 @@ async def test_clips_with_different_times_are_found_among_clips_with_equal_times
     """This holds for either clock, in or out of the range, and across its windows."""
     for clock, by in itertools.product(CLIP_TIMES, repeat=2):
         clips = created_after(clips_at([*range(10_000, 14_000, 10)]), 0)
-        for number, lag in ((100, 3000), (150, -1500), (200, 1), (250, -50_000), (300, 50_000)):
+        for number, lag in ((103, 3000), (157, -1500), (209, 1), (253, -50_000), (305, 50_000)):
             clips[number]["createdAtMs"] += lag
         for newest_first in (True, False):
             listing = Listing(clock=clock, newest_first=newest_first)

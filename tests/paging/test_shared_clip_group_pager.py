@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -68,7 +69,8 @@ async def test_windows_are_newest_first_and_requested_one_millisecond_wider(conn
     async with FakeRhombus(0, shared_clip_groups=0) as fake, connect(fake) as session:
         pager = session.shared_clip_groups(created_after=1000, created_before=1025, window=length)
         assert [group async for group in pager] == []
-        assert pager.cursor == 1000
+        assert pager.cursor is None
+        assert pager.is_exhausted
     assert [request.json for request in fake.requests] == [
         {"createdAfterMs": 1014, "createdBeforeMs": 1026},
         {"createdAfterMs": 1004, "createdBeforeMs": 1016},
@@ -85,14 +87,18 @@ async def test_error_carries_the_cursor_and_the_pager_resumes(fake, connect) -> 
         seen: list[str | None] = []
         with pytest.raises(ServerError) as caught:
             await _note(pager, seen)
-        assert caught.value.cursor == pager.cursor == _at(datetime(2025, 10, 10, tzinfo=UTC))
+        assert caught.value.cursor == pager.cursor is not None
         rest = session.shared_clip_groups(
-            created_after=BEGIN, created_before=pager.cursor, window=DAY
+            created_after=BEGIN,
+            created_before=datetime(2025, 10, 12, tzinfo=UTC),
+            window=DAY,
+            cursor=pager.cursor,
         )
-        resumed = {group.uuid async for group in rest}
+        resumed = [group.uuid async for group in rest]
+        before = len(seen)
         await _note(pager, seen)
     assert len(seen) == len(set(seen)) == 20
-    assert resumed | set(seen) == {group["uuid"] for group in fake.shared_clip_groups}
+    assert resumed == seen[before:]
 
 
 async def _note(pager, seen) -> None:
@@ -121,7 +127,7 @@ async def test_repeated_group_is_yielded_once(connect) -> None:
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
         pager = session.shared_clip_groups()
         found = [group.uuid async for group in pager]
-    assert found == ["a", None, None]
+    assert found == [None, None, "a"]
     assert pager.stats.duplicates == 1
 
 
@@ -151,9 +157,9 @@ async def test_cursor_of_a_prefetched_pager_does_not_pass_unyielded_groups(conne
             await asyncio.sleep(0.1)
         assert len(fake.requests) == 7
         assert first.cursor is not None
-        rest = session.shared_clip_groups(created_before=first.cursor, **bounds)
+        rest = session.shared_clip_groups(created_before=BEGIN + DAY, cursor=first.cursor, **bounds)
         seen += [group.uuid async for group in rest]
-    assert {"g0", "g1", "g2", "g3", "g4"} <= set(seen)
+    assert sorted(seen, key=str) == ["g0", "g1", "g2", "g3", "g4"]
 
 
 @examples(40)
@@ -161,13 +167,13 @@ async def test_cursor_of_a_prefetched_pager_does_not_pass_unyielded_groups(conne
     created=st.lists(st.none() | st.integers(0, 50), max_size=12),
     length=st.none() | st.integers(1, 20),
     is_open=st.booleans(),
-    limit=st.integers(0, 14),
+    amounts=st.lists(st.integers(1, 5), min_size=1, max_size=12),
+    inclusive=st.booleans(),
 )
-async def test_second_pager_at_the_cursor_misses_no_group(created, length, is_open, limit) -> None:
-    """Both pagers together yield each group at least once, and neither yields one twice.
-
-    This includes a first pager that has reached the end.
-    """
+async def test_pagers_that_take_turns_yield_each_group_once(
+    created, length, is_open, amounts, inclusive
+) -> None:
+    """Each resumes from the cursor of the one before, in the middle of a window as well."""
     base = _at(BEGIN)
     groups = [
         {"uuid": f"g{n}", "createdAtMillis": None if at is None else base + at}
@@ -176,40 +182,37 @@ async def test_second_pager_at_the_cursor_misses_no_group(created, length, is_op
     arguments: dict[str, Any] = {
         "created_after": None if is_open and length is None else base,
         "created_before": base + 51,
-        "window": None if length is None else timedelta(milliseconds=length),
     }
     async with (
-        FakeRhombus(0, shared_clip_groups=groups) as fake,
+        FakeRhombus(0, shared_clip_groups=groups, bounds_are_inclusive=inclusive) as fake,
         ClipSession(fake.api_key, base_url=fake.url) as session,
     ):
-        first = session.shared_clip_groups(**arguments, limit=limit)
-        seen = [group.uuid async for group in first]
-        second = session.shared_clip_groups(**arguments, cursor=first.cursor)
-        rest = [group.uuid async for group in second]
-    assert len(seen) == len(set(seen)) == min(limit, len(groups))
-    assert len(rest) == len(set(rest))
-    assert {*seen, *rest} == {group["uuid"] for group in groups}
+        seen: list[str | None] = []
+        cursor: str | None = None
+        for amount in cycle(amounts):
+            window = None if length is None else timedelta(milliseconds=length)
+            pager = session.shared_clip_groups(**arguments, window=window, cursor=cursor)
+            seen += [group.uuid for group in await pager.collect(amount)]
+            cursor = pager.cursor
+            length = length and length + 1
+            if cursor is None:
+                break
+    assert sorted(seen, key=str) == sorted((group["uuid"] for group in groups), key=str)
 
 
-async def test_cursor_of_groups_resumes_after_the_finished_windows(connect) -> None:
-    """It resumes neither before them nor after the end of the range."""
-    groups = [{"uuid": f"g{n}", "createdAtMillis": 1000 + n} for n in range(10)]
-    groups.append({"uuid": "later", "createdAtMillis": 2000})
+async def test_groups_come_newest_first_and_a_cursor_is_short(connect) -> None:
+    groups = [{"uuid": f"g{n}", "createdAtMillis": 1000 + n // 3} for n in range(300)]
     async with FakeRhombus(0, shared_clip_groups=groups) as fake, connect(fake) as session:
-        bounds: dict[str, Any] = {
-            "created_after": 1000,
-            "created_before": 1010,
-            "window": timedelta(milliseconds=5),
-        }
-        first = session.shared_clip_groups(**bounds, limit=5)
-        assert len(await first.collect(100)) == 5
-        assert first.cursor == 1005
-        second = session.shared_clip_groups(**bounds, cursor=first.cursor)
-        assert {group.uuid async for group in second} == {f"g{n}" for n in range(5)}
-        third = session.shared_clip_groups(**bounds, cursor=second.cursor)
-        assert [group async for group in third] == []
-        beyond = session.shared_clip_groups(**bounds, cursor=5000)
-        assert len([group async for group in beyond]) == 10
+        times: list[int | None] = []
+        cursor: str | None = None
+        while True:
+            pager = session.shared_clip_groups(cursor=cursor)
+            times += [group.created_at_millis for group in await pager.collect(7)]
+            cursor = pager.cursor
+            if cursor is None:
+                break
+            assert len(cursor) < 70
+    assert times == sorted((1000 + n // 3 for n in range(300)), reverse=True)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Walks through listings, without I/O."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +9,9 @@ from attrs import evolve, field, frozen
 from hypothesis import strategies as st
 
 from rhombus_clips.paging.rules.cursor import CursorWalk
+from rhombus_clips.paging.rules.cursor_text import digest_of
 from rhombus_clips.paging.rules.pages import ListedPage, PageRequest
+from rhombus_clips.paging.rules.position import Position, TakenPage
 from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order, list_page
 
 MOST_REQUESTS = 500
@@ -51,9 +54,7 @@ def walk_through(
     The service refuses page sizes above *refused_above*. The entry of *appears* exists only from
     that request onwards.
     """
-    walk: CursorWalk = CursorWalk(
-        page_size=page_size, identity=lambda clip: clip.uuid or clip, **settings
-    )
+    walk = walk_of(page_size, **settings)
     walked = Walked(walk=walk)
     while (request := walk.request) is not None:
         walked.requests.append(request)
@@ -68,14 +69,31 @@ def walk_through(
             response = respond(existing, listing, request)
         page = walk.take(response)
         if page is not None:
-            walked.clips.extend(page.new_items)
+            walked.clips.extend(new_items(page))
     return walked
+
+
+def walk_of(page_size: int, *, cursor: int | None = None, **settings: Any) -> CursorWalk:
+    """Return a walk that starts at the beginning, or at *cursor*, with nothing learned."""
+    settings.setdefault("start", Position(boundary=cursor))
+    return CursorWalk(page_size=page_size, digest=digest, **settings)
+
+
+def digest(clip: Any) -> int:
+    """Return the digest of a clip as the client does: of its uuid, or of its value."""
+    value = [clip.timestamp_ms, clip.created_at_ms, clip.serial]
+    return digest_of(json.dumps(value) if clip.uuid is None else clip.uuid)
+
+
+def new_items(page: TakenPage) -> list[Any]:
+    """Return the items of a page that no earlier page had."""
+    return [page.page.items[index] for index in page.new_indexes]
 
 
 def respond(entries: Sequence[StoredClip], listing: Listing, request: PageRequest) -> ListedPage:
     """Return the page that a service returns for *request*."""
     page = list_page(entries, listing, request.page_timestamp_ms, request.max_page_size)
-    return ListedPage(page.clips, page.cursor)
+    return ListedPage(page.clips, page.cursor, requested_from=request.page_timestamp_ms)
 
 
 @st.composite

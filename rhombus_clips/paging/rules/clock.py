@@ -3,10 +3,10 @@
 A bound on one time can end a listing early only if the cursor is known to be that time.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
-from attrs import define, field, frozen
+from attrs import evolve, frozen
 
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging.rules.pages import NEWEST_FIRST, ListedPage, times_of
@@ -15,21 +15,27 @@ ClipTime = Literal["timestamp_ms", "created_at_ms"]
 CLIP_TIMES: tuple[ClipTime, ...] = ("timestamp_ms", "created_at_ms")
 
 
-@define(eq=False)
+@frozen
 class Clock:
     """The times that the cursor can refer to, given the pages observed so far."""
 
     all_are_equal: bool = True
     """True while every clip has two equal times; more pages are then unlikely to settle it."""
-    _possible: set[ClipTime] = field(factory=lambda: set(CLIP_TIMES))
-    _matches: Counter[ClipTime] = field(factory=Counter[ClipTime])
-    """The number of pages whose cursor equals this time of the last clip, but not the other."""
-    _proofs: Counter[ClipTime] = field(factory=Counter[ClipTime])
-    """The number of these pages whose last clip also has the other time."""
-    _ends_at_both: int = 0
+    excluded: frozenset[ClipTime] = frozenset()
+    """The times that do not run in the direction of the listing."""
+    matches: tuple[int, int] = (0, 0)
+    """For each of `CLIP_TIMES`, the number of pages, at most 2, whose cursor equals this time of
+    the last clip, but not the other."""
+    proofs: tuple[int, int] = (0, 0)
+    """The number of these pages, at most 2, whose last clip also has the other time."""
+    ends_at_both: int = 0
+    """The number of pages, at most 2, whose cursor equals both times of the last clip."""
+    counted: int | None = None
+    """The cursor of the last page that was counted. A page that is requested again counts once."""
 
-    def observe(self, page: ListedPage, direction: int) -> None:
-        """Rule out each time that does not run in *direction* from page start to cursor."""
+    def observed(self, page: ListedPage, direction: int) -> "Clock":
+        """Return what is known after *page* of a listing in *direction*."""
+        excluded = set(self.excluded)
         for name in CLIP_TIMES:
             times = [time for item in page.items if (time := getattr(item, name)) is not None]
             if page.requested_from is not None:
@@ -37,17 +43,25 @@ class Clock:
             if page.cursor:
                 times.append(page.cursor)
             if times != sorted(times, reverse=direction == NEWEST_FIRST):
-                self._possible.discard(name)
-        self.all_are_equal = self.all_are_equal and all(map(has_equal_times, page.items))
-        if page.cursor and page.items:
-            last = page.items[-1]
-            equal: list[ClipTime] = [
-                name for name in CLIP_TIMES if getattr(last, name) == page.cursor
-            ]
-            self._ends_at_both += len(equal) > 1
-            if len(equal) == 1:
-                self._matches[equal[0]] += 1
-                self._proofs[equal[0]] += None not in times_of(last)
+                excluded.add(name)
+        known = evolve(
+            self,
+            excluded=frozenset(excluded),
+            all_are_equal=self.all_are_equal and all(map(has_equal_times, page.items)),
+        )
+        if not page.cursor or not page.items or page.cursor == self.counted:
+            return known
+        times_at_end = times_of(page.items[-1])
+        equal = [time == page.cursor for time in times_at_end]
+        if all(equal):
+            return evolve(known, ends_at_both=min(2, self.ends_at_both + 1), counted=page.cursor)
+        is_proof = None not in times_at_end
+        return evolve(
+            known,
+            matches=_counted(self.matches, equal),
+            proofs=_counted(self.proofs, [one and is_proof for one in equal]),
+            counted=page.cursor,
+        )
 
     def rules_out(self, name: ClipTime) -> bool:
         """Return whether the cursor cannot refer to that time.
@@ -56,8 +70,8 @@ class Clock:
         time and no page ends at this one. A clip without the time proves nothing, because the
         service may list it by the other time.
         """
-        other = _other(name)
-        return name not in self._possible or (not self._matches[name] and self._proofs[other] >= 2)
+        this = CLIP_TIMES.index(name)
+        return name in self.excluded or (not self.matches[this] and self.proofs[1 - this] >= 2)
 
     @property
     def learned(self) -> ClipTime | None:
@@ -66,10 +80,12 @@ class Clock:
         Either the pages rule out the other time, or two pages end at this one and none at the
         other.
         """
-        for name in self._possible:
-            is_only_one = len(self._possible) == 1
-            if self._matches[name] >= (1 if is_only_one else 2) and (
-                is_only_one or not self._matches[_other(name)]
+        for this, name in enumerate(CLIP_TIMES):
+            is_only_one = CLIP_TIMES[1 - this] in self.excluded
+            if (
+                name not in self.excluded
+                and self.matches[this] >= (1 if is_only_one else 2)
+                and (is_only_one or not self.matches[1 - this])
             ):
                 return name
         return None
@@ -83,7 +99,21 @@ class Clock:
     @property
     def may_be_either(self) -> bool:
         """True if at least two pages end at both times of a clip, and none at only one of them."""
-        return self._ends_at_both >= 2 and not self._matches
+        return self.ends_at_both >= 2 and self.matches == (0, 0)
+
+    @property
+    def candidates(self) -> tuple[ClipTime, ...]:
+        """The times that the cursor is known to refer to: one, or both if it may be either.
+
+        Empty while that is unknown.
+        """
+        if self.proven is not None:
+            return (self.proven,)
+        return CLIP_TIMES if self.may_be_either and not self.excluded else ()
+
+
+def _counted(counts: tuple[int, int], matches: Sequence[bool]) -> tuple[int, int]:
+    return min(2, counts[0] + matches[0]), min(2, counts[1] + matches[1])
 
 
 def _other(name: ClipTime) -> ClipTime:

@@ -41,5 +41,3 @@ class ListedPage:
     """The items that failed to decode, by index."""
     is_refused: bool = False
     """True if the service refused a probe. The page then has no items, and the requested cursor."""
-    new_items: Sequence[SavedClip] = ()
-    """The items that no earlier page contained; `CursorWalk.take` sets them."""

@@ -1,0 +1,210 @@
+"""The text of a portable cursor: versioned, URL-safe, and protected against damage.
+
+A cursor is the base64url text of a header, a payload and a checksum. The header names the version,
+the kind of listing and a digest of its bounds and filters, so that a cursor of another listing is
+rejected. The checksum detects damage, not forgery: a cursor grants nothing that its holder could
+not request without it.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+from typing import Any
+
+from attrs import define, field, frozen
+
+from rhombus_clips.errors import CursorStalledError, InvalidArgumentError
+
+LONGEST_CURSOR = 4000
+"""The maximum length of a cursor in characters."""
+
+_VERSION = 1
+_HEADER_SIZE, _CHECKSUM_SIZE, _DIGEST_SIZE = 5, 4, 6
+_ALPHABET = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Kind(IntEnum):
+    """The kind of a listing."""
+
+    SAVED_CLIPS = 1
+    CLIPS_WITH_PROGRESS = 2
+    EXPIRING_CLIPS = 3
+    SHARED_CLIP_GROUPS = 4
+    FOLLOWED_CLIPS = 5
+
+
+@frozen
+class Listed:
+    """The listing that a cursor belongs to: its kind, and the bounds and filters as JSON values."""
+
+    kind: Kind
+    selection: Mapping[str, Any] = {}
+
+    @property
+    def header(self) -> bytes:
+        """The first bytes of each cursor of this listing."""
+        selection = {name: value for name, value in self.selection.items() if value is not None}
+        text = json.dumps(selection, sort_keys=True, default=list)
+        return bytes([_VERSION << 4 | self.kind]) + _hash(text.encode(), _HEADER_SIZE - 1)
+
+
+def write_cursor(listed: Listed, payload: bytes) -> str:
+    """Return the cursor with *payload*.
+
+    Raises `CursorStalledError` if it would be longer than `LONGEST_CURSOR`.
+    """
+    content = listed.header + payload
+    content += _hash(content, _CHECKSUM_SIZE)
+    text = base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+    if len(text) > LONGEST_CURSOR:
+        raise CursorStalledError(
+            "too many items share one time for a cursor to tell which of them were yielded;"
+            " iterate this pager further until the time changes"
+        )
+    return text
+
+
+def read_cursor(listed: Listed, text: object) -> bytes:
+    """Return the payload of a cursor of this listing. Raises `InvalidArgumentError` for others."""
+    if not isinstance(text, str):
+        raise InvalidArgumentError(
+            f"cursor must be a string from a pager's cursor, not a {type(text).__name__}"
+        )
+    content = _decoded(text)
+    if content is None:
+        raise InvalidArgumentError(
+            "cursor is damaged or was not created by this library: pass the unchanged cursor of a"
+            " pager, or None to start from the beginning"
+        )
+    header, expected = content[:_HEADER_SIZE], listed.header
+    if header[0] >> 4 != _VERSION:
+        raise InvalidArgumentError(
+            "cursor was created by another version of this library: start from the beginning"
+        )
+    if header[0] != expected[0]:
+        raise InvalidArgumentError("cursor belongs to another kind of listing")
+    if header != expected:
+        raise InvalidArgumentError(
+            "cursor belongs to a listing with other bounds or filters: pass the same ones again"
+        )
+    return content[_HEADER_SIZE:-_CHECKSUM_SIZE]
+
+
+def _decoded(text: str) -> bytes | None:
+    # base64 ignores foreign characters, and several texts can have the same content.
+    if len(text) > LONGEST_CURSOR or not _ALPHABET.fullmatch(text):
+        return None
+    try:
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except binascii.Error:
+        return None
+    is_whole = (
+        len(content) > _HEADER_SIZE + _CHECKSUM_SIZE
+        and content[-_CHECKSUM_SIZE:] == _hash(content[:-_CHECKSUM_SIZE], _CHECKSUM_SIZE)
+        and base64.urlsafe_b64encode(content).rstrip(b"=").decode() == text
+    )
+    return content if is_whole else None
+
+
+def _hash(content: bytes, size: int) -> bytes:
+    return hashlib.blake2b(content, digest_size=size).digest()
+
+
+def digest_of(identity: str | bytes) -> int:
+    """Return a number of 48 bits that stands for *identity* in this and every other process."""
+    content = identity.encode("utf-8", "surrogatepass") if isinstance(identity, str) else identity
+    return int.from_bytes(hashlib.blake2b(content, digest_size=_DIGEST_SIZE).digest(), "big")
+
+
+@define
+class PayloadWriter:
+    """Writes the values of a payload."""
+
+    content: bytearray = field(factory=bytearray)
+
+    def number(self, value: int) -> None:
+        """Write an integer, which may be negative."""
+        rest = value << 1 if value >= 0 else -value << 1 | 1
+        while rest >= 0x80:
+            self.content.append(rest & 0x7F | 0x80)
+            rest >>= 7
+        self.content.append(rest)
+
+    def numbers(self, *values: int) -> None:
+        """Write several integers."""
+        for value in values:
+            self.number(value)
+
+    def text(self, value: str) -> None:
+        """Write a string."""
+        encoded = value.encode("utf-8", "surrogatepass")
+        self.number(len(encoded))
+        self.content += encoded
+
+    def digests(self, digests: Mapping[int, int]) -> None:
+        """Write digests with their counts, as a multiset."""
+        items = sorted(Counter(digests).elements())
+        self.number(len(items))
+        for item in items:
+            self.content += item.to_bytes(_DIGEST_SIZE, "big")
+
+
+@define
+class PayloadReader:
+    """Reads the values of a payload. Raises `ValueError` for a payload that is too short."""
+
+    content: bytes
+    _at: int = 0
+
+    @property
+    def is_at_end(self) -> bool:
+        """True once everything was read."""
+        return self._at == len(self.content)
+
+    def number(self) -> int:
+        """Read an integer."""
+        value = shift = 0
+        while True:
+            (byte,) = self._take(1)
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return -(value >> 1) if value & 1 else value >> 1
+
+    def numbers(self, count: int) -> list[int]:
+        """Read several integers."""
+        return [self.number() for _ in range(count)]
+
+    def text(self) -> str:
+        """Read a string."""
+        return self._take(self.number()).decode("utf-8", "surrogatepass")
+
+    def digests(self) -> Counter[int]:
+        """Read digests with their counts."""
+        return Counter(
+            int.from_bytes(self._take(_DIGEST_SIZE), "big") for _ in range(self.number())
+        )
+
+    def _take(self, count: int) -> bytes:
+        taken = self.content[self._at : self._at + count]
+        if len(taken) != count:
+            raise ValueError("the payload ends too early")
+        self._at += count
+        return taken
+
+
+def unreadable() -> InvalidArgumentError:
+    """Return the error for a cursor whose checksum is right but whose payload is not."""
+    return InvalidArgumentError(
+        "cursor was not created by this library: pass the unchanged cursor of a pager"
+    )
+
+
+def digests_of(identities: Iterable[str | bytes]) -> Counter[int]:
+    """Return the digests of *identities*, with their counts."""
+    return Counter(map(digest_of, identities))
