@@ -150,7 +150,7 @@ DURATIONS: dict[Any, set[str]] = {
     RetryPolicy: {"base", "cap"},
     RateLimit: set(),
     Timeout: {"total", "connect", "read"},
-    MediaTimeout: {"connect", "stall"},
+    MediaTimeout: {"connect", "stall", "pause"},
     Polling: {"interval", "max_interval", "appears_within", "outage"},
 }
 

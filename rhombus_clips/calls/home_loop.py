@@ -18,17 +18,15 @@ class HomeLoop:
 
     def __init__(self, borrowed: aiohttp.ClientSession | None) -> None:
         # The public property of aiohttp is deprecated, and there is no other.
-        self._loop: asyncio.AbstractEventLoop | None = getattr(borrowed, "_loop", None)
+        self.loop: asyncio.AbstractEventLoop | None = getattr(borrowed, "_loop", None)
+        """None before the first use."""
 
-    def check(self) -> None:
-        """Raise `WrongEventLoopError` if another event loop is running."""
-        running = asyncio.get_running_loop()
-        if self._loop is running:
-            return
-        if self._loop is not None:
-            state = "is closed" if self._loop.is_closed() else "is not the running one"
+    def enter(self) -> None:
+        """Belong to the running event loop; raise `WrongEventLoopError` if there is another."""
+        if self.loop is not None:
+            state = "is closed" if self.loop.is_closed() else "is not the running one"
             raise WrongEventLoopError(
                 f"the session belongs to an event loop that {state}: create a ClipSession (and its"
                 " http, if you pass one) in each event loop, and thus in each asyncio.run()"
             )
-        self._loop = running
+        self.loop = asyncio.get_running_loop()

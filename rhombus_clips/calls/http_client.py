@@ -1,5 +1,6 @@
 """aiohttp client sessions: our own, opened on first use, or one that the caller owns."""
 
+import asyncio
 import math
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sized
@@ -50,7 +51,8 @@ class HttpClient:
         """Raise `SessionClosedError` after `aclose`, and `WrongEventLoopError` in another loop."""
         if self.is_closed:
             raise SessionClosedError("the session is closed")
-        self._home.check()
+        if self._home.loop is not asyncio.get_running_loop():
+            self._home.enter()
 
     def open(self) -> aiohttp.ClientSession:
         """Return the session. Raises the errors of `check`."""
