@@ -102,10 +102,10 @@ class Service(FakeRhombus):
     received = 0
     refused = 0
 
-    def _answer(self, request: ReceivedRequest) -> web.Response:
+    async def _answer(self, request: ReceivedRequest) -> web.StreamResponse:
         self.received += 1
         del self.requests[:-100]
-        response = super()._answer(request)
+        response = await super()._answer(request)
         self.refused += response.status == 429
         return response
 

@@ -245,14 +245,15 @@ def as_sent(value: T, name: str) -> T:
     """Return *value* with its numbers, lists and mappings converted to built-in types for JSON.
 
     Raises `InvalidArgumentError` for a value that JSON cannot represent and for a string that
-    cannot be encoded, a float that is not finite or an int beyond 64 bits.
+    cannot be encoded, a float that is not finite or an int beyond 64 bits. `UNSET` is accepted only
+    as *value* itself.
     """
-    return cast("T", _as_sent(value, name))
+    return value if isinstance(value, Unset) else cast("T", _as_sent(value, name))
 
 
 def _as_sent(value: object, name: str) -> object:
     match value:
-        case None | bool() | Unset():
+        case None | bool():
             return value
         case str():
             return _encodable(value, name)

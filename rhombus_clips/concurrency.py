@@ -4,8 +4,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Executor
-from contextlib import aclosing, asynccontextmanager
-from functools import partial
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import anyio
@@ -198,18 +197,3 @@ class Iteration(AsyncGenerator[T, None]):
     async def aclose(self) -> None:
         """End the iteration, even while another task awaits it."""
         await self.waiting.close(self.generator)
-
-
-def closable(generator: AsyncGenerator[T, None]) -> Iteration[T]:
-    """Return *generator*, which must not yield None, as an `Iteration`.
-
-    It costs a cancel scope per item, which is noticeable for many items.
-    """
-    return Iteration(partial(relayed, items=generator))
-
-
-async def relayed(waiting: Waiting, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
-    """Yield *items* until they are exhausted or *waiting* has ended."""
-    async with aclosing(items):
-        while (item := await waiting.for_(partial(anext, items, None))) is not None:
-            yield item

@@ -9,12 +9,13 @@ import re
 import subprocess
 import sys
 import textwrap
-from typing import Any
+from types import ModuleType
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from rhombus_clips import ClipSession, errors
+from tests.components import required
 
 ROOT = pathlib.Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -66,8 +67,12 @@ def environment(fake_elsewhere, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_example_runs(example: str, environment) -> None:
+def test_example_runs(example: str, environment, monkeypatch) -> None:
     """Programs and tests run unchanged; snippets run with the names that README promises them."""
+    for component in re.findall(
+        r"^(?:from|import) (fastapi|litestar|msgspec)", example, re.MULTILINE
+    ):
+        required(component)
     code = compile(example, "example", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if code.co_flags & inspect.CO_COROUTINE:
         asyncio.run(_run_snippet(code, environment))
@@ -75,7 +80,10 @@ def test_example_runs(example: str, environment) -> None:
     if re.search(r"^(async )?def test_", example, re.MULTILINE) and "asyncio.run" not in example:
         _run_tests(example)
         return
-    namespace: dict[str, Any] = {"__name__": "example", "ClipSession": ClipSession}
+    module = ModuleType("example")
+    monkeypatch.setitem(sys.modules, "example", module)  # Frameworks look up annotations there.
+    namespace = vars(module)
+    namespace["ClipSession"] = ClipSession
     exec(code, namespace)
     if "make_app" in namespace:
         asyncio.run(_use_backend(namespace["make_app"](), environment))
@@ -117,7 +125,7 @@ async def _use_backend(app, fake) -> None:
 
 def test_each_document_that_explains_a_package_has_an_example() -> None:
     documents = {_name(document) for document in DOCUMENTS if _python_of(document)}
-    packages = ("paging", "renders", "calls", "media", "testing")
+    packages = ("paging", "renders", "calls", "media", "testing", "codec")
     assert documents >= {"README.md", *(f"rhombus_clips/{name}/README.md" for name in packages)}
 
 

@@ -20,9 +20,9 @@ _ABSENCE = re.compile(
 _CALLER = re.compile(r"\b(permissions?|access|roles?|users?|keys?|tokens?|org|organizations?)\b")
 _WORD_BOUNDARY = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 _COMMON_NAMES = "clip|event|video|media|record|item|object|entity|resource"
+_OTHER_NAMES = {"item": "", "clip": "", "shared clip group": "|group|share", "alert": "|alert"}
 _THINGS = {
-    item: re.compile(rf"\b({_COMMON_NAMES}{more})s?\b")
-    for item, more in {"clip": "", "shared clip group": "|group|share", "alert": "|alert"}.items()
+    item: re.compile(rf"\b({_COMMON_NAMES}{more})s?\b") for item, more in _OTHER_NAMES.items()
 }
 
 # A 404 of a web server, router or proxy that does not know the path.
@@ -36,7 +36,8 @@ def absence_or_same(
 ) -> RhombusError:
     """Return the error of a call as a `NotFoundError` if and only if its item does not exist.
 
-    :param item: The kind of item that the call is about: "clip", "shared clip group" or "alert".
+    :param item: The kind of item that the call is about: "clip", "shared clip group", "alert", or
+        "item" for an endpoint of the caller's choice.
         None if it is not about an item; then a 404 means that the path does not exist.
     :param parameters: The parameters of the call, which contain the uuids of the items.
     """

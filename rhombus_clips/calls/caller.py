@@ -17,13 +17,12 @@ from rhombus_clips.calls.transport import RequestBody, Transport
 from rhombus_clips.codec import bodies
 from rhombus_clips.codec.text import parse
 from rhombus_clips.errors import DecodeError, RateLimitedError, RhombusError, StatusError, redacted
-from rhombus_clips.models.base import Answer
 from rhombus_clips.models.moments import from_epoch_ms
 
 logger: logging.Logger = logging.getLogger("rhombus_clips")
 
 T = TypeVar("T")
-AnswerT = TypeVar("AnswerT", bound=Answer)
+AnswerT = TypeVar("AnswerT")
 ErrorT = TypeVar("ErrorT", bound=RhombusError)
 
 _GONE = frozenset({404, 410})
@@ -140,27 +139,30 @@ class Caller:
         await self._transport.aclose()
 
     async def __call__(
-        self, endpoint: Endpoint[AnswerT], parameters: Mapping[str, object]
+        self, endpoint: Endpoint[AnswerT], parameters: Mapping[str, object] | bytes
     ) -> AnswerT:
-        """Call *endpoint* and return its decoded answer."""
+        """Call *endpoint* and return its decoded answer; see `respond`."""
         return (await self.respond(endpoint, parameters)).answer
 
     async def respond(
         self,
         endpoint: Endpoint[AnswerT],
-        parameters: Mapping[str, object],
+        parameters: Mapping[str, object] | bytes,
         *,
         keeps_failed_items: bool = False,
     ) -> Response[AnswerT]:
         """Call *endpoint* and return its answer with the items that failed to decode.
 
+        :param parameters: The parameters in snake case, or the encoded body.
         :param keeps_failed_items: True returns listed items that fail to decode. By default, the
             first one raises `DecodeError`.
         """
         self._transport.client.check()
         call = _Call(
-            self._successors.get(endpoint.path, endpoint),
-            bodies.encode_request(parameters),
+            endpoint
+            if endpoint.successor is None
+            else self._successors.get(endpoint.path, endpoint),
+            parameters if isinstance(parameters, bytes) else bodies.encode_request(parameters),
             self._transport,
             self._pacing,
             asyncio.get_running_loop().time() + self._timeout.total,
@@ -176,7 +178,8 @@ class Caller:
             return Response(answer, failed_items, call, self)
         except RhombusError as error:
             # An earlier failure would stay in this frame, with the key.
-            outcome = absence_or_same(error, call.endpoint.item, parameters)
+            named: Mapping[str, object] = {} if isinstance(parameters, bytes) else parameters
+            outcome = absence_or_same(error, call.endpoint.item, named)
         self.attributed(outcome, call)
         outcome.maybe_applied = call.was_sent and may_have_been_applied(
             outcome, safe=call.endpoint.safe

@@ -1,14 +1,19 @@
 """The table of endpoints, each with its path, the type of its response, and its retry safety."""
 
-from typing import Generic, TypeVar
+import re
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
 from rhombus_clips import models
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import clip_details, saved_clip, shared_clip, spliced_clip
 from rhombus_clips.models.base import Answer
 
-AnswerT = TypeVar("AnswerT", bound=Answer)
+AnswerT = TypeVar("AnswerT")
+
+_LONGEST_PATH = 200
+_PATH = re.compile(r"/api(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)+")
 
 
 @frozen
@@ -17,6 +22,7 @@ class Endpoint(Generic[AnswerT]):
 
     path: str
     answer: type[AnswerT]
+    """The class of the decoded response: a model, or `dict` for the JSON object itself."""
     safe: bool = field(kw_only=True)
     """True if the operation only reads data, so that the request may be repeated."""
     item: str | None = field(default=None, kw_only=True)
@@ -86,4 +92,46 @@ GET_SPLICED_CLIPS_IN_PROGRESS = Endpoint(
     spliced_clip.SplicedClipsAnswer,
     safe=True,
     successor=_read("/api/video/getSplicedClipsInProgress", spliced_clip.SplicedClipsAnswer),
+)
+
+# --- any other -------------------------------------------------------------------------------
+
+
+def endpoint_path(value: object, name: str) -> str:
+    """Return *value* if it is the path of an endpoint, such as ``/api/camera/getPresenceWindows``.
+
+    A path consists of ``/api`` and segments of ASCII letters, digits, dots, hyphens and
+    underscores. So it cannot lead to another host or out of ``/api``, and it is sent byte for byte.
+
+    Raises `InvalidArgumentError` for anything else.
+    """
+    if not isinstance(value, str):
+        kind = type(value).__name__
+        raise InvalidArgumentError(f"{name} must be a string such as /api/a/b, not of type {kind}")
+    if len(value) > _LONGEST_PATH:
+        raise InvalidArgumentError(
+            f"{name} must have at most {_LONGEST_PATH} characters, not {len(value)}"
+        )
+    path = _PATH.fullmatch(value)
+    if path is None:
+        # The value is not quoted: a query may contain a key.
+        raise InvalidArgumentError(
+            f"{name} must be /api followed by segments of letters, digits, '.', '-' and '_', such"
+            " as /api/camera/getPresenceWindows, without a host, a query or a slash at the end"
+        )
+    return path[0]
+
+
+def any_endpoint(path: str, answer: type[AnswerT], *, safe: bool) -> Endpoint[AnswerT]:
+    """Return the endpoint with *path*, whose safety the caller declares.
+
+    Raises `InvalidArgumentError` if *safe* is true and the table lists the path as a change.
+    """
+    if safe and path in _CHANGES:
+        raise InvalidArgumentError(f"safe must be False for {path}, which changes data")
+    return Endpoint(path, answer, safe=safe, item="item")
+
+
+_CHANGES: frozenset[str] = frozenset(
+    row.path for row in list[Any](globals().values()) if isinstance(row, Endpoint) and not row.safe
 )

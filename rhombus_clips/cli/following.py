@@ -107,18 +107,18 @@ class StateFile:
         content = None if self._path is None else read(self._path)
         return None if content is None else content.decode("utf-8", errors="replace")
 
-    def finish_clip(self, follower: SavedClipFollower) -> None:
+    def finish_clip(self, follower: SavedClipFollower[SavedClip]) -> None:
         """Save the cursor after a clip was processed."""
         self.is_busy, self._is_outdated = False, True
         self.save(follower)
 
-    async def save_repeatedly(self, follower: SavedClipFollower) -> None:
+    async def save_repeatedly(self, follower: SavedClipFollower[SavedClip]) -> None:
         """Save the cursor later if `finish_clip` did not."""
         while True:
             await anyio.sleep(_RETRY_INTERVAL)
             self.save(follower)
 
-    def save(self, follower: SavedClipFollower, *, at_end: bool = False) -> None:
+    def save(self, follower: SavedClipFollower[SavedClip], *, at_end: bool = False) -> None:
         """Save the cursor, unless a clip is being processed or the last write was too recent."""
         started = monotonic()
         if self._is_outdated and not self.is_busy and (at_end or started >= self._next_write):
@@ -134,7 +134,7 @@ class StateFile:
 
 def _follower(
     session: ClipSession, since: datetime | int | None, state_file: StateFile, interval: float
-) -> SavedClipFollower:
+) -> SavedClipFollower[SavedClip]:
     cursor = state_file.read()
     if cursor is None:
         return session.follow_saved_clips(since=since, interval=interval)

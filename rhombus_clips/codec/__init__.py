@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 from cattrs import StructureHandlerNotFoundError
 
 from rhombus_clips.codec.bodies import decode
+from rhombus_clips.codec.hooks import attach_hooks
 from rhombus_clips.codec.strict import MismatchError, strict
 from rhombus_clips.codec.text import parse, render
 from rhombus_clips.errors import InvalidArgumentError
@@ -19,6 +20,8 @@ from rhombus_clips.models.base import Model
 __all__ = ["dumps", "from_dict", "loads", "to_dict"]
 
 T = TypeVar("T")
+
+attach_hooks()
 
 
 def loads(data: bytes | str, kind: type[T]) -> T:
@@ -74,7 +77,15 @@ def from_dict(data: object, kind: type[T]) -> T:
 
 
 def to_dict(model: Model) -> dict[str, Any]:
-    """Return the JSON object of a model: plain dicts, lists and strings, with camelCase keys."""
+    """Return the JSON object of a model: plain dicts, lists and strings, with camelCase keys.
+
+    It is also a hook for other JSON libraries: ``json.dumps({"clips": clips}, default=to_dict)``.
+
+    :raises InvalidArgumentError: if *model* is not a model.
+    """
+    if not isinstance(model, Model):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
+        kind = type(model).__name__
+        raise InvalidArgumentError(f"to_dict and dumps take models, not {kind}")
     return cast("dict[str, Any]", strict.unstructure(model))
 
 

@@ -6,6 +6,7 @@ is decoded in steps, so that a caller can let other tasks run in between.
 """
 
 import json
+import re
 from collections.abc import Generator, Hashable, Mapping, Sized
 from contextlib import suppress
 from enum import Enum
@@ -31,12 +32,12 @@ from rhombus_clips.errors import DecodeError, InvalidArgumentError
 from rhombus_clips.models.base import Extra, Model
 
 T = TypeVar("T")
-ModelT = TypeVar("ModelT", bound=Model)
 
 ITEMS_PER_STEP = 100
 """Number of listed items decoded at once; a hundred clips take half a millisecond."""
 
 _PLAIN = frozenset({bool, int, str})
+_MAY_EXCEED_64_BITS = re.compile(rb"[0-9]{19}")
 
 
 # --- requests --------------------------------------------------------------------------------
@@ -63,6 +64,14 @@ def encode_request(parameters: Mapping[str, object]) -> bytes:
         if value is not None:
             tree[wire_name(name)] = value if type(value) in _PLAIN else _wire_value(value)
     return render(tree)
+
+
+def encode_body(body: Mapping[str, object]) -> bytes:
+    """Encode a body whose keys and nulls are sent unchanged; models as the service writes them.
+
+    Raises `ValueError` for a value that JSON cannot hold.
+    """
+    return render(_wire_value(body))
 
 
 def _wire_value(value: object) -> Any:
@@ -111,7 +120,7 @@ def _plan_of(kind: Hashable) -> _Plan:
 
 def is_long(tree: Any, kind: type[Any]) -> bool:
     """Return whether a parsed response of *kind* lists more items than one step should decode."""
-    listed = _plan_of(cast("Hashable", kind)).listed
+    listed = None if kind is dict else _plan_of(cast("Hashable", kind)).listed
     if listed is None or type(tree) is not dict:
         return False
     items: object = cast("dict[str, Any]", tree).get(listed.wire)
@@ -122,8 +131,10 @@ def decode(tree: Any, body: bytes | str, kind: type[T]) -> T:
     """Decode a parsed response of *kind* in one step.
 
     This modifies *tree*. *body* is the text that it was parsed from. Raises `DecodeError` with the
-    JSON path of a value that has the wrong type.
+    JSON path of a value that has the wrong type. If *kind* is `dict`, the tree is the answer.
     """
+    if kind is dict:
+        return cast("T", _as_received(tree, body))
     plan = _plan_of(cast("Hashable", kind))
     answer: T
     try:
@@ -131,6 +142,12 @@ def decode(tree: Any, body: bytes | str, kind: type[T]) -> T:
     except Exception:  # noqa: BLE001  # Any exception means that something is unusual.
         answer = _decode_strictly(body, kind)
     return answer
+
+
+def _as_received(tree: Any, body: bytes | str) -> Any:
+    """Return *tree* with every integer exact; orjson turns those beyond 64 bits into floats."""
+    data = body.encode("utf-8", "replace") if isinstance(body, str) else body
+    return parse_exactly(body) if _MAY_EXCEED_64_BITS.search(data) else tree
 
 
 def _decode_strictly(body: bytes | str, kind: type[T]) -> T:
@@ -181,8 +198,8 @@ class FailedItem:
 
 
 def decode_item_by_item(
-    body: bytes | str, kind: type[ModelT]
-) -> Generator[None, None, tuple[ModelT, dict[int, FailedItem]]]:
+    body: bytes | str, kind: type[T]
+) -> Generator[None, None, tuple[T, dict[int, FailedItem]]]:
     """Decode a response of *kind*, each listed item separately; yield between the steps.
 
     Returns the answer and the items that failed, by their index in the answer's list. In that
@@ -210,7 +227,7 @@ def decode_item_by_item(
             failed[len(items)] = FailedItem(raw, mismatch.as_decode_error())
             items.append(_salvaged(raw, item_kind))
     changes: Any = {listed.name: items}
-    return evolve(answer, **changes), failed
+    return evolve(cast("Any", answer), **changes), failed
 
 
 def _salvaged(raw: Any, kind: type[Model]) -> Model:

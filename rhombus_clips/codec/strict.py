@@ -33,6 +33,11 @@ class MismatchError(Exception):
         self.value = value
         self._steps: list[str | int] = []
 
+    @property
+    def steps(self) -> tuple[str | int, ...]:
+        """The keys and indexes that lead from the root to the value."""
+        return tuple(reversed(self._steps))
+
     def passed(self, step: str | int) -> None:
         """Add the key or index that the error has passed."""
         self._steps.append(step)
@@ -46,7 +51,7 @@ class MismatchError(Exception):
 
     def as_decode_error(self) -> DecodeError:
         """Return the error to raise to users."""
-        path = "$" + "".join(map(_path_step, reversed(self._steps)))
+        path = "$" + "".join(map(_path_step, self.steps))
         received = excerpt(self.value)
         return DecodeError(
             f"{path} should be {self.expected}, but is {_json_type(self.value)}: {received}",
@@ -65,6 +70,9 @@ def wire_name(name: str) -> str:
 
 def wire_fields(model: type[Model]) -> list[tuple[str, str, Any]]:
     """Return the name, wire name and type of each field that *model* has on the wire."""
+    if any(isinstance(field.type, str) for field in attrs.fields(model)):
+        # The module of a user's model may have `from __future__ import annotations`.
+        attrs.resolve_types(model)
     return [
         (field.name, wire_name(field.name), field.type)
         for field in attrs.fields(model)

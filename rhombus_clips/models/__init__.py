@@ -1,6 +1,7 @@
 """The data of the API: immutable attrs classes and open enums, one file per resource."""
 
 from rhombus_clips.models.activity import *
+from rhombus_clips.models.base import *
 from rhombus_clips.models.clip_details import *
 from rhombus_clips.models.details import *
 from rhombus_clips.models.enums import *
@@ -28,6 +29,7 @@ __all__ = [
     "HardwareVariation",
     "Integration",
     "MetaDataLocation",
+    "Model",
     "OpenEnum",
     "Point",
     "PolicyEventPipeline",

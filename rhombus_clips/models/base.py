@@ -5,6 +5,8 @@ from typing import Any, get_args, get_origin
 
 from attrs import Attribute, field, frozen
 
+__all__ = ["Model"]
+
 
 class Extra(Mapping[str, Any]):
     """A read-only mapping of received keys that have no field in the model, with their values."""

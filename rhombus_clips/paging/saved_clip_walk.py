@@ -68,7 +68,7 @@ class EitherClock:
         if has_equal_times(clip):
             return clip in shard
         known = len(self._met)
-        self._met.add(_digest(clip))
+        self._met.add(digest_of_clip(clip))
         return len(self._met) > known
 
 
@@ -102,7 +102,7 @@ class SavedClipWalk:
         self._is_bounded = times.since is not None or times.until is not None
         self._cursors: CursorWalk = CursorWalk(
             page_size=options.page_size,
-            digest=_digest,
+            digest=digest_of_clip,
             start=start if order is None else evolve(start, direction=order.direction),
             overlaps=options.overlap,
             is_portable=order is None,
@@ -239,7 +239,7 @@ def listed(times: TimeRange) -> Listed:
     return Listed(Kind.SAVED_CLIPS, {"by": by, "since": times.since, "until": times.until})
 
 
-def _digest(clip: SavedClip) -> int:
+def digest_of_clip(clip: SavedClip) -> int:
     """Return the digest of a clip's uuid, or of its JSON if it has none."""
     if clip.uuid is not None:
         return digest_of(clip.uuid)

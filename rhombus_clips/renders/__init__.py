@@ -2,5 +2,6 @@
 
 from rhombus_clips.renders.polling import Polling
 from rhombus_clips.renders.splice_arguments import SpliceOptions
+from rhombus_clips.renders.watching import ClipWatcher
 
-__all__ = ["Polling", "SpliceOptions"]
+__all__ = ["ClipWatcher", "Polling", "SpliceOptions"]

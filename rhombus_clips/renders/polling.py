@@ -59,19 +59,25 @@ class WatchedClip:
     uuid: str
     polling: Polling
     clip: ClipWithProgress | None = None
-    """The clip as last seen."""
+    """The clip as of its last change; None until it is first seen."""
     _absent_since: float | None = field(default=None, init=False)
     _unreachable_since: float | None = field(default=None, init=False)
     _absent_polls: int = field(default=0, init=False)
 
     def update(self, clip: ClipWithProgress) -> bool:
-        """Store the polled clip. Return True if it changed, except for `last_updated_sec`."""
-        self._absent_since = self._unreachable_since = None
-        self._absent_polls = 0
+        """Store the polled clip if it changed, except for `last_updated_sec`; return if it did."""
+        self.forgive()
         # The service may change that time with every response.
         before = self.clip and evolve(self.clip, last_updated_sec=clip.last_updated_sec)
+        if clip == before:
+            return False
         self.clip = clip
-        return clip != before
+        return True
+
+    def forgive(self) -> None:
+        """Forget the errors so far. The next one is tolerated for the full time."""
+        self._absent_since = self._unreachable_since = None
+        self._absent_polls = 0
 
     def tolerate(self, error: errors.RhombusError, now: float) -> errors.RhombusError | None:
         """Return the error that ends the watch, or None to keep watching.

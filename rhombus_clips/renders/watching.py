@@ -1,6 +1,7 @@
 """Watching clips while they are rendered, and waiting for them."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import anyio
@@ -9,10 +10,11 @@ from rhombus_clips import errors
 from rhombus_clips.calls.caller import Caller
 from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS, GET_CLIPS_WITH_PROGRESS
 from rhombus_clips.calls.identity import refuse_unnamed
-from rhombus_clips.concurrency import closable, each, side_by_side
+from rhombus_clips.concurrency import each, side_by_side
 from rhombus_clips.models import ClipWithProgress
 from rhombus_clips.renders.polling import Polling, WatchedClip, has_failed
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
+from rhombus_clips.watcher import Watch, Watcher
 
 Outcome = ClipWithProgress | errors.RhombusError
 """The end of a watch: the complete clip, or the error that ended it."""
@@ -29,52 +31,105 @@ _MIN_PAGE_SIZE, _MAX_PAGE_SIZE = 50, 200
 _MAX_ROUNDS_BETWEEN_LISTINGS = 8
 
 
-def watch_clip(call: Caller, watched: WatchedClip) -> AsyncGenerator[ClipWithProgress, None]:
-    """See `ClipSession.watch_clip`."""
-    return closable(_changes(call, [watched], watched.polling, yields_failed=False))
+class ClipWatcher(Watcher[ClipWithProgress]):
+    """The changes of clips that are being created; see `ClipSession.watch_clip` and `watch_clips`.
+
+    After a timeout, a cancellation, an error or a ``break``, the next iteration resumes with the
+    next change. A second concurrent iteration raises `RuntimeError`. `aclose` ends an iteration and
+    its request.
+    """
+
+    def __init__(
+        self,
+        call: Caller,
+        watched: Iterable[WatchedClip],
+        polling: Polling,
+        *,
+        yields_failed: bool,
+        heartbeat: float | None = None,
+    ) -> None:
+        renders = _Renders(call, watched, polling, yields_failed=yields_failed)
+        super().__init__(renders, heartbeat=heartbeat)
 
 
-def watch_clips(
-    call: Caller, watched: Iterable[WatchedClip], polling: Polling
-) -> AsyncGenerator[ClipWithProgress, None]:
-    """See `ClipSession.watch_clips`."""
-    return closable(_changes(call, watched, polling, yields_failed=True))
+class _Renders(Watch[ClipWithProgress]):
+    """The state of a watch of clips."""
 
+    def __init__(
+        self, call: Caller, watched: Iterable[WatchedClip], polling: Polling, *, yields_failed: bool
+    ) -> None:
+        self._poller = ClipPoller(call, self._record)
+        self._polling = polling
+        self._yields_failed = yields_failed
+        self._unfinished = {watch.uuid: watch for watch in watched}
+        """The clips to poll. Those that changed last are at the end."""
+        self._changes: deque[ClipWithProgress] = deque()
+        self._failed: dict[str, errors.ClipFailedError] = {}
+        self._lost: dict[str, tuple[WatchedClip, errors.RhombusError]] = {}
+        """The clips that did not appear or that the service rejected."""
+        self._interval = 0.0
+        self._has_moved = False
+        """True if a clip changed in this round."""
 
-async def _changes(
-    call: Caller, watched: Iterable[WatchedClip], polling: Polling, *, yields_failed: bool
-) -> AsyncGenerator[ClipWithProgress, None]:
-    """Yield each changed clip, and raise one error for all failures at the end."""
-    unfinished = {watch.uuid: watch for watch in watched}
-    changes: list[ClipWithProgress] = []
-    failures: dict[str, errors.RhombusError] = {}
+    def take(self) -> ClipWithProgress | None:
+        """Return the next change. Raise one error for all failures at the end.
 
-    def record(watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # OnPoll has no keywords
-        if watch.clip is not None and changed and (yields_failed or not has_failed(watch.clip)):
-            changes.append(watch.clip)
-        if isinstance(outcome, _OF_ONE_CLIP):
-            failures[watch.uuid] = outcome
-        elif isinstance(outcome, errors.RhombusError):
+        Failed renders are final. The other clips are polled again if the watch is resumed.
+        """
+        if self._changes:
+            return self._changes.popleft()
+        if self._unfinished:
+            return None
+        if not self._failed and not self._lost:
+            raise StopAsyncIteration
+        lost, self._lost = self._lost, {}
+        for uuid, (watch, _) in lost.items():
+            self._unfinished[uuid] = watch
+            watch.forgive()
+        raise _combined(self._failed, {uuid: error for uuid, (_, error) in lost.items()})
+
+    def last_state(self) -> ClipWithProgress:
+        """Return the unfinished clip that changed last, or one with only a uuid."""
+        for watch in reversed(self._unfinished.values()):
+            if watch.clip is not None:
+                return watch.clip
+        return ClipWithProgress(uuid=next(iter(self._unfinished)))
+
+    async def advance(self) -> None:
+        """Poll each clip once."""
+        try:
+            await self._poller.poll(self._unfinished)
+        except errors.RhombusError:
+            for watch in self._unfinished.values():
+                watch.forgive()
+            self._end_round()
+            raise
+        self._end_round()
+
+    def _end_round(self) -> None:
+        self._interval = self._polling.next_interval(self._interval, moved=self._has_moved)
+        self.due = anyio.current_time() + self._interval
+        self._has_moved = False
+
+    def _record(self, watch: WatchedClip, changed: bool, outcome: Outcome | None) -> None:  # noqa: FBT001  # OnPoll has no keywords
+        if isinstance(outcome, errors.RhombusError) and not isinstance(outcome, _OF_ONE_CLIP):
             raise outcome
+        if watch.clip is not None and changed:
+            if self._yields_failed or not has_failed(watch.clip):
+                self._changes.append(watch.clip)
+            self._has_moved = True
+            self._unfinished[watch.uuid] = self._unfinished.pop(watch.uuid)
         if outcome is not None:
-            del unfinished[watch.uuid]
-
-    poller, wait = ClipPoller(call, record), 0.0
-    while unfinished:
-        changes.clear()
-        await poller.poll(unfinished)
-        for clip in changes:
-            yield clip
-        if unfinished:
-            wait = polling.next_interval(wait, moved=bool(changes))
-            await anyio.sleep(wait)
-    if failures:
-        raise _combined(failures)
+            del self._unfinished[watch.uuid]
+        if isinstance(outcome, errors.ClipFailedError):
+            self._failed[watch.uuid] = outcome
+        elif isinstance(outcome, errors.RhombusError):
+            self._lost[watch.uuid] = (watch, outcome)
 
 
 async def wait_for_all(
     watched: Sequence[WatchedClip],
-    changes: AsyncGenerator[ClipWithProgress, None],
+    changes: ClipWatcher,
     *,
     timeout: float,
     on_change: Callable[[ClipWithProgress], None] | None = None,
@@ -102,19 +157,23 @@ class ClipPoller:
     def __init__(self, call: Caller, on_poll: OnPoll) -> None:
         self._call = call
         self._on_poll = on_poll
+        self._rest: dict[str, WatchedClip] = {}
+        """The clips that have not been polled in the current round."""
         self._round = 0
         self._next_listing = 1
         self._rounds_between = 1
 
     async def poll(self, watched: Mapping[str, WatchedClip]) -> None:
-        """Poll each clip once."""
-        rest = dict(watched)
-        self._round += 1
+        """Poll each clip once. After an interruption, poll the rest of that round."""
+        if not self._rest:
+            self._rest = dict(watched)
+            self._round += 1
+        rest = self._rest
         if self._round >= self._next_listing and len(rest) >= _MIN_CLIPS_TO_LIST:
             await self._poll_by_listing(rest)
 
         at_once = min(_CONCURRENT_POLLS, len(rest))
-        await side_by_side(self._poll_single, each(rest.values()), at_once=at_once)
+        await side_by_side(self._poll_single, each(list(rest.values())), at_once=at_once)
 
     async def _poll_by_listing(self, rest: dict[str, WatchedClip]) -> None:
         """Remove the clips from *rest* that are on pages of the service's listing."""
@@ -150,8 +209,10 @@ class ClipPoller:
             # A clip without a uuid may be another one, and is never yielded.
             refuse_unnamed(clip.uuid, watch.uuid, CLIP_PATH, endpoint=GET_CLIP_WITH_PROGRESS.path)
         except errors.RhombusError as error:
+            del self._rest[watch.uuid]
             self._on_poll(watch, False, watch.tolerate(error, anyio.current_time()))
         else:
+            del self._rest[watch.uuid]
             self._update(watch, clip)
 
     def _update(self, watch: WatchedClip, clip: ClipWithProgress) -> None:
@@ -167,18 +228,19 @@ def clip_failed(clip: ClipWithProgress) -> errors.ClipFailedError:
     return errors.ClipFailedError(f"the render failed: {clip.uuid} {_state(clip)}", clips=(clip,))
 
 
-def _combined(failures: Mapping[str, errors.RhombusError]) -> errors.RhombusError:
+def _combined(
+    failed: Mapping[str, errors.ClipFailedError], lost: Mapping[str, errors.RhombusError]
+) -> errors.RhombusError:
     """Return one error for the failures of several clips, by uuid.
 
-    It is a `ClipFailedError` with all failed clips, or the first failure if no render failed. Its
-    notes describe the clips that could not be watched.
+    It is a `ClipFailedError` with all failed clips, or the first of the *lost* if no render failed.
+    Its notes describe the clips that could not be watched.
     """
-    failed = [error for error in failures.values() if isinstance(error, errors.ClipFailedError)]
-    lost = {uuid: error for uuid, error in failures.items() if error not in failed}
+    lost = dict(lost)
     combined: errors.RhombusError
     if failed:
-        clips = tuple(error.clip for error in failed)
-        combined = errors.ClipFailedError("; ".join(map(str, failed)), clips=clips)
+        clips = tuple(error.clip for error in failed.values())
+        combined = errors.ClipFailedError("; ".join(map(str, failed.values())), clips=clips)
     else:
         combined = lost.pop(next(iter(lost)))
     for uuid, error in lost.items():

@@ -1,7 +1,7 @@
 """`ClipSession`: its settings and its lifetime. Its methods are in the other files of the package.
 
 There is one file per kind of resource: `saved_clips`, `listings`, `splices`, `alerts`,
-`shared_clip_groups` and `downloads`.
+`shared_clip_groups` and `downloads`; `any_endpoint` calls the endpoints that have no method.
 """
 
 import ssl
@@ -25,6 +25,7 @@ from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_o
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media.host import MediaHost, MediaTimeout
 from rhombus_clips.session.alerts import Alerts
+from rhombus_clips.session.any_endpoint import AnyEndpoint
 from rhombus_clips.session.downloads import ClipFiles
 from rhombus_clips.session.listings import ClipListings
 from rhombus_clips.session.saved_clips import SavedClips
@@ -61,7 +62,9 @@ class SessionSettings(SessionOptions, total=False):
     api_key: str
 
 
-class ClipSession(SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, ClipFiles):
+class ClipSession(
+    SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, ClipFiles, AnyEndpoint
+):
     """A session with the clip API of one organization.
 
     Use it as ``async with ClipSession(api_key) as session: ...``. It can also be created anywhere

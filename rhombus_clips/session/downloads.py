@@ -30,7 +30,6 @@ class ClipFiles(Resource):
 
     _media: MediaHost
     _retry: RetryPolicy
-    _secret: str
 
     async def download_clip(
         self,

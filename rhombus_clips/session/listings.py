@@ -1,17 +1,18 @@
 """Listings: pagers that make as many requests as needed, and a follower for new clips."""
 
 from datetime import datetime, timedelta
-from typing import Unpack
+from typing import Unpack, overload
 
 from rhombus_clips import arguments as check
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.errors import InvalidArgumentError
-from rhombus_clips.models import ClipWithProgressPage
+from rhombus_clips.models import ClipWithProgressPage, SavedClip
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
 from rhombus_clips.paging.clips_with_progress import ClipWithProgressWalk
+from rhombus_clips.paging.following import RepeatedListing
 from rhombus_clips.paging.rules.clock import CLIP_TIMES, ClipTime, TimeRange
 from rhombus_clips.paging.rules.cursor_text import Kind, Listed
 from rhombus_clips.paging.rules.following_state import FollowingState
@@ -167,6 +168,7 @@ class ClipListings(Resource):
             check.function_or_none(on_decode_error, "on_decode_error"),
         )
 
+    @overload
     def follow_saved_clips(
         self,
         *,
@@ -175,9 +177,37 @@ class ClipListings(Resource):
         by: ClipTime = "created_at_ms",
         grace: float | timedelta = timedelta(minutes=5),
         interval: float | timedelta = 30.0,
+        heartbeat: None = None,
         page_size: int = 100,
         on_decode_error: OnDecodeError | None = None,
-    ) -> SavedClipFollower:
+    ) -> SavedClipFollower[SavedClip]: ...
+
+    @overload
+    def follow_saved_clips(
+        self,
+        *,
+        since: datetime | int | None = None,
+        cursor: str | None = None,
+        by: ClipTime = "created_at_ms",
+        grace: float | timedelta = timedelta(minutes=5),
+        interval: float | timedelta = 30.0,
+        heartbeat: float | timedelta | None,
+        page_size: int = 100,
+        on_decode_error: OnDecodeError | None = None,
+    ) -> SavedClipFollower[SavedClip | None]: ...
+
+    def follow_saved_clips(
+        self,
+        *,
+        since: datetime | int | None = None,
+        cursor: str | None = None,
+        by: ClipTime = "created_at_ms",
+        grace: float | timedelta = timedelta(minutes=5),
+        interval: float | timedelta = 30.0,
+        heartbeat: float | timedelta | None = None,
+        page_size: int = 100,
+        on_decode_error: OnDecodeError | None = None,
+    ) -> SavedClipFollower[SavedClip] | SavedClipFollower[SavedClip | None]:
         """Follow the saved clips: yield each new clip once, indefinitely.
 
         Lists the saved clips (``/api/event/getSavedClipsV2``) every *interval*, starting *grace*
@@ -202,12 +232,16 @@ class ClipListings(Resource):
             or as a timedelta; 5 minutes by default.
         :param interval: The wait between two listings, in seconds or as a timedelta; 30 s by
             default.
+        :param heartbeat: Yield None after this time without a new clip, in seconds or as a
+            timedelta, even while a request is waiting for its response. The follower's `cursor` is
+            then up to date. None, the default, yields new clips only.
         :param page_size: The number of clips per request, 1 to 10,000; 100 by default.
         :param on_decode_error: As for `saved_clips`. Each listing reports the same clip again.
-        :return: The follower. Nothing is sent before it is iterated.
+        :return: The follower. Nothing is sent before it is iterated. After a timeout, a
+            cancellation, a ``break`` or an error, the next iteration resumes with the next clip.
         :raises InvalidArgumentError: for naive datetimes, numbers out of range and invalid cursors.
         :raises RhombusError: while iterating, with `cursor`, if a listing fails despite the
-            retries of its calls. Iterating again resumes.
+            retries of its calls.
         """
         if since is not None and cursor is not None:
             raise InvalidArgumentError(
@@ -228,7 +262,10 @@ class ClipListings(Resource):
             page_size=check.whole_number(page_size, "page_size", least=1, most=LARGEST_PAGE_SIZE),
             on_decode_error=check.function_or_none(on_decode_error, "on_decode_error"),
         )
-        return SavedClipFollower(options, state, times=times, interval=seconds)
+        if heartbeat is not None:
+            heartbeat = check.seconds_of(heartbeat, "heartbeat")
+        listings = RepeatedListing(options, state, times=times, interval=seconds)
+        return SavedClipFollower(listings, heartbeat=heartbeat)
 
 
 def _saved_clip_position(cursor: str | datetime | int | None, times: TimeRange) -> Position:

@@ -18,6 +18,8 @@ class Resource:
     """
 
     _call: Caller
+    _secret: str
+    """The API key."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

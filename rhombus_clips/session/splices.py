@@ -1,6 +1,6 @@
 """Splices: creating clips from the footage of cameras, and watching their renders."""
 
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Unpack
 
@@ -12,7 +12,7 @@ from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import ClipWithProgress, Splice, SplicedClip
 from rhombus_clips.renders.polling import Polling, WatchedClip
 from rhombus_clips.renders.splice_arguments import Interval, SpliceOptions, splice_arguments
-from rhombus_clips.renders.watching import wait_for_all, watch_clip, watch_clips
+from rhombus_clips.renders.watching import ClipWatcher, wait_for_all
 from rhombus_clips.session.resource import Resource
 
 # The `Date` of a response has a resolution of a second.
@@ -129,8 +129,12 @@ class Splices(Resource):
     # --- watching a render -------------------------------------------------------------------
 
     def watch_clip(
-        self, clip_uuid: str, *, polling: Polling = Polling()
-    ) -> AsyncGenerator[ClipWithProgress, None]:
+        self,
+        clip_uuid: str,
+        *,
+        polling: Polling = Polling(),
+        heartbeat: float | timedelta | None = None,
+    ) -> ClipWatcher:
         """Yield a clip each time its render makes progress, until it is complete.
 
         Polls ``/api/event/getClipWithProgress``. A status that the reference does not explain
@@ -139,20 +143,35 @@ class Splices(Resource):
         :param clip_uuid: The clip's uuid.
         :param polling: How often to poll, and how long to tolerate errors: every 2 s, up to 15 s
             without progress; 60 s until the clip appears; 300 s while the service is unreachable.
-        :return: An async generator. Nothing is sent before it is iterated.
+            The time limits start with the first poll that fails, and again when the watch is
+            resumed after an error.
+        :param heartbeat: Yield the last state again after this time without a change, in seconds or
+            as a timedelta, even while a poll is waiting for its response. It is the same object as
+            before, and `is_heartbeat` of the watcher is true. Until the service has returned the
+            clip, it is a `ClipWithProgress` with no field but the uuid. None, the default, yields
+            changes only.
+        :return: An async iterable. Nothing is sent before it is iterated. Each change is yielded
+            once: after a timeout, a cancellation, a ``break`` or an error, the next iteration
+            resumes with the next change.
+        :raises InvalidArgumentError: for an invalid uuid or heartbeat.
         :raises ClipFailedError: while iterating, if the render failed or the clip was deleted:
-            three polls in a row found it absent after it was seen.
+            three polls in a row found it absent after it was seen. Every further iteration raises
+            it again.
         :raises NotFoundError: if the clip did not appear within `Polling.appears_within`.
         :raises DecodeError: if the service answered with another clip or one without a uuid for
             longer than `Polling.outage`. Such a clip is never yielded.
         :raises RhombusError: if the service was unreachable or rejected requests for longer than
             that.
         """
-        return watch_clip(self._call, _watched(clip_uuid, polling))
+        return self._watcher([clip_uuid], polling, heartbeat, yields_failed=False)
 
     def watch_clips(
-        self, clip_uuids: Iterable[str], *, polling: Polling = Polling()
-    ) -> AsyncGenerator[ClipWithProgress, None]:
+        self,
+        clip_uuids: Iterable[str],
+        *,
+        polling: Polling = Polling(),
+        heartbeat: float | timedelta | None = None,
+    ) -> ClipWatcher:
         """Yield each of several clips each time its render makes progress, until all have ended.
 
         Looks up three or more clips on pages of ``/api/event/getClipsWithProgress``, as long as a
@@ -160,15 +179,18 @@ class Splices(Resource):
 
         :param clip_uuids: The clips' uuids.
         :param polling: As for `watch_clip`.
-        :return: An async generator. Nothing is sent before it is iterated.
+        :param heartbeat: As for `watch_clip`. It repeats one clip: of the clips that have not
+            ended, the one that changed last.
+        :return: An async iterable, as for `watch_clip`.
         :raises ClipFailedError: at the end, if renders failed or clips were deleted. Its `clips`
             are all of these; each was also yielded.
-        :raises NotFoundError: at the end, if a clip did not appear.
+        :raises NotFoundError: at the end, if a clip did not appear. The next iteration polls such
+            clips again.
         :raises ApiError: at the end, if the service kept rejecting requests for a clip.
         :raises RhombusError: if the service was unreachable for longer than `Polling.outage`.
         """
-        watched = [_watched(uuid, polling) for uuid in check.identifiers(clip_uuids, "clip_uuids")]
-        return watch_clips(self._call, watched, polling)
+        uuids = check.identifiers(clip_uuids, "clip_uuids")
+        return self._watcher(uuids, polling, heartbeat, yields_failed=True)
 
     async def wait_for_clip(
         self, clip_uuid: str, *, timeout: float | timedelta, polling: Polling = Polling()
@@ -187,7 +209,8 @@ class Splices(Resource):
         """
         seconds = check.seconds_of(timeout, "timeout")
         watched = _watched(clip_uuid, polling)
-        (clip,) = await wait_for_all([watched], watch_clip(self._call, watched), timeout=seconds)
+        changes = ClipWatcher(self._call, [watched], polling, yields_failed=False)
+        (clip,) = await wait_for_all([watched], changes, timeout=seconds)
         return clip
 
     async def make_clip(
@@ -244,13 +267,28 @@ class Splices(Resource):
                 maybe_applied=True,
             )
         watched = [WatchedClip(uuid, polling) for uuid in answer.clip_uuids]
-        changes = watch_clips(self._call, watched, polling)
+        changes = ClipWatcher(self._call, watched, polling, yields_failed=True)
         try:
             return await wait_for_all(watched, changes, timeout=seconds, on_change=on_change)
         except errors.RhombusError as error:
             # With these uuids, a caller can wait for the clips without another splice.
             error.clip_uuids = tuple(answer.clip_uuids)
             raise
+
+    def _watcher(
+        self,
+        clip_uuids: Iterable[str],
+        polling: Polling,
+        heartbeat: float | timedelta | None,
+        *,
+        yields_failed: bool,
+    ) -> ClipWatcher:
+        if heartbeat is not None:
+            heartbeat = check.seconds_of(heartbeat, "heartbeat")
+        watched = [_watched(uuid, polling) for uuid in clip_uuids]
+        return ClipWatcher(
+            self._call, watched, polling, yields_failed=yields_failed, heartbeat=heartbeat
+        )
 
     def _refuse_future(self, end_ms: int) -> None:
         """Raise `InvalidArgumentError` for footage that ends in the future by the service's clock.

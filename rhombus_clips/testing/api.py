@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 
-from rhombus_clips.testing import saved_clips, sharing, splicing
+from rhombus_clips.testing import footage, saved_clips, sharing, splicing
 from rhombus_clips.testing.clips import JsonObject
 from rhombus_clips.testing.organization import Organization
 
 HANDLERS: Mapping[str, Callable[[Organization, JsonObject], JsonObject]] = {
+    "/api/camera/getPresenceWindows": footage.get_presence_windows,
     "/api/event/getSavedClips": saved_clips.get_saved_clips,
     "/api/event/getSavedClipsV2": saved_clips.get_saved_clips_v2,
     "/api/event/getClipWithProgress": saved_clips.get_clip_with_progress,

@@ -9,6 +9,7 @@ from attrs import define, field
 from rhombus_clips.calls.auth import AuthScheme
 from rhombus_clips.calls.retry import RateLimit
 from rhombus_clips.testing.delivery import Media
+from rhombus_clips.testing.handlers import Handler, HandlerAnswer, Handlers, checked_handlers
 from rhombus_clips.testing.listing import Listing
 
 
@@ -95,8 +96,17 @@ class FakeOptions:
     """The rate limit of the organization, or None for no limit. Excess requests get a 429."""
     gone: Collection[str] = ()
     """Paths of endpoints that were removed; they respond with 410."""
+    handlers: Handlers = field(
+        factory=dict[str, HandlerAnswer | Handler], validator=checked_handlers
+    )
+    """Further endpoints by their paths, or replacements of existing ones.
+
+    A value is a response, or a function, plain or async, that takes a `ReceivedRequest` and returns
+    one. A response is a dict (status 200, sent unchanged), a tuple of a status and a dict, a model,
+    a `faults.Respond` or an `aiohttp.web.Response`. An exception of a function becomes a 500 that
+    names it. Credentials, rate limit, faults and `requests` work as for the other endpoints."""
     warning_msg: str | None = None
-    """The ``warningMsg`` of every response."""
+    """The ``warningMsg`` of every response, except those of *handlers*."""
     port: int = 0
     """The port of the API. 0 picks a free port when the server starts."""
     media_port: int = 0

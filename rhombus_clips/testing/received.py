@@ -23,8 +23,8 @@ class ReceivedRequest:
 
     @property
     def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
+        """The body as JSON. To the service, no body and an empty object mean the same."""
+        return json.loads(self.body or b"{}")
 
     def header(self, name: str) -> str | None:
         """Return a header by its case-insensitive name, or None."""

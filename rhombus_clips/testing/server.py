@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from email.utils import formatdate
 from functools import partial
@@ -23,6 +23,7 @@ from rhombus_clips.testing.faults import (
     Respond,
     next_fault,
 )
+from rhombus_clips.testing.handlers import answer_of
 from rhombus_clips.testing.hosts import serving
 from rhombus_clips.testing.media import answer_media, answer_storage
 from rhombus_clips.testing.organization import Organization
@@ -30,7 +31,7 @@ from rhombus_clips.testing.rate_limiter import RateLimiter
 from rhombus_clips.testing.received import ReceivedRequest
 from rhombus_clips.testing.refusals import RefusedError
 
-_Answer = Callable[[ReceivedRequest], web.StreamResponse]
+_Answer = Callable[[ReceivedRequest], Awaitable[web.StreamResponse]]
 
 
 @define(eq=False, slots=False, repr=False)
@@ -123,7 +124,7 @@ class FakeRhombus(Organization):
             self._arrival.notify_all()
 
         async def answering() -> web.StreamResponse:
-            return answer(received)
+            return await answer(received)
 
         fault = next_fault(self.media_faults if is_media else self.faults, request.path)
         response = await (fault.apply(request, answering) if fault else answering())
@@ -137,7 +138,7 @@ class FakeRhombus(Organization):
 
     # --- answering ---------------------------------------------------------------------------
 
-    def _answer(self, request: ReceivedRequest) -> web.Response:
+    async def _answer(self, request: ReceivedRequest) -> web.StreamResponse:
         retry_after = self._seconds_to_wait(request)
         if retry_after is not None:
             refusal = TOO_MANY_REQUESTS.response()
@@ -147,20 +148,24 @@ class FakeRhombus(Organization):
             return refused.response()
         if request.path in self.gone:
             return web.Response(status=HTTPStatus.GONE)
-        handler = HANDLERS.get(request.path)
-        if handler is None or request.method != "POST":
-            return web.Response(status=404 if handler is None else 405)
+        if request.path not in {*HANDLERS, *self.handlers}:
+            return web.Response(status=HTTPStatus.NOT_FOUND)
+        if request.method != "POST":
+            return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED)
         try:
-            answer = handler(self, _parameters(request))
+            parameters = _parameters(request)
+            if request.path in self.handlers:
+                return await answer_of(self.handlers[request.path], request)
+            answer = HANDLERS[request.path](self, parameters)
         except RefusedError as error:
             return error.answer.response()
         return web.json_response({"error": False, "warningMsg": self.warning_msg, **answer})
 
-    def _answer_media(self, request: ReceivedRequest) -> web.StreamResponse:
+    async def _answer_media(self, request: ReceivedRequest) -> web.StreamResponse:
         refusal = self._refusal(request, org_may_be_omitted=True)
         return refusal.response() if refusal else answer_media(self, self.storage_url, request)
 
-    def _answer_storage(self, request: ReceivedRequest) -> web.StreamResponse:
+    async def _answer_storage(self, request: ReceivedRequest) -> web.StreamResponse:
         return answer_storage(self, self.storage_url, request)
 
     def _seconds_to_wait(self, request: ReceivedRequest) -> int | None:

@@ -17,6 +17,7 @@ from rhombus_clips import (
     ConnectError,
     RetryPolicy,
     RhombusError,
+    SavedClip,
     SavedClipFollower,
     ServerError,
 )
@@ -218,7 +219,7 @@ async def test_state_file_is_written_less_often_when_clips_arrive_fast(tmp_path)
             return str(self.clips)
 
     path, follower = tmp_path / "state", Follower()
-    state, watched = StateFile(path), cast("SavedClipFollower", follower)
+    state, watched = StateFile(path), cast("SavedClipFollower[SavedClip]", follower)
     for _ in range(1000):
         state.is_busy = True
         follower.clips += 1

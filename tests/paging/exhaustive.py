@@ -98,7 +98,9 @@ def listings(most_clips: int = MOST_CLIPS, *, all_services: bool = False) -> Ite
 def handovers(case: Case) -> Iterator[Case]:
     """Yield *case* with each handover, and with each clip without a uuid."""
     count = len(case.times)
-    for nameless, handover in product((None, *range(count)), (None, *range(count + 2))):
+    for handover in (None, EVERY_ITEM, *range(1, count + 1)):
+        yield evolve(case, handover=handover)
+    for nameless, handover in product(range(count), (None, EVERY_ITEM)):
         yield evolve(case, handover=handover, nameless=nameless)
 
 

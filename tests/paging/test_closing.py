@@ -7,8 +7,9 @@ from typing import Any
 import anyio
 import pytest
 
-from rhombus_clips.concurrency import Iteration, Waiting, closable
+from rhombus_clips.concurrency import Iteration, Waiting
 from rhombus_clips.testing import FakeRhombus, faults
+from tests.interruptions import client_tasks
 
 ITERATIONS = {
     "prefetched": lambda session: session.saved_clips(page_size=10).prefetched(),
@@ -23,11 +24,6 @@ ITERATIONS = {
     "one clip": lambda session: aclosing(session.watch_clip("some")),
     "several clips": lambda session: aclosing(session.watch_clips(["some", "others"])),
 }
-
-
-def client_tasks() -> set[Any]:
-    """Return the tasks of this loop, except those of the service."""
-    return {task for task in asyncio.all_tasks() if "RequestHandler" not in repr(task)}
 
 
 @pytest.fixture
@@ -149,13 +145,10 @@ async def test_iteration_behaves_like_an_async_generator() -> None:
     assert await anext(iteration, None) is None
 
 
-async def test_two_tasks_can_close_one_iteration() -> None:
-    async def never():
-        await anyio.sleep_forever()
-        yield 1
-
-    iteration = closable(never())
-    other = asyncio.ensure_future(anext(iteration, "the end"))
-    await asyncio.sleep(0)
-    await asyncio.gather(iteration.aclose(), iteration.aclose())
+@pytest.mark.parametrize("name", ["pager", "iteration", "follower", "following", "one clip"])
+async def test_two_tasks_can_close_one_iteration(name, fake, session) -> None:
+    async with ITERATIONS[name](session) as items:
+        other = asyncio.ensure_future(anext(items, "the end"))
+        await fake.wait_for_requests(1)
+        await asyncio.gather(items.aclose(), items.aclose())
     assert await other == "the end"

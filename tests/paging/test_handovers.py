@@ -51,10 +51,12 @@ class Service:
         return respond(self.entries, self.listing, request)
 
 
-def take(service: Service, cursor: str | None, amount: int, page_size: int):
+def take(
+    service: Service, cursor: str | None, amount: int, page_size: int, *, overlaps: bool = True
+):
     """Return up to *amount* clips from *cursor*, as a new pager does, and the next cursor."""
     position = Position() if cursor is None else Position.from_cursor(LISTED, cursor)
-    walk = walk_of(page_size, start=position)
+    walk = walk_of(page_size, start=position, overlaps=overlaps)
     clips: list[Clip] = []
     while len(clips) < amount and (request := walk.request) is not None:
         page = walk.take(service.answer(request))
@@ -237,3 +239,33 @@ def test_time_that_equals_the_cursor_by_coincidence_is_not_the_clock() -> None:
     for page_size in (1, 2, 3):
         service = Service(entries, Listing(clock="created_at_ms"), [])
         assert walk_in_steps(service, forever([(1, page_size)])) == visible(entries)
+
+
+@examples(500)
+@given(listings(), STEPS)
+def test_steps_through_a_service_whose_cursor_is_not_a_time_yield_each_clip_once(
+    drawn, steps
+) -> None:
+    entries, listing, _ = drawn
+    apart = {entry.time: evolve(entry, time=entry.time * 10, visible=True) for entry in entries}
+    entries = in_order(list(apart.values()), listing)
+    service = Service(entries, evolve(listing, largest_page=None, is_time=False))
+    assert walk_in_steps(service, forever(steps)) == visible(entries)
+
+
+@examples(300)
+@given(listings(), STEPS)
+def test_steps_without_overlap_make_progress_and_repeat_nothing(drawn, steps) -> None:
+    entries, listing, _ = drawn
+    service = Service(entries, evolve(listing, largest_page=None))
+    found: Counter[int] = Counter()
+    cursor: str | None = None
+    for amount, page_size in forever(steps):
+        try:
+            clips, cursor = take(service, cursor, amount, page_size, overlaps=False)
+        except CursorStalledError:
+            return  # Without an overlap, clips without a time can look like hidden ones.
+        found.update(clip.serial for clip in clips)
+        if cursor is None:
+            break
+    assert max(found.values(), default=1) == 1

@@ -149,8 +149,17 @@ REJECTED: dict[str, dict[str, list[Any]]] = {
     "retry_splice": {"clip_uuid": UUID},
     "get_max_splice_duration": {},
     "get_spliced_clips_in_progress": {},
-    "watch_clip": {"clip_uuid": UUID, "polling": [*OBJECT, None]},
-    "watch_clips": {"clip_uuids": [*UUIDS, None], "polling": [*OBJECT, None]},
+    "watch_clip": {
+        "clip_uuid": UUID, "polling": [*OBJECT, None], "heartbeat": [*DURATION, 0],
+    },
+    "watch_clips": {
+        "clip_uuids": [*UUIDS, None], "polling": [*OBJECT, None], "heartbeat": [*DURATION, 0],
+    },
+    "call": {
+        "path": [*UUID, "getSavedClips", "https://host/api/a/b", "/api/../b"],
+        "body": [object(), b"x", 1, NAN, "x", [], {"a": NAN}, {"a": SURROGATE}, {1: 2}],
+        "answer": [1, "x", object()], "safe": [*FLAGS_OF_PYTHON],
+    },
     "wait_for_clip": {
         "clip_uuid": UUID, "timeout": [*DURATION, 0, None], "polling": [*OBJECT, None],
     },
@@ -161,7 +170,8 @@ REJECTED: dict[str, dict[str, list[Any]]] = {
     "clips_with_progress": {"cursor": _TOKEN, **_PAGER, **_FILTERS},
     "expiring_clips": {"cursor": _TOKEN, **_PAGER, **_FILTERS},
     "follow_saved_clips": {
-        "since": TIME, "cursor": [*_TOKEN, "{}", "null"], "by": CHOICE, "grace": [*DURATION, None],
+        "since": TIME, "cursor": [*_TOKEN, "{}", "null"], "by": CHOICE, "heartbeat": [*DURATION, 0],
+        "grace": [*DURATION, None],
         "interval": [*DURATION, None], "page_size": [*COUNT, 0, HUGE, None],
         "on_decode_error": FUNCTION,
     },
@@ -207,6 +217,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "watch_clips": {"clip_uuids": [ONE]},
     "wait_for_clip": {"clip_uuid": ONE, "timeout": 1},
     "shared_clip_groups": {"created_after": 1},
+    "call": {"path": "/api/camera/getPresenceWindows"},
     "download_clip": {"clip": SavedClip(uuid=ONE), "path": "clip.mp4"},
     "download_thumbnail": {"clip": SavedClip(uuid=ONE), "path": "clip.jpeg"},
     "stream_clip": {"clip": SavedClip(uuid=ONE)},

@@ -25,6 +25,7 @@ from rhombus_clips import (
     RetryPolicy,
     RhombusError,
     SavedClip,
+    SavedClipPage,
     Timeout,
 )
 from rhombus_clips.calls.auth import Secret
@@ -67,7 +68,14 @@ async def download_clips(session: ClipSession, folder: Path) -> None:
 
 Job = Callable[[ClipSession, Path], Awaitable[Any]]
 
+OTHER_PATH = "/api/camera/getPresenceWindows"
+
 JOBS: dict[str, Job] = {
+    "call": lambda s, _: s.call(OTHER_PATH, {"cameraUuid": UUID}),
+    "call.safe": lambda s, _: s.call(OTHER_PATH, {"cameraUuid": UUID}, safe=True),
+    "call.answer": lambda s, _: s.call("/api/event/getSavedClipsV2", answer=SavedClipPage),
+    "call.path": lambda s, _: s.call(f"/api/{KEY}"),
+    "call.query": lambda s, _: s.call(f"/api/a?key={KEY}"),
     "clips_with_progress": lambda s, _: all_of(s.clips_with_progress()),
     "download_clip": lambda s, folder: s.download_clip(CLIP, folder / "clip.mp4"),
     "download_clips": download_clips,

@@ -4,6 +4,7 @@ A bound on one time can end a listing early only if the cursor is known to be th
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Literal
 
 from attrs import evolve, frozen
@@ -37,7 +38,7 @@ class Clock:
         """Return what is known after *page* of a listing in *direction*."""
         excluded = set(self.excluded)
         for name in CLIP_TIMES:
-            times = [time for item in page.items if (time := getattr(item, name)) is not None]
+            times = [time for time in map(attrgetter(name), page.items) if time is not None]
             if page.requested_from is not None:
                 times.insert(0, page.requested_from)
             if page.cursor:

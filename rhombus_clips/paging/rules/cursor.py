@@ -14,6 +14,8 @@ next page is found, and `position` how another process resumes.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from itertools import takewhile
 
 from attrs import define, evolve, field
 
@@ -159,8 +161,8 @@ class CursorWalk:
             position = evolve(
                 position, handed_out=position.handed_out.after(boundary, position.direction)
             )
-            at_boundary = sum(boundary in times_of(item) for item in page.items)
-            self._pages.size = self._size(position, at_boundary)
+            at_boundary = takewhile(partial(_has_time, boundary), reversed(page.items))
+            self._pages.size = self._size(position, len([*at_boundary]))
         return evolve(
             position,
             seen=seen,
@@ -170,6 +172,8 @@ class CursorWalk:
 
     def _size(self, position: Position, more: int) -> int:
         """Return how many items to request to get `page_size` new ones, if *more* are repeated."""
+        if not self.overlaps:
+            more = 0
         is_limited = self.is_portable and not (position.is_settled and self.overlaps)
         size = min(self.page_size, LARGEST_UNSETTLED_PAGE) if is_limited else self.page_size
         more += position.handed_out.digests.total()
@@ -194,6 +198,10 @@ class CursorWalk:
             if (cursor - before) * direction <= 0:
                 return position
         return evolve(position, boundary=cursor)
+
+
+def _has_time(time: int, item: SavedClip) -> bool:
+    return time in times_of(item)
 
 
 def _new_items(

@@ -1,13 +1,20 @@
 """Deciding which clips are new: those not seen yet, including late ones within the grace period."""
 
-import json
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import Any
 
 from attrs import define, field
 
-from rhombus_clips.errors import InvalidArgumentError
+from rhombus_clips.paging.rules.cursor_text import (
+    Kind,
+    Listed,
+    PayloadReader,
+    PayloadWriter,
+    read_cursor,
+    unreadable,
+    write_cursor,
+)
+
+_FOLLOWED = Listed(Kind.FOLLOWED_CLIPS)
 
 
 @define
@@ -18,8 +25,8 @@ class FollowingState:
     """The time to list from. Older clips are known or appeared too late."""
     grace: int
     """The maximum delay of a clip that appears after others of the same time, in milliseconds."""
-    _seen: dict[str, int] = field(factory=dict[str, int])
-    """The clips at or after `since` that are not new, with their times."""
+    _seen: dict[int, int] = field(factory=dict[int, int])
+    """The digests of the clips at or after `since` that are not new, with their times."""
     created_at: int | None = None
     """The time when the follower was created, by the local clock; None once it has started."""
     new_from: int | None = None
@@ -27,23 +34,31 @@ class FollowingState:
 
     @classmethod
     def at(cls, cursor: str, grace: int) -> "FollowingState":
-        """Return the state with this cursor. Raises `ValueError` for an invalid cursor."""
-        with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            known: Any = json.loads(cursor)
-            times = [known["since"], known.get("created_at", 0), known.get("new_from", 0)]
-            if all(type(time) is int for time in times) and all(
-                type(n) is str and type(time) is int for n, time in known["seen"].items()
-            ):
-                return cls(grace=grace, **known)
-        raise InvalidArgumentError("cursor must be the cursor of a follower", given=cursor)
+        """Return the state with this cursor. Raises `InvalidArgumentError` for an invalid one."""
+        reader = PayloadReader(read_cursor(_FOLLOWED, cursor, longest=None))
+        try:
+            flags, since = reader.number(), reader.number()
+            created_at = reader.number() if flags & 1 else None
+            new_from = reader.number() if flags & 2 else None
+            seen = {reader.digest(): reader.number() + since for _ in range(reader.number())}
+            if flags >> 2 or not reader.is_at_end:
+                raise unreadable()
+        except (ValueError, OverflowError):
+            raise unreadable() from None
+        return cls(since, grace, seen, created_at, new_from)
 
     @property
     def cursor(self) -> str:
         """The state as a string, for another follower to resume from."""
-        known: dict[str, Any] = {"since": self.since, "seen": self._seen}
-        temporary = {"created_at": self.created_at, "new_from": self.new_from}
-        known |= {name: value for name, value in temporary.items() if value is not None}
-        return json.dumps(known, separators=(",", ":"))
+        writer = PayloadWriter()
+        temporary = (self.created_at, self.new_from)
+        writer.number(sum((time is not None) << bit for bit, time in enumerate(temporary)))
+        writer.numbers(self.since, *(time for time in temporary if time is not None))
+        writer.number(len(self._seen))
+        for digest, time in self._seen.items():
+            writer.digest(digest)
+            writer.number(time - self.since)
+        return write_cursor(_FOLLOWED, bytes(writer.content), longest=None)
 
     def start_at(self, time: int) -> None:
         """Follow the clips at or after *time*, by the service's clock, and late ones before it.
@@ -53,7 +68,7 @@ class FollowingState:
         """
         self.since, self.new_from, self.created_at = time - self.grace, time, None
 
-    def start_after(self, known: Mapping[str, int], now: int) -> None:
+    def start_after(self, known: Mapping[int, int], now: int) -> None:
         """Follow the clips after the *known* ones, if the service's time is unknown.
 
         *now* is the time on the local clock. If a known clip is later, the local clock is slow, and
@@ -63,15 +78,17 @@ class FollowingState:
         newest = max(known.values(), default=0)
         new_from = newest + 1 if self.created_at is None or newest > now else self.created_at
         self.since = min(newest, new_from) - self.grace
-        self._seen = {name: time for name, time in known.items() if self.since <= time < new_from}
+        self._seen = {
+            digest: time for digest, time in known.items() if self.since <= time < new_from
+        }
         self.new_from = self.created_at = None
 
-    def is_new(self, name: str, time: int) -> bool:
-        """Return whether the clip of that name is new, and record it as seen."""
+    def is_new(self, digest: int, time: int) -> bool:
+        """Return whether the clip with that digest is new, and record it as seen."""
         is_old = self.new_from is not None and time < self.new_from
-        is_new = name not in self._seen and not is_old
+        is_new = digest not in self._seen and not is_old
         # If its time changes, the clip must not become new again once its old time is forgotten.
-        self._seen[name] = max(time, self._seen.get(name, time))
+        self._seen[digest] = max(time, self._seen.get(digest, time))
         return is_new
 
     def listed_all(self, started: int) -> None:
@@ -84,5 +101,5 @@ class FollowingState:
         times = [time for time in self._seen.values() if time <= started]
         newest = max(times, default=self.since)
         self.since = max(self.since, newest - self.grace)
-        self._seen = {name: time for name, time in self._seen.items() if time >= self.since}
+        self._seen = {digest: time for digest, time in self._seen.items() if time >= self.since}
         self.new_from = None

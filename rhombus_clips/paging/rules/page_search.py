@@ -244,6 +244,15 @@ class PageSearch:
         """Return the number of items that the previous page did not have."""
         return (Counter(map(self.digest, page.items)) - self.position.seen).total()
 
+    def _has_news(self, page: ListedPage) -> bool:
+        seen, counts = self.position.seen, Counter[int]()
+        for item in page.items:
+            digest = self.digest(item)
+            counts[digest] += 1
+            if counts[digest] > seen[digest]:
+                return True
+        return False
+
     def _has_all(self, one: ListedPage, other: ListedPage) -> bool:
         """Return whether *one* page has every item of the *other*."""
         return Counter(map(self.digest, other.items)) <= Counter(map(self.digest, one.items))
@@ -264,7 +273,7 @@ class PageSearch:
 
     def _has_more(self, page: ListedPage, boundary: int, direction: int | None) -> bool:
         """Return whether the page has new items, or a cursor that moved past *boundary*."""
-        if self._news(page):
+        if self._has_news(page):
             return True
         if not page.cursor:
             return False

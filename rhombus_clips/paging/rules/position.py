@@ -8,6 +8,7 @@ right, because only proven knowledge changes a question.
 
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from attrs import evolve, field, frozen
 
@@ -128,15 +129,13 @@ def known_near(
         return Counter(digests[:end][-_MOST_KEPT:])
     if position.is_verbatim:
         clocks = CLIP_TIMES
-    return Counter(
-        digest
-        for digest, item in zip(digests, items, strict=False)
-        if any(_is_near(getattr(item, clock), boundary) for clock in clocks)
-    )
-
-
-def _is_near(time: int | None, boundary: int) -> bool:
-    return time is None or abs(time - boundary) <= 1
+    kept: set[int] = set()
+    for clock in clocks:
+        times = map(attrgetter(clock), items)
+        kept.update(
+            index for index, time in enumerate(times) if time is None or -1 <= time - boundary <= 1
+        )
+    return Counter(digests[index] for index in kept)
 
 
 @frozen
