@@ -31,8 +31,8 @@ from attrs import Factory, define
 
 from benchmarks.elsewhere import Elsewhere, Lifetime, service_elsewhere
 from rhombus_clips import (
-    ClipNotFoundError,
     ClipSession,
+    NotFoundError,
     RateLimit,
     RetryPolicy,
     RhombusError,
@@ -161,7 +161,7 @@ async def _poll(session: ClipSession, clip_uuid: str, tally: Tally) -> None:
     try:
         await session.get_clip_with_progress(clip_uuid)
         tally.polls += 1
-    except ClipNotFoundError:
+    except NotFoundError:
         tally.not_found += 1
     except RhombusError as error:
         tally.errors[type(error).__name__] += 1

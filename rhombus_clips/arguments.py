@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar, cast
 
 from attrs import Attribute, evolve, fields
 
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import moments
 from rhombus_clips.models.base import Model
 
@@ -38,9 +39,6 @@ UNSET: Final = Unset.UNSET
 # No clock or calendar goes this far, and an infinite wait is a mistake.
 _MAX_NUMBER = 1e15
 
-# An error message quotes at most this many characters of an argument.
-_MAX_QUOTED = 80
-
 
 # --- numbers and durations -------------------------------------------------------------------
 
@@ -51,14 +49,14 @@ def whole_number(value: object, name: str, *, least: int, most: int | None = Non
     Any type with an ``__index__`` is accepted, such as numpy's integers, except bool. If *most* is
     None, there is no upper bound.
 
-    Raises `TypeError` for anything else, and `ValueError` for a number out of range.
+    Raises `InvalidArgumentError` for anything else, and for a number out of range.
     """
     number = value if type(value) is int else moments.plain_int(value)
     if number is None:
-        raise TypeError(f"{name} must be a whole number, not {_quoted(value)}")
+        raise InvalidArgumentError(f"{name} must be a whole number", given=value)
     if number < least or (most is not None and number > most):
         bounds = f"at least {least}" if most is None else f"between {least} and {most}"
-        raise ValueError(f"{name} must be {bounds}, not {_quoted(number)}")
+        raise InvalidArgumentError(f"{name} must be {bounds}", given=number)
     return number
 
 
@@ -78,7 +76,7 @@ def seconds_of(
     A number of seconds may have any real type, such as one of numpy's, except bool. Zero is
     accepted only if *may_be_zero* is true. *kinds* names the accepted types in the error message.
 
-    Raises `TypeError` for anything else, and `ValueError` for a duration out of range.
+    Raises `InvalidArgumentError` for anything else and for a duration out of range.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     return _number(number, name, value, kind=kinds, unit=" seconds", may_be_zero=may_be_zero)
@@ -89,17 +87,17 @@ def _number(
 ) -> float:
     plain = _plain_number(number)
     if plain is None:
-        raise TypeError(f"{name} must be {kind}, not {_quoted(given)}")
+        raise InvalidArgumentError(f"{name} must be {kind}", given=given)
     if not 0 <= plain < _MAX_NUMBER or (plain == 0 and not may_be_zero):
         least = "at least 0" if may_be_zero else "greater than 0"
-        raise ValueError(f"{name} must be {least} and less than 1e15{unit}, not {_quoted(given)}")
+        raise InvalidArgumentError(f"{name} must be {least} and less than 1e15{unit}", given=given)
     return float(plain)
 
 
 def milliseconds_of(value: object, name: str) -> int:
     """Return the duration *value* in whole milliseconds. It may be 0.
 
-    Raises `TypeError` and `ValueError` as `seconds_of` does.
+    Raises `InvalidArgumentError` as `seconds_of` does.
     """
     seconds = seconds_of(value, name, may_be_zero=True)
     return value // moments.MILLISECOND if isinstance(value, timedelta) else int(1000 * seconds)
@@ -156,12 +154,13 @@ def identifier(value: object, name: str) -> str:
     It must not be empty, start or end with whitespace, or contain a control character. Spaces
     within it are allowed: tokens and transaction ids have no documented format.
 
-    Raises `ValueError` for anything else.
+    Raises `InvalidArgumentError` for anything else.
     """
     if not isinstance(value, str) or not value or value != value.strip() or _has_control(value):
-        raise ValueError(
+        raise InvalidArgumentError(
             f"{name} must be a non-empty string without control characters or surrounding"
-            f" whitespace, not {_quoted(value)}"
+            " whitespace",
+            given=value,
         )
     return _encodable(value, name)
 
@@ -172,12 +171,12 @@ def identifiers(values: abc.Iterable[str], name: str, *, least: int = 0) -> list
     A single string is rejected, because iterating over it would yield its characters.
     """
     if isinstance(values, str | bytes):
-        raise TypeError(f"{name} must be a list of strings, not a string")
+        raise InvalidArgumentError(f"{name} must be a list of strings, not a string")
     if not isinstance(values, abc.Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
-        raise TypeError(f"{name} must be a list of strings, not {_quoted(values)}")
+        raise InvalidArgumentError(f"{name} must be a list of strings", given=values)
     checked = [identifier(value, f"each of {name}") for value in values]
     if len(checked) < least:
-        raise ValueError(f"{name} must have {least:d} or more items, not {len(checked)}")
+        raise InvalidArgumentError(f"{name} must have {least:d} or more items, not {len(checked)}")
     return checked
 
 
@@ -195,10 +194,11 @@ def bare_device_uuids(values: abc.Iterable[str] | None, name: str) -> list[str] 
 def text(value: T, name: str) -> T:
     """Return *value* if it is None, `UNSET` or a string that can be sent.
 
-    Raises `TypeError` for anything else, and `ValueError` for a string that cannot be encoded.
+    Raises `InvalidArgumentError` for anything else and for a string that cannot be encoded.
     """
     if not isinstance(value, str | Unset | None):
-        raise TypeError(f"{name} must be a string, not {_quoted(value)}")
+        # The value is not quoted: it may be a password.
+        raise InvalidArgumentError(f"{name} must be a string, not {type(value).__name__}")
     if isinstance(value, str):
         _encodable(value, name)
     return value
@@ -207,7 +207,7 @@ def text(value: T, name: str) -> T:
 def text_or_none(value: T, name: str) -> T:
     """Return *value* as `text` does, but reject `UNSET`, because there is no old value to keep."""
     if isinstance(value, Unset):
-        raise TypeError(f"{name} must be a string, not {value!r}")
+        raise InvalidArgumentError(f"{name} must be a string", given=value)
     return text(value, name)
 
 
@@ -216,7 +216,7 @@ def _encodable(value: str, name: str) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         # The string is not quoted: it may be a password.
-        raise ValueError(
+        raise InvalidArgumentError(
             f"{name} has a lone surrogate at index {error.start}, which UTF-8 cannot encode"
         ) from None
     return value
@@ -230,21 +230,21 @@ def _has_control(value: str) -> bool:
 
 
 def instance(value: T, kind: type, name: str) -> T:
-    """Return *value* if it is a *kind*. Raises `TypeError` otherwise."""
+    """Return *value* if it is a *kind*. Raises `InvalidArgumentError` otherwise."""
     if not isinstance(value, kind):
-        raise TypeError(f"{name} must be a {kind.__name__}, not {_quoted(value)}")
+        raise InvalidArgumentError(f"{name} must be a {kind.__name__}", given=value)
     return value
 
 
 def instance_or_none(value: T, kind: type, name: str) -> T:
-    """Return *value* if it is a *kind* or None. Raises `TypeError` otherwise."""
+    """Return *value* if it is a *kind* or None. Raises `InvalidArgumentError` otherwise."""
     return value if value is None else instance(value, kind, name)
 
 
 def as_sent(value: T, name: str) -> T:
     """Return *value* with its numbers, lists and mappings converted to built-in types for JSON.
 
-    Raises `TypeError` for a value that JSON cannot represent, and `ValueError` for a string that
+    Raises `InvalidArgumentError` for a value that JSON cannot represent and for a string that
     cannot be encoded, a float that is not finite or an int beyond 64 bits. `UNSET` is accepted only
     as *value* itself.
     """
@@ -280,7 +280,7 @@ def _mapping_as_sent(mapping: abc.Mapping[object, object], name: str) -> dict[st
     sent: dict[str, object] = {}
     for key, value in mapping.items():
         if not isinstance(key, str):
-            raise TypeError(f"each key of {name} must be a string, not {_quoted(key)}")
+            raise InvalidArgumentError(f"each key of {name} must be a string", given=key)
         sent[_encodable(key, f"a key of {name}")] = _as_sent(value, f"{name}[{key!r}]")
     return sent
 
@@ -288,20 +288,12 @@ def _mapping_as_sent(mapping: abc.Mapping[object, object], name: str) -> dict[st
 def _number_as_sent(value: object, name: str) -> float:
     number = _plain_number(value)
     if number is None:
-        raise TypeError(f"{name} cannot be sent as JSON: {_quoted(value)}")
+        raise InvalidArgumentError(f"{name} must be a value that JSON can represent", given=value)
     if isinstance(number, int) and not moments.SMALLEST_SENT <= number <= moments.LARGEST_SENT:
-        raise ValueError(f"{name} must fit into 64 bits, but is {_quoted(value)}")
+        raise InvalidArgumentError(f"{name} must fit into 64 bits", given=value)
     if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, not {_quoted(value)}")
+        raise InvalidArgumentError(f"{name} must be a finite number", given=value)
     return number
-
-
-def _quoted(value: object) -> str:
-    try:
-        shown = repr(value)
-    except ValueError:  # Python refuses to format an int of thousands of digits.
-        return f"a value of type {type(value).__name__} that is too long to show"
-    return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}…"
 
 
 # --- paths ----------------------------------------------------------------------------------
@@ -314,29 +306,28 @@ _PATH_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:([/\\]|$)")
 def local_path(value: object, name: str) -> Path:
     """Return *value* as a path on this machine.
 
-    Raises `TypeError` for anything but a `str` or an ``os.PathLike[str]``, and `ValueError` for an
+    Raises `InvalidArgumentError` for anything but a `str` or an ``os.PathLike[str]`` and for an
     empty path, a URL, or a character that is not allowed in file names.
     """
-    text = value
+    text: object = value
     if isinstance(value, os.PathLike):
         text = os.fspath(cast("os.PathLike[str] | os.PathLike[bytes]", value))
     if not isinstance(text, str):
-        raise TypeError(f"{name} must be a str or an os.PathLike[str], not {value!r}")
+        raise InvalidArgumentError(f"{name} must be a str or an os.PathLike[str]", given=text)
     if not text:
-        raise ValueError(f'{name} must not be empty; use "." for the current folder')
+        raise InvalidArgumentError(f'{name} must not be empty; use "." for the current folder')
     if "\0" in text:
-        raise ValueError(f"{name} must not contain a NUL character: {text!r}")
+        raise InvalidArgumentError(f"{name} must be a path without NUL characters", given=text)
     if _PATH_URL.match(text):
-        raise ValueError(
-            f"{name} must be a path on this machine, but {text!r} is a URL: download to a local"
-            " path and copy the file from there (if a folder has this name, pass its absolute"
-            " path)"
+        raise InvalidArgumentError(
+            f"{name} must be a path on this machine, not a URL: download to a local path and copy"
+            " the file from there (if a folder has this name, pass its absolute path)"
         )
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
-        raise ValueError(
-            f"{name} must contain only characters that are allowed in file names: {text!r}"
+        raise InvalidArgumentError(
+            f"{name} must contain only characters that are allowed in file names", given=text
         ) from None
     return Path(text)
 
@@ -347,17 +338,17 @@ def local_path(value: object, name: str) -> Path:
 def function(value: FunctionT, name: str) -> FunctionT:
     """Return a wrapper around *value* if it is a plain function.
 
-    The wrapper raises `TypeError` when a call returns an awaitable or a generator, because nothing
-    would run it.
+    The wrapper raises `InvalidArgumentError` when a call returns an awaitable or a generator,
+    because nothing would run it.
 
-    Raises `TypeError` for a value that is not callable, and for a coroutine function.
+    Raises `InvalidArgumentError` for a value that is not callable, and for a coroutine function.
     """
     if not callable(value):
-        raise TypeError(f"{name} must be a function, not {_quoted(value)}")
+        raise InvalidArgumentError(f"{name} must be a function", given=value)
     if _is_deferred(value) or _is_deferred(type(value).__call__):
-        raise TypeError(
-            f"{name} must be a plain function: calling {_quoted(value)} returns a coroutine or a"
-            " generator, which would never run"
+        raise InvalidArgumentError(
+            f"{name} must be a plain function, because a coroutine or a generator would never run",
+            given=value,
         )
 
     def checked(*arguments: Any) -> Any:
@@ -368,7 +359,7 @@ def function(value: FunctionT, name: str) -> FunctionT:
             if isinstance(result, abc.Coroutine):
                 result.close()
             kind = type(cast("object", result)).__name__
-            raise TypeError(
+            raise InvalidArgumentError(
                 f"{name} must be a plain function, but it returned a {kind}, which would never run"
             )
         return result

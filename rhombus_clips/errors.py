@@ -5,8 +5,10 @@
     InvalidArgumentError (ValueError) .http_status .public_message
     └─ RangeNotSatisfiableError       .total .headers
     RhombusError                      .endpoint .attempts .cursor .maybe_applied .clip_uuids
+    │                                 .http_status .public_message .retry_after
     ├─ ConfigurationError (ValueError)
     ├─ SessionClosedError
+    │  └─ WrongEventLoopError (RuntimeError)
     ├─ TransportError
     │  ├─ ConnectError                .is_lasting
     │  ├─ DisconnectedError
@@ -16,10 +18,9 @@
     │  ├─ AuthenticationError
     │  ├─ PermissionDeniedError
     │  ├─ NotFoundError
-    │  ├─ RateLimitedError            .retry_after
+    │  ├─ RateLimitedError
     │  └─ ServerError
     ├─ ApiError                       .error_msg .warning_msg
-    │  └─ ClipNotFoundError
     ├─ DecodeError                    .path .expected .value_excerpt
     ├─ PagingError
     │  ├─ CursorStalledError
@@ -29,13 +30,14 @@
        └─ IntegrityError
 
 All errors can be pickled. None holds a header, a key or an object of the HTTP library.
+A web backend can respond with the `http_status` and the `public_message` of any of them.
 `InvalidArgumentError` is not a `RhombusError`, because nothing was sent.
 """
 
 from collections.abc import Callable
 from inspect import get_annotations
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from rhombus_clips.models import ClipWithProgress
@@ -45,7 +47,6 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "ClipFailedError",
-    "ClipNotFoundError",
     "ConfigurationError",
     "ConnectError",
     "CursorCycleError",
@@ -66,37 +67,55 @@ __all__ = [
     "SessionClosedError",
     "StatusError",
     "TransportError",
+    "WrongEventLoopError",
 ]
 
 _SHORTEST_SECRET = 8
 
+# Seconds to suggest to the client of a backend that cannot reach the service.
+_RECONNECT_AFTER = 5.0
+
+# A message quotes at most this many characters of an argument.
+_MAX_QUOTED = 80
+_NOTHING = object()
+
 
 class InvalidArgumentError(ValueError):
-    """An argument is invalid, for example a cursor from another listing. Nothing was sent."""
+    """An argument is invalid, for example a cursor from another listing. Nothing was sent.
 
-    http_status: int = 400
+    ``str(error)`` also quotes the start of the rejected value, unless it may be a password.
+    """
+
+    http_status: ClassVar[int] = 400
     """The status with which a web backend should respond."""
 
-    @property
-    def public_message(self) -> str:
-        """The message, for the client of a web backend."""
-        return str(self)
+    public_message: str
+    """The requirement that the argument does not meet, for the client of a web backend."""
+
+    def __init__(self, text: str, /, *, given: object = _NOTHING) -> None:
+        super().__init__(text if given is _NOTHING else f"{text}, not {_quoted(given)}")
+        self.public_message = text
+
+
+def _quoted(value: object) -> str:
+    try:
+        shown = repr(value)
+    except ValueError:  # Python refuses to format an int of thousands of digits.
+        return f"a value of type {type(value).__name__} that is too long to show"
+    return shown if len(shown) <= _MAX_QUOTED else f"{shown[:_MAX_QUOTED]}…"
 
 
 class RangeNotSatisfiableError(InvalidArgumentError):
     """The requested part starts after the end of the file, which may be known only afterwards."""
 
-    http_status: int = 416
+    http_status: ClassVar[int] = 416
 
     total: int | None
     """The length of the whole file in bytes; None if the media host did not state it."""
 
-    def __init__(self, text: str, /, total: int | None) -> None:
-        super().__init__(text, total)
+    def __init__(self, text: str, /, total: int | None = None) -> None:
+        super().__init__(text)
         self.total = total
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
     @property
     def headers(self) -> dict[str, str]:
@@ -109,6 +128,13 @@ class RhombusError(Exception):
 
     Invalid arguments raise `InvalidArgumentError` before anything is sent.
     """
+
+    http_status: ClassVar[int] = 502
+    """The status with which a web backend should respond."""
+
+    public_message: ClassVar[str] = "The video service could not process the request."
+    """A sentence for the client of a web backend. It is the same for all errors of a class, and
+    contains no path, host, identifier, key or text of the service."""
 
     endpoint: str | None = None
     """The path of the call, such as ``/api/event/getSavedClipsV2``; None outside a call."""
@@ -125,10 +151,19 @@ class RhombusError(Exception):
     clip_uuids: tuple[str, ...] = ()
     """The clips whose renders had started when a later step failed; the renders continue."""
 
+    retry_after: float | None = None
+    """The seconds after which the request may succeed, for a ``Retry-After`` header; None if
+    unknown."""
+
     def __init__(self, text: str, /, **details: Any) -> None:
         super().__init__(text)
         # The annotated attributes of each class are its optional details, with their defaults.
-        known = {name for kind in type(self).__mro__ for name in get_annotations(kind)}
+        known = {
+            name
+            for kind in type(self).__mro__
+            for name, declared in get_annotations(kind).items()
+            if getattr(declared, "__origin__", None) is not ClassVar
+        }
         for name, value in details.items():
             if name not in known:
                 raise TypeError(f"{type(self).__name__} has no attribute {name}")
@@ -194,21 +229,47 @@ def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, A
 class ConfigurationError(RhombusError, ValueError):
     """A setting of the session is invalid. Nothing was sent."""
 
+    http_status = 500
+    public_message = "The server is not configured correctly."
+
 
 class SessionClosedError(RhombusError):
     """The session was closed before or during the call."""
+
+    http_status = 503
+    public_message = "The server is not available at the moment."
+
+
+class WrongEventLoopError(SessionClosedError, RuntimeError):
+    """The session belongs to another event loop, which may be running or closed.
+
+    Create a session for each event loop, and thus for each ``asyncio.run``.
+    """
+
+    http_status = 500
+    public_message = "The server is not configured correctly."
 
 
 class TransportError(RhombusError):
     """No complete response was received."""
 
+    public_message = "The video service did not respond."
+
 
 class ConnectError(TransportError):
     """The request was not sent: name resolution, the connection, TLS or the proxy failed."""
 
+    http_status = 503
+    public_message = "The video service cannot be reached at the moment."
+
     is_lasting: bool = False
     """True if a retry would fail in the same way, for example because the host's certificate is
     invalid or the proxy rejects the credentials. Such a call is not retried."""
+
+    def __init__(self, text: str, /, **details: Any) -> None:
+        super().__init__(text, **details)
+        if not self.is_lasting and self.retry_after is None:
+            self.retry_after = _RECONNECT_AFTER
 
 
 class DisconnectedError(TransportError):
@@ -217,9 +278,14 @@ class DisconnectedError(TransportError):
     The connection was closed or idle for longer than `Timeout.read`, or the body was corrupt.
     """
 
+    public_message = "The connection to the video service was interrupted."
+
 
 class DeadlineExceededError(TransportError, TimeoutError):
     """A timeout expired: `Timeout.total` of a call, or the `timeout` of a wait for a clip."""
+
+    http_status = 504
+    public_message = "The video service did not finish in time."
 
 
 class StatusError(RhombusError):
@@ -228,6 +294,8 @@ class StatusError(RhombusError):
     This class itself is raised for a status that has no subclass, and for a redirect. Redirects
     are never followed, because that would expose the key.
     """
+
+    public_message = "The video service rejected the request."
 
     status: int = 0
     """The HTTP status."""
@@ -246,28 +314,48 @@ class BadRequestError(StatusError):
 class AuthenticationError(StatusError):
     """401: the credentials are missing or do not match the scheme."""
 
+    public_message = "The video service did not accept the credentials of this server."
+
 
 class PermissionDeniedError(StatusError):
     """403: the key is unknown in this region, or its role lacks the permission."""
 
+    public_message = "The video service did not permit the request."
+
 
 class NotFoundError(StatusError):
-    """404: the path or the item does not exist."""
+    """The clip, shared group, alert or file does not exist.
+
+    `status` is 404 or 410, or 200 if the service returned null or an ``errorMsg`` that reports the
+    absence; `message` is that ``errorMsg``. A path that does not exist, as with a wrong *base_url*,
+    raises `StatusError`.
+    """
+
+    http_status = 404
+    public_message = "The requested item does not exist."
 
 
 class RateLimitedError(StatusError):
     """429: the organization has exceeded its request budget."""
 
+    http_status = 503
+    public_message = "The video service is busy; try again later."
+
     retry_after: float | None = None
-    """The wait that the service requested, in seconds (at most 300); None if it requested none."""
+    """The wait that the service requested, in seconds (at most 300), or the rest of the session's
+    pause; None if it requested none."""
 
 
 class ServerError(StatusError):
     """5xx: the service or a proxy in front of it failed."""
 
+    public_message = "The video service failed."
+
 
 class ApiError(RhombusError):
     """The service rejected the call in a response with HTTP 200 and ``error: true``."""
+
+    public_message = "The video service rejected the request."
 
     error_msg: str | None = None
     """The service's ``errorMsg``; None if it gave no reason."""
@@ -276,12 +364,10 @@ class ApiError(RhombusError):
     """The service's ``warningMsg``; None if there was none."""
 
 
-class ClipNotFoundError(ApiError):
-    """The service's response does not contain the requested clip."""
-
-
 class DecodeError(RhombusError):
     """The response does not match the service's API reference."""
+
+    public_message = "The video service sent an invalid response."
 
     path: str = "$"
     """The JSON path of the value, such as ``$.savedClips[17].durationSec``; ``$`` is the body."""
@@ -295,6 +381,8 @@ class DecodeError(RhombusError):
 
 class PagingError(RhombusError):
     """A listing cannot continue without losing or repeating items."""
+
+    public_message = "The list cannot be continued without missing or repeated items."
 
 
 class CursorStalledError(PagingError):
@@ -312,6 +400,8 @@ class CursorCycleError(PagingError):
 class ClipFailedError(RhombusError):
     """The render of a clip failed, or the clip was deleted."""
 
+    public_message = "The clip could not be created."
+
     clips: "tuple[ClipWithProgress, ...]" = ()
     """All clips of the watch that have failed, each as last seen."""
 
@@ -324,9 +414,13 @@ class ClipFailedError(RhombusError):
 class DownloadError(RhombusError):
     """A download failed for a reason other than the network or a refusal by the service."""
 
+    public_message = "The file could not be downloaded."
+
 
 class IntegrityError(DownloadError):
     """The received file does not match the length or SHA-256 in the clip's record.
 
     A file that already existed at the path is unchanged. A stream has yielded its chunks by then.
     """
+
+    public_message = "The received file is damaged."

@@ -116,13 +116,19 @@ def _run_tests(example: str) -> None:
 
 async def _use_backend(app, fake) -> None:
     async with TestClient(TestServer(app)) as client:
-        page = await (await client.get("/clips")).json()
-        assert len(page["savedClips"]) == 25
-        query = {"page": page["pageToken"]}
-        last = await (await client.get("/clips", params=query)).json()
-        uuids = [clip["uuid"] for clip in page["savedClips"] + last["savedClips"]]
-        assert sorted(uuids) == sorted(clip["uuid"] for clip in fake.clips)
-        assert "pageToken" not in last
+        seen: list[str] = []
+        query: dict[str, str] = {}
+        while True:
+            page = await (await client.get("/clips", params=query)).json()
+            seen += [clip["uuid"] for clip in page["clips"]]
+            if page["cursor"] is None:
+                break
+            assert len(page["clips"]) == 25
+            query = {"cursor": page["cursor"]}
+        assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)
+        damaged = await client.get("/clips", params={"cursor": "x" + query["cursor"]})
+        assert damaged.status == 400
+        assert "cursor" in (await damaged.json())["error"]
 
 
 async def _seek_in_video(make_app, fake) -> None:

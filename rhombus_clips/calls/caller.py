@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from attrs import define
 
+from rhombus_clips.calls.absence import absence_or_same
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.envelope import Reply, open_envelope, status_error, warning_of
 from rhombus_clips.calls.pacing import DecodingTurns, Pacing
@@ -66,6 +67,8 @@ class _Call:
             result = str(reply.status)
         except RhombusError as error:
             result = type(error).__name__
+            # Only the session's own pause raises this here.
+            self.was_admitted = not isinstance(error, RateLimitedError)
             return error
         finally:
             self.was_sent = body.was_sent
@@ -154,6 +157,7 @@ class Caller:
         :param keeps_failed_items: True returns listed items that fail to decode. By default, the
             first one raises `DecodeError`.
         """
+        self._transport.client.check()
         call = _Call(
             endpoint
             if endpoint.successor is None
@@ -173,7 +177,9 @@ class Caller:
             )
             return Response(answer, failed_items, call, self)
         except RhombusError as error:
-            outcome = error  # An earlier failure would stay in this frame, with the key.
+            # An earlier failure would stay in this frame, with the key.
+            named: Mapping[str, object] = {} if isinstance(parameters, bytes) else parameters
+            outcome = absence_or_same(error, call.endpoint.item, named)
         self.attributed(outcome, call)
         outcome.maybe_applied = call.was_sent and may_have_been_applied(
             outcome, safe=call.endpoint.safe
@@ -274,6 +280,8 @@ class Caller:
             wait = self._pacing.pause.delay()
         seconds_left = call.deadline - asyncio.get_running_loop().time()
         if call.attempts >= attempts or wait >= seconds_left:
+            if isinstance(failure, RateLimitedError) and failure.retry_after is None:
+                failure.retry_after = wait
             raise failure
         await self._pacing.pause.sleep(wait)
 

@@ -25,54 +25,65 @@ class Endpoint(Generic[AnswerT]):
     """The class of the decoded response: a model, or `dict` for the JSON object itself."""
     safe: bool = field(kw_only=True)
     """True if the operation only reads data, so that the request may be repeated."""
+    item: str | None = field(default=None, kw_only=True)
+    """The kind of item that the operation is about, whose absence raises `NotFoundError`; None for
+    operations that are not about an existing item."""
     successor: "Endpoint[AnswerT] | None" = field(default=None, kw_only=True)
     """The endpoint with the same parameters and answer to use once this one has been removed."""
 
 
-def _read(path: str, answer: type[AnswerT]) -> Endpoint[AnswerT]:
-    return Endpoint(path, answer, safe=True)
+def _read(path: str, answer: type[AnswerT], item: str | None = None) -> Endpoint[AnswerT]:
+    return Endpoint(path, answer, safe=True, item=item)
 
 
-def _change(path: str, answer: type[AnswerT]) -> Endpoint[AnswerT]:
-    return Endpoint(path, answer, safe=False)
+def _change(path: str, answer: type[AnswerT], item: str | None = None) -> Endpoint[AnswerT]:
+    return Endpoint(path, answer, safe=False, item=item)
 
+
+_CLIP, _GROUP, _ALERT = "clip", "shared clip group", "alert"
 
 # --- saved clips -----------------------------------------------------------------------------
 
 GET_SAVED_CLIPS = _read("/api/event/getSavedClipsV2", models.SavedClipPage)
 GET_SAVED_CLIPS_V1 = _read("/api/event/getSavedClips", saved_clip.SavedClipsAnswer)
-GET_CLIP_WITH_PROGRESS = _read("/api/event/getClipWithProgress", saved_clip.ClipWithProgressAnswer)
+GET_CLIP_WITH_PROGRESS = _read(
+    "/api/event/getClipWithProgress", saved_clip.ClipWithProgressAnswer, _CLIP
+)
 GET_CLIPS_WITH_PROGRESS = _read("/api/event/getClipsWithProgress", models.ClipWithProgressPage)
 GET_EXPIRING_CLIPS_FOR_ORG = _read("/api/event/getExpiringClipsForOrg", models.ClipWithProgressPage)
 GET_SAVED_CLIP_DETAILS = _read(
-    "/api/event/getSavedClipDetails", clip_details.SavedClipDetailsAnswer
+    "/api/event/getSavedClipDetails", clip_details.SavedClipDetailsAnswer, _CLIP
 )
 GET_SAVED_CLIP_COUNT = _read("/api/event/getSavedClipCount", models.SavedClipCount)
 GET_SAVED_CLIPS_BY_EXTERNAL_TRANSACTION_ID = _read(
     "/api/event/getSavedClipsByExternalTransactionId", saved_clip.SavedClipsAnswer
 )
-UPDATE_SAVED_CLIP = _change("/api/event/updateSavedClip", Answer)
-DELETE_SAVED_CLIP = _change("/api/event/deleteSavedClip", Answer)
+UPDATE_SAVED_CLIP = _change("/api/event/updateSavedClip", Answer, _CLIP)
+DELETE_SAVED_CLIP = _change("/api/event/deleteSavedClip", Answer, _CLIP)
 
 # --- alerts ----------------------------------------------------------------------------------
 
-SAVE_POLICY_ALERT = _change("/api/event/savePolicyAlertV2", Answer)
+SAVE_POLICY_ALERT = _change("/api/event/savePolicyAlertV2", Answer, _ALERT)
 
 # --- shared clip groups ----------------------------------------------------------------------
 
 GET_SHARED_CLIP_GROUPS = _read("/api/event/getSharedClipGroupsV2", models.SharedClipGroupPage)
 GET_SHARED_CLIP_GROUP_DETAILS = _read(
-    "/api/event/getSharedClipGroupDetails", shared_clip.SharedClipGroupDetailsAnswer
+    "/api/event/getSharedClipGroupDetails", shared_clip.SharedClipGroupDetailsAnswer, _GROUP
 )
-CREATE_SHARED_CLIP_GROUP = _change("/api/event/createSharedClipGroupV3", models.SharedClipGroupLink)
-UPDATE_SHARED_CLIP_GROUP = _change("/api/event/updateSharedClipGroupV2", models.SharedClipGroupLink)
-DELETE_SHARED_CLIP_GROUP = _change("/api/event/deleteSharedClipGroupV2", Answer)
+CREATE_SHARED_CLIP_GROUP = _change(
+    "/api/event/createSharedClipGroupV3", models.SharedClipGroupLink, _CLIP
+)
+UPDATE_SHARED_CLIP_GROUP = _change(
+    "/api/event/updateSharedClipGroupV2", models.SharedClipGroupLink, _GROUP
+)
+DELETE_SHARED_CLIP_GROUP = _change("/api/event/deleteSharedClipGroupV2", Answer, _GROUP)
 
 # --- splices ---------------------------------------------------------------------------------
 
 SPLICE = _change("/api/video/spliceV3", models.Splice)
-CANCEL_SPLICE = _change("/api/video/cancelSpliceV2", Answer)
-RETRY_SPLICE = _change("/api/video/retrySplice", Answer)
+CANCEL_SPLICE = _change("/api/video/cancelSpliceV2", Answer, _CLIP)
+RETRY_SPLICE = _change("/api/video/retrySplice", Answer, _CLIP)
 GET_MAX_SPLICE_DURATION = _read(
     "/api/video/getMaxSpliceDuration", spliced_clip.MaxSpliceDurationAnswer
 )
@@ -118,7 +129,7 @@ def any_endpoint(path: str, answer: type[AnswerT], *, safe: bool) -> Endpoint[An
     """
     if safe and path in _CHANGES:
         raise InvalidArgumentError(f"safe must be False for {path}, which changes data")
-    return Endpoint(path, answer, safe=safe)
+    return Endpoint(path, answer, safe=safe, item="item")
 
 
 _CHANGES: frozenset[str] = frozenset(

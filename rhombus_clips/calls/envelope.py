@@ -21,6 +21,7 @@ _STATUS_ERRORS: dict[int, type[errors.StatusError]] = {
     401: errors.AuthenticationError,
     403: errors.PermissionDeniedError,
     404: errors.NotFoundError,
+    410: errors.NotFoundError,
 }
 
 _ADVICE = {

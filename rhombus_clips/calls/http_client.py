@@ -1,13 +1,16 @@
 """aiohttp client sessions: our own, opened on first use, or one that the caller owns."""
 
+import asyncio
 import math
 import os
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import AsyncGenerator, Callable, Mapping, Sized
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from rhombus_clips.calls.home_loop import HomeLoop
 from rhombus_clips.calls.network_errors import described
 from rhombus_clips.calls.pacing import Pause
 from rhombus_clips.calls.proxies import proxy_for
@@ -23,27 +26,40 @@ class HttpClient:
     """The aiohttp client session to use: one borrowed from the caller, or our own.
 
     A borrowed session is neither closed nor changed. Our own is opened on first use, which needs a
-    running event loop.
+    running event loop. It is closed by `aclose`, or when the event loop shuts down.
 
     :param borrowed: The caller's session; None to use our own.
     :param make: Creates our own session.
+    :param home: The event loop that all client sessions of a `ClipSession` share.
     """
 
     def __init__(
-        self, borrowed: aiohttp.ClientSession | None, make: Callable[[], aiohttp.ClientSession]
+        self,
+        borrowed: aiohttp.ClientSession | None,
+        make: Callable[[], aiohttp.ClientSession],
+        home: HomeLoop,
     ) -> None:
         self._http = borrowed
         self._make = make
+        self._home = home
+        self._guard: AsyncGenerator[None, None] | None = None
         self.is_borrowed: bool = borrowed is not None
         self.is_closed: bool = False
         """True once `aclose` has been called."""
 
-    def open(self) -> aiohttp.ClientSession:
-        """Return the session. Raises `SessionClosedError` after `aclose`."""
+    def check(self) -> None:
+        """Raise `SessionClosedError` after `aclose`, and `WrongEventLoopError` in another loop."""
         if self.is_closed:
             raise SessionClosedError("the session is closed")
+        if self._home.loop is not asyncio.get_running_loop():
+            self._home.enter()
+
+    def open(self) -> aiohttp.ClientSession:
+        """Return the session. Raises the errors of `check`."""
+        self.check()
         if self._http is None:
             self._http = self._make()
+            self._guard = _guard_of(self._http)
         return self._http
 
     @property
@@ -56,6 +72,28 @@ class HttpClient:
         self.is_closed = True
         if not self.is_borrowed and self._http is not None:
             await self._http.close()
+        if self._guard is not None:
+            with suppress(RuntimeError):  # Another task is closing it.
+                await self._guard.aclose()
+
+
+def _guard_of(http: aiohttp.ClientSession) -> AsyncGenerator[None, None]:
+    """Return a generator that closes *http* when the event loop shuts down, or on `aclose`.
+
+    ``asyncio.run`` and other runners close all generators that have started before they close the
+    loop. Nothing else tells a library that the loop ends.
+    """
+
+    async def guard() -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            await http.close()
+
+    generator = guard()
+    with suppress(StopIteration):
+        generator.asend(None).send(None)  # Run it up to its yield, without awaiting.
+    return generator
 
 
 def most_connections(http: aiohttp.ClientSession | None) -> float:
@@ -110,7 +148,7 @@ def _request_class(pause: Pause) -> type[aiohttp.ClientRequest]:
 
         async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
             if pause.is_on:
-                await pause.wait()
+                await pause.wait(getattr(self.body, "deadline", math.inf))
             return await super().send(conn)
 
     return Request

@@ -63,9 +63,14 @@ class Pause:
         left = self._until - _now()
         return left + random.uniform(0, _SPREAD) if left > 0 else 0.0
 
-    async def wait(self) -> None:
-        """Wait for the end of any pause. Raises `SessionClosedError` if the session is closed."""
+    async def wait(self, deadline: float = math.inf) -> None:
+        """Wait for the end of any pause. Raises `SessionClosedError` if the session is closed.
+
+        Raises `RateLimitedError` as soon as the pause lasts beyond *deadline*, on the event loop's
+        clock.
+        """
         while delay := self.delay():
+            refuse_beyond(delay, deadline)
             await self.sleep(delay)
 
     async def sleep(self, seconds: float) -> None:
@@ -100,6 +105,8 @@ class Pacing:
         if not self.pause.is_on:
             self._most_in_flight = max(1.0, min(self._most_in_flight, self._in_flight + 1) / 2)
         self.pause.begin(seconds)
+        # The first call in the queue checks its deadline, and then the next one.
+        self._answered.set()
 
     @property
     def is_budget_spent(self) -> bool:
@@ -119,12 +126,12 @@ class Pacing:
         """Wait until a request may start, no later than *deadline* on the event loop's clock.
 
         Call `finished` once an admitted request has been answered or has failed. Raises
-        `RateLimitedError` immediately if the pause lasts beyond the deadline, and
+        `RateLimitedError` as soon as a pause lasts beyond the deadline, and
         `DeadlineExceededError` at the deadline if no connection has become free or the client-side
         rate limit has left no room.
         """
         await self._wait_out_pause(deadline)
-        if not self.try_admit() and not await _in_time(self._take_turn(), deadline):
+        if not self.try_admit() and not await _in_time(self._take_turn(deadline), deadline):
             raise DeadlineExceededError(
                 "all connections were busy, or the client-side rate limit left no room in time"
             )
@@ -156,10 +163,11 @@ class Pacing:
             return math.inf
         return self._bucket.seconds_to_wait(_now()) if self._bucket else 0.0
 
-    async def _take_turn(self) -> None:
+    async def _take_turn(self, deadline: float) -> None:
         async with self._queue:  # First come, first served.
             while seconds := self._seconds_to_wait():
                 self.pause.refuse_if_closed()
+                refuse_beyond(self.pause.delay(), deadline)
                 if math.isinf(seconds):
                     self._answered.clear()
                     await self._answered.wait()
@@ -170,16 +178,7 @@ class Pacing:
                 self._bucket.start()
 
     async def _wait_out_pause(self, deadline: float) -> None:
-        while delay := self.pause.delay():
-            left = deadline - _now()
-            if delay > left:
-                raise RateLimitedError(
-                    f"the session is paused for another {delay:.1f} s after an HTTP 429, but the"
-                    f" call has only {max(left, 0):.1f} s left",
-                    status=429,
-                    retry_after=delay,
-                )
-            await self.pause.sleep(delay)
+        await self.pause.wait(deadline)
         if _now() >= deadline:
             raise DeadlineExceededError("no time was left to send the request")
 
@@ -236,6 +235,18 @@ class DecodingTurns:
                 return
             self._waiting.popleft().set_result(None)
         self._renew_later()
+
+
+def refuse_beyond(delay: float, deadline: float) -> None:
+    """Raise `RateLimitedError` if a pause of another *delay* seconds lasts beyond *deadline*."""
+    left = deadline - _now()
+    if delay > max(left, 0):
+        raise RateLimitedError(
+            f"the session is paused for another {delay:.1f} s after an HTTP 429, but the call has"
+            f" only {max(left, 0):.1f} s left",
+            status=429,
+            retry_after=delay,
+        )
 
 
 def _now() -> float:

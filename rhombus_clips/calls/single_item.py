@@ -4,7 +4,7 @@ from typing import Any, Protocol, TypeVar
 
 from rhombus_clips.calls.caller import Response
 from rhombus_clips.calls.identity import mismatch
-from rhombus_clips.errors import ApiError, ClipNotFoundError
+from rhombus_clips.errors import NotFoundError
 
 
 class Identified(Protocol):
@@ -24,13 +24,10 @@ def single_item(
 ) -> ItemT:
     """Return the *item* of a response if the uuid at *path* is *uuid*.
 
-    Raises `ClipNotFoundError` if the item is None (`ApiError` if *name* is not "clip"), and
-    `DecodeError` if it has another uuid.
+    Raises `NotFoundError` if the item is None, and `DecodeError` if it has another uuid.
     """
     if item is None:
-        missing = ClipNotFoundError if name == "clip" else ApiError
-        warning = response.answer.warning_msg
-        raise response.error(missing(f"there is no {name} {uuid}", warning_msg=warning))
+        raise response.error(NotFoundError(f"there is no {name} {uuid}", status=200))
     if (error := mismatch(item.uuid, uuid, path)) is not None:
         raise response.error(error)
     return item

@@ -44,6 +44,8 @@ class RequestBody(aiohttp.BytesPayload):
     was_sent: bool = False
     sent_at: float = _NEVER
     """The time when it was written, on the event loop's clock."""
+    deadline: float = _NEVER
+    """The end of the call, on the event loop's clock."""
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
@@ -94,7 +96,7 @@ class _Watch:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         if task is None:
             raise RuntimeError("a call must be awaited in an asyncio task")
-        deadline = loop.time() + seconds
+        deadline = body.deadline = loop.time() + seconds
         request = _Watched(task, body, deadline, task.cancelling())
         self.requests.add(request)
         if self._timer is None or deadline < self._timer.when():

@@ -8,6 +8,8 @@ values as members of their open enum.
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
+from cattrs import StructureHandlerNotFoundError
+
 from rhombus_clips.codec.bodies import decode
 from rhombus_clips.codec.hooks import attach_hooks
 from rhombus_clips.codec.strict import MismatchError, strict
@@ -30,8 +32,14 @@ def loads(data: bytes | str, kind: type[T]) -> T:
     :param data: JSON text.
     :param kind: A model, or a list of models.
     :raises DecodeError: if *data* is not JSON, or a value has the wrong type.
+    :raises InvalidArgumentError: for *data* or a *kind* of another type.
     """
-    return decode(parse(data), data, kind)
+    if not isinstance(data, bytes | bytearray | str):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
+        raise InvalidArgumentError("data must be bytes or a string", given=data)
+    try:
+        return decode(parse(data), data, kind)
+    except StructureHandlerNotFoundError:
+        raise _invalid_kind(kind) from None
 
 
 def dumps(value: Model | Iterable[Model]) -> bytes:
@@ -41,8 +49,11 @@ def dumps(value: Model | Iterable[Model]) -> bytes:
     ``loads(dumps(model), type(model)) == model``, including unknown keys and enum members.
 
     :param value: A model, or an iterable of models.
-    :raises ValueError: for a value that JSON cannot hold, such as NaN. The service sends none.
+    :raises InvalidArgumentError: for another type, or a value that JSON cannot represent, such as
+        NaN. The service sends none.
     """
+    if not isinstance(value, Model | Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
+        raise InvalidArgumentError("value must be a model or an iterable of models", given=value)
     return render(to_dict(value) if isinstance(value, Model) else [to_dict(item) for item in value])
 
 
@@ -54,11 +65,14 @@ def from_dict(data: object, kind: type[T]) -> T:
     :param data: The dicts, lists and values that a JSON parser returned.
     :param kind: A model, or a list of models.
     :raises DecodeError: with the JSON path of a value that has the wrong type.
+    :raises InvalidArgumentError: for another *kind*.
     """
     try:
         return cast("T", strict.get_structure_hook(kind)(data, kind))
     except MismatchError as mismatch:
         failure = mismatch.as_decode_error()
+    except StructureHandlerNotFoundError:
+        raise _invalid_kind(kind) from None
     raise failure
 
 
@@ -73,3 +87,7 @@ def to_dict(model: Model) -> dict[str, Any]:
         kind = type(model).__name__
         raise InvalidArgumentError(f"to_dict and dumps take models, not {kind}")
     return cast("dict[str, Any]", strict.unstructure(model))
+
+
+def _invalid_kind(kind: object) -> InvalidArgumentError:
+    return InvalidArgumentError("kind must be a model or a list of models", given=kind)

@@ -28,7 +28,7 @@ from rhombus_clips.codec.strict import (
     wire_name,
 )
 from rhombus_clips.codec.text import parse_exactly, render
-from rhombus_clips.errors import DecodeError
+from rhombus_clips.errors import DecodeError, InvalidArgumentError
 from rhombus_clips.models.base import Extra, Model
 
 T = TypeVar("T")
@@ -56,8 +56,8 @@ NULL: Final = Null.NULL
 def encode_request(parameters: Mapping[str, object]) -> bytes:
     """Encode the body of a request: keys in camelCase, models as the service writes them.
 
-    Parameters that are None are left out; `NULL` is sent as null. Raises `ValueError` for a value
-    that JSON cannot hold.
+    Parameters that are None are left out; `NULL` is sent as null. Raises `InvalidArgumentError` for
+    a value that JSON cannot represent.
     """
     tree: dict[str, object] = {}
     for name, value in parameters.items():
@@ -83,7 +83,7 @@ def _wire_value(value: object) -> Any:
         reason = "it is nested too deeply"
     except TypeError as error:
         reason = str(error)
-    raise ValueError(f"the value cannot be written as JSON: {reason}")
+    raise InvalidArgumentError(f"the value cannot be written as JSON: {reason}")
 
 
 # --- responses -------------------------------------------------------------------------------

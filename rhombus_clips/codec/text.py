@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 from uuid import UUID
 
-from rhombus_clips.errors import DecodeError
+from rhombus_clips.errors import DecodeError, InvalidArgumentError
 
 try:
     import orjson
@@ -49,8 +49,8 @@ def render(tree: object) -> bytes:
     """Return *tree* as compact JSON in UTF-8, with the same content with and without orjson.
 
     Text with a lone surrogate, which UTF-8 cannot encode, is written in ASCII, with escapes.
-    Raises `ValueError` for NaN, an infinity, an object that JSON cannot represent, and nesting that
-    is too deep.
+    Raises `InvalidArgumentError` for NaN, an infinity, an object that JSON cannot represent, and
+    nesting that is too deep.
     """
     if orjson is not None:
         try:
@@ -69,7 +69,7 @@ def render(tree: object) -> bytes:
         reason = "it is nested too deeply"
     except (TypeError, ValueError) as error:
         reason = str(error)
-    raise ValueError(f"the value cannot be written as JSON: {reason}")
+    raise InvalidArgumentError(f"the value cannot be written as JSON: {reason}")
 
 
 def _render_exactly(tree: object) -> bytes:

@@ -17,6 +17,7 @@ from yarl import URL
 
 from rhombus_clips import errors
 from rhombus_clips.arguments import is_positive_or_zero, is_seconds, to_seconds
+from rhombus_clips.calls.home_loop import HomeLoop
 from rhombus_clips.calls.hosts import checked_base_url
 from rhombus_clips.calls.http_client import HttpClient, has_free_connection, proxy_arguments
 from rhombus_clips.calls.network_errors import closed_meanwhile, transport_error
@@ -49,6 +50,9 @@ class MediaTimeout:
     """The longest time without data, in seconds, before and within a response."""
     min_bytes_per_second: float = field(default=1024.0, validator=is_positive_or_zero)
     """The lowest average rate over each `stall` seconds of waiting; 0 accepts any."""
+    pause: float = field(default=600.0, converter=to_seconds, validator=is_seconds)
+    """The longest wait that a 429 or 503 may request, in seconds; a longer one raises at once. The
+    default allows for every wait, because longer ones are reduced to 300 s."""
 
 
 class MediaHost:
@@ -63,6 +67,7 @@ class MediaHost:
     :param credentials: The headers with the API key, sent to this host only.
     :param user_agent: The User-Agent, sent to every host.
     :param http: A client session to borrow; it is neither closed nor modified.
+    :param home: The event loop of the session.
     :param tls: How to verify this host only; None for the system's authorities.
     """
 
@@ -73,6 +78,7 @@ class MediaHost:
         *,
         user_agent: str,
         http: aiohttp.ClientSession | None,
+        home: HomeLoop,
         tls: ssl.SSLContext | None,
         timeout: MediaTimeout,
     ) -> None:
@@ -80,8 +86,8 @@ class MediaHost:
         self._credentials = dict(credentials)
         self._user_agent = user_agent
         open_bare = partial(_bare_session, http)
-        self._own = HttpClient(None, open_bare)
-        self._home = self._own if http is None else HttpClient(http, open_bare)
+        self._own = HttpClient(None, open_bare, home)
+        self._home = self._own if http is None else HttpClient(http, open_bare, home)
         self._tls = tls
         self._proxies: dict[redirects.Origin, str | None] = {}
         self.responses: set[aiohttp.ClientResponse] = set()
@@ -102,6 +108,14 @@ class MediaHost:
         await self._home.aclose()
         await self._own.aclose()
 
+    def check(self) -> None:
+        """Raise `SessionClosedError` or `WrongEventLoopError` if no request can be sent."""
+        self._home.check()
+
+    async def wait_out_pause(self) -> None:
+        """Wait for the end of any pause. Raises `RateLimitedError` if that takes too long."""
+        await self.pause.wait(asyncio.get_running_loop().time() + self.timeout.pause)
+
     @property
     def _was_closed(self) -> bool:
         return self._home.was_closed or self._own.was_closed
@@ -117,7 +131,7 @@ class MediaHost:
         url, is_home, has_left = home + path, True, False
         headers = {**headers, "User-Agent": self._user_agent}
         for hops in range(_MOST_REDIRECTS + 1):
-            await self.pause.wait()
+            await self.wait_out_pause()
             credentials = {} if hops else self._credentials
             # The first other host chooses the later URLs, so requests to them carry nothing of the
             # caller's, even if they lead back.
@@ -283,6 +297,7 @@ class MediaResponse:
         Raises `DisconnectedError` if no bytes arrive for too long, if too few arrived during the
         last waits, or if the body is truncated.
         """
+        self._host.check()
         self._check_rate()
         if self._alarm is None:
             self._watch()

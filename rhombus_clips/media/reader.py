@@ -65,6 +65,10 @@ class MediaReader:
         while True:
             wait, failure = 0.0, None
             try:
+                await self.host.wait_out_pause()
+            except RateLimitedError as error:
+                raise self.explained(error) from None
+            try:
                 async with aclosing(self._pieces_of_one_response()) as pieces:
                     async for piece in pieces:
                         yield piece
@@ -126,7 +130,6 @@ class MediaReader:
             self._current = None
 
     async def _response(self) -> MediaResponse:
-        await self.host.pause.wait()
         self.requests += 1
         self._is_redirected, self._requested_wait = False, 0.0
         now = asyncio.get_running_loop().time
@@ -160,7 +163,8 @@ class MediaReader:
         if isinstance(error, RateLimitedError):
             # All downloads of the session share the exhausted rate budget.
             self.host.pause.begin(max(error.retry_after or 0.0, wait))
-        if not passes or self._failures >= self.retry.attempts:
+        longest = max(self._requested_wait, self.host.pause.delay())
+        if not passes or self._failures >= self.retry.attempts or longest > self.host.timeout.pause:
             raise self.explained(error)
         self.last_failure = self.explained(error)
         return max(wait, self._requested_wait)

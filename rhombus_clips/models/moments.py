@@ -4,6 +4,8 @@ import operator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+from rhombus_clips.errors import InvalidArgumentError
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -65,17 +67,15 @@ def to_epoch_ms(time: datetime | int, name: str = "time") -> int:
     Fractions of a millisecond are rounded up, which keeps half-open bounds exact: a whole
     millisecond is at or after the bound if and only if it is at or after the rounded bound.
 
-    Raises `ValueError` for a naive datetime and for a time beyond 64 bits, and `TypeError` for
-    anything else.
+    Raises `InvalidArgumentError` for a naive datetime, a time beyond 64 bits and anything else.
     """
     milliseconds = _milliseconds_of(time, name) if isinstance(time, datetime) else plain_int(time)
     if milliseconds is None:
-        raise TypeError(
-            f"{name} must be an aware datetime or epoch milliseconds as an int,"
-            f" not {type(time).__name__}"
+        raise InvalidArgumentError(
+            f"{name} must be an aware datetime or epoch milliseconds as an int", given=time
         )
     if not SMALLEST_SENT <= milliseconds <= LARGEST_SENT:
-        raise ValueError(f"{name} must fit into 64 bits as epoch milliseconds")
+        raise InvalidArgumentError(f"{name} must fit into 64 bits as epoch milliseconds")
     return milliseconds
 
 
@@ -85,8 +85,10 @@ def _milliseconds_of(time: datetime, name: str) -> int:
         if time.utcoffset() is not None:
             return int(-((EPOCH - time) // MILLISECOND))
     except OverflowError as error:
-        raise ValueError(f"{name} is out of range for its time zone: {time!r}") from error
-    raise ValueError(
+        raise InvalidArgumentError(
+            f"{name} must be in the range of its time zone", given=time
+        ) from error
+    raise InvalidArgumentError(
         f"{name} must not be a datetime without a time zone; add one, such as tzinfo=UTC"
     )
 

@@ -267,7 +267,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
 
         :param ahead: The number of pages to keep ready, 1 by default. Pages can only be fetched one
             after another, so a higher number helps only if the speed of the caller varies.
-        :raises ValueError: for *ahead* below 1.
+        :raises InvalidArgumentError: for *ahead* below 1.
         :raises RhombusError: for the same reasons as iterating the pager.
         """
         ahead = whole_number(ahead, "ahead", least=1)

@@ -8,7 +8,7 @@ from functools import partial
 from rhombus_clips.arguments import whole_number
 from rhombus_clips.calls.caller import service_or_local_time_ms
 from rhombus_clips.concurrency import Waiting, alongside
-from rhombus_clips.errors import RhombusError
+from rhombus_clips.errors import InvalidArgumentError, RhombusError
 from rhombus_clips.models import SavedClip, SavedClipPage
 from rhombus_clips.paging.pager import Pager, PendingPage
 from rhombus_clips.paging.rules.position import Position
@@ -45,18 +45,23 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
         some clips are repeated.
 
         :param shards: The number of pages to fetch concurrently, 1 to 64; 8 by default.
-        :raises ValueError: without ``since``, with ``cursor``, or for *shards* out of range.
+        :raises InvalidArgumentError: without ``since``, with ``cursor``, or for *shards* out of
+            range.
         :raises RuntimeError: if the pager was iterated before.
         :raises RhombusError: for the same reasons as iterating the pager.
         """
         shards = whole_number(shards, "shards", least=1, most=_MOST_SHARDS)
         options, times = self._walk.options, self._walk.times
         if times.since is None:
-            raise ValueError("sharded() needs since: a range without a start cannot be divided")
+            raise InvalidArgumentError(
+                "sharded() needs since: a range without a start cannot be divided"
+            )
         if self._refusal is not None or self.stats.requests:
             raise RuntimeError("sharded() starts from the beginning: create a new pager for it")
         if self._walk.start != Position():
-            raise ValueError("sharded() divides the range of since and until; it takes no cursor")
+            raise InvalidArgumentError(
+                "sharded() divides the range of since and until; it takes no cursor"
+            )
         now = service_or_local_time_ms(options.caller)
         with closing(ShardedListing(options, times, shards, now=now)) as listing:
             items = self._start(partial(self._sharded_items, listing=listing))

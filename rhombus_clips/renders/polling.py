@@ -1,7 +1,5 @@
 """Rules for watching a render: intervals, changes, its end, and which errors to tolerate."""
 
-import re
-
 from attrs import define, evolve, field, frozen
 
 from rhombus_clips import errors
@@ -13,16 +11,6 @@ _GROWTH = 1.5
 
 # The servers of the service may be out of sync, so one of them may not know a new clip yet.
 _ABSENT_POLLS = 3
-
-# Phrases that report a missing object, and words that may refer to a clip or to the caller.
-_ABSENCE = re.compile(
-    r"\b(not found|no such|not exist|doesn['’]?t exist|no longer exists?"
-    r"|(can|could)( ?not|n['’]t) (be found|find)"
-    r"|(is|was|been) (deleted|removed))\b"
-)
-_THING = re.compile(r"\b(clip|event|video|media|record|item|object|entity|resource)s?\b")
-_CALLER = re.compile(r"\b(permissions?|access|roles?|users?|keys?|tokens?|org|organizations?)\b")
-_WORD_BOUNDARY = re.compile(r"_|(?<=[a-z])(?=[A-Z])")
 
 
 @frozen
@@ -97,7 +85,7 @@ class WatchedClip:
         The error is *error*, or a `ClipFailedError` if a clip that was seen is absent for several
         polls in a row.
         """
-        is_absent = is_absence(error, self.uuid)
+        is_absent = isinstance(error, errors.NotFoundError)
         if is_absent or (self.clip is None and isinstance(error, errors.ApiError)):
             self._absent_polls += is_absent
             if is_absent:
@@ -113,23 +101,3 @@ class WatchedClip:
         else:
             return error
         return error if now - since >= limit else None
-
-
-def is_absence(error: errors.RhombusError, uuid: str) -> bool:
-    """Return True if *error* reports that the clip does not exist.
-
-    The reference does not document how the service reports it. A 404 does, and so does a response
-    without a clip. An ``errorMsg`` does if it mentions an absence and names a clip or that uuid, or
-    nothing else: "clip not found", "CLIP_NOT_FOUND", "Not found.", "video does not exist". "role
-    not found", "internal failure" and an error without a reason are not about the clip, and may be
-    temporary.
-    """
-    if isinstance(error, errors.NotFoundError | errors.ClipNotFoundError):
-        return True
-    message = error.error_msg if isinstance(error, errors.ApiError) else None
-    words = _WORD_BOUNDARY.sub(" ", (message or "").replace(uuid, " clip ")).casefold()
-    absence = _ABSENCE.search(words)
-    if absence is None or _CALLER.search(words):
-        return False
-    names_something = re.search(r"\w", words.replace(absence.group(), "", 1))
-    return not names_something or _THING.search(words) is not None

@@ -8,6 +8,7 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 from attrs import frozen
 
 from rhombus_clips.arguments import as_sent, identifier, identifiers, instance, seconds_of
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import AlteredView, ClipAccessSettings, ClipVisibility, TimeInterval
 from rhombus_clips.models.moments import to_epoch_ms
 
@@ -54,12 +55,14 @@ _OPTIONS: dict[str, type] = {
 def option_parameters(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return *options* as the parameters of a request.
 
-    Raises `TypeError` for an unknown option or a value of the wrong type, and `ValueError` for a
+    Raises `InvalidArgumentError` for an unknown option or a value of the wrong type and for a
     value that cannot be sent.
     """
     unknown = ", ".join(sorted(options.keys() - _OPTIONS.keys()))
     if unknown:
-        raise TypeError(f"unknown option {unknown}; the options are {', '.join(_OPTIONS)}")
+        raise InvalidArgumentError(
+            f"unknown option {unknown}; the options are {', '.join(_OPTIONS)}"
+        )
     sent: dict[str, Any] = {"save_to_console": True}
     for name, value in options.items():
         if value is not None:
@@ -80,10 +83,10 @@ class SpliceArguments:
     """The length of the footage; None if it is given by intervals."""
 
     def refuse_longer_than(self, longest: int | None) -> None:
-        """Raise `ValueError` if the footage exceeds *longest* seconds, or an hour if it is None."""
+        """Raise `InvalidArgumentError` for more than *longest* seconds; None stands for an hour."""
         most = _MAX_SECONDS if longest is None else longest
         if self.seconds is not None and self.seconds > most:
-            raise ValueError(f"duration must be at most {most} s, not {self.seconds} s")
+            raise InvalidArgumentError(f"duration must be at most {most} s, not {self.seconds} s")
 
 
 def splice_arguments(
@@ -95,18 +98,20 @@ def splice_arguments(
 ) -> SpliceArguments:
     """Check the arguments of `ClipSession.splice`.
 
-    Raises `ValueError` and `TypeError` for invalid arguments.
+    Raises `InvalidArgumentError` for invalid arguments.
     """
     devices = identifiers(device_uuids, "device_uuids", least=intervals is None)
     sent = option_parameters(options)
     if intervals is None:
         if start is None or duration is None:
-            raise ValueError("start and duration are required without device_interval_map")
+            raise InvalidArgumentError(
+                "start and duration are required without device_interval_map"
+            )
         start_ms, seconds = to_epoch_ms(start, "start"), whole_seconds(duration, "duration")
         sent |= {"device_uuids": devices, "start_time_millis": start_ms, "duration_sec": seconds}
         return SpliceArguments(sent, start_ms + 1000 * seconds, seconds)
     if start is not None or duration is not None:
-        raise ValueError("start and duration must be omitted with device_interval_map")
+        raise InvalidArgumentError("start and duration must be omitted with device_interval_map")
     checked = interval_map(intervals)
     sent |= {"device_uuids": devices or list(checked), "device_interval_map": checked}
     end_ms = max(part.end_ms or 0 for parts in checked.values() for part in parts)
@@ -116,8 +121,8 @@ def splice_arguments(
 def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[TimeInterval]]:
     """Return the *intervals* of each device in the service's format.
 
-    Raises `ValueError` for naive datetimes, for an interval shorter than a second, and for more
-    than an hour in total.
+    Raises `InvalidArgumentError` for naive datetimes, for an interval shorter than a second, and
+    for more than an hour in total.
     """
     checked = {
         identifier(device, "each device of device_interval_map"): list(map(_interval, of_device))
@@ -128,9 +133,11 @@ def interval_map(intervals: Mapping[str, Iterable[Interval]]) -> dict[str, list[
         (part.end_ms or 0) - (part.start_ms or 0) for parts in checked.values() for part in parts
     )
     if not total:
-        raise ValueError("device_interval_map must contain at least one interval")
+        raise InvalidArgumentError("device_interval_map must contain at least one interval")
     if total > 1000 * _MAX_SECONDS:
-        raise ValueError("device_interval_map must contain at most 60 minutes of footage in total")
+        raise InvalidArgumentError(
+            "device_interval_map must contain at most 60 minutes of footage in total"
+        )
     return checked
 
 
@@ -140,22 +147,22 @@ def _interval(interval: Interval) -> TimeInterval:
             (interval.start_ms, interval.end_ms) if isinstance(interval, TimeInterval) else interval
         )
     except (TypeError, ValueError):
-        raise TypeError(
-            f"each interval must be a TimeInterval or a pair of start and end, not {interval!r}"
+        raise InvalidArgumentError(
+            "each interval must be a TimeInterval or a pair of start and end", given=interval
         ) from None
     if start is None or end is None:
-        raise ValueError(f"each interval must have a start and an end, not {interval!r}")
+        raise InvalidArgumentError("each interval must have a start and an end", given=interval)
     start_ms = to_epoch_ms(start, "the start of an interval")
     end_ms = to_epoch_ms(end, "the end of an interval")
     if end_ms - start_ms < 1000:
-        raise ValueError(f"each interval must be at least a second long, not {interval!r}")
+        raise InvalidArgumentError("each interval must be at least a second long", given=interval)
     return TimeInterval(start_ms=start_ms, end_ms=end_ms)
 
 
 def whole_seconds(duration: object, name: str) -> int:
     """Return *duration* in seconds, rounded up so that no footage is lost.
 
-    Raises `TypeError` for anything but a duration, and `ValueError` for less than a second or for
+    Raises `InvalidArgumentError` for anything but a duration, and for less than a second or
     more than fits into 32 bits.
     """
     if isinstance(duration, timedelta):
@@ -164,7 +171,7 @@ def whole_seconds(duration: object, name: str) -> int:
         shown = seconds_of(duration, name)
         whole = math.ceil(round(shown, 6))  # Otherwise 0.1 + 0.2 + 2.7 would become 4 seconds.
     if shown < 1:
-        raise ValueError(f"{name} must be at least a second, not {shown} s")
+        raise InvalidArgumentError(f"{name} must be at least a second, not {shown} s")
     if whole > _MAX_INT32:
-        raise ValueError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
+        raise InvalidArgumentError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
     return whole

@@ -12,7 +12,7 @@ from rhombus_clips.calls.endpoints import GET_CLIP_WITH_PROGRESS, GET_CLIPS_WITH
 from rhombus_clips.calls.identity import refuse_unnamed
 from rhombus_clips.concurrency import each, side_by_side
 from rhombus_clips.models import ClipWithProgress
-from rhombus_clips.renders.polling import Polling, WatchedClip, has_failed, is_absence
+from rhombus_clips.renders.polling import Polling, WatchedClip, has_failed
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
 from rhombus_clips.watcher import Watch, Watcher
 
@@ -244,7 +244,9 @@ def _combined(
     else:
         combined = lost.pop(next(iter(lost)))
     for uuid, error in lost.items():
-        problem = "did not appear" if is_absence(error, uuid) else "could not be watched"
+        problem = (
+            "did not appear" if isinstance(error, errors.NotFoundError) else "could not be watched"
+        )
         combined.add_note(f"{uuid} {problem}: {error}")
     return combined
 

@@ -52,6 +52,7 @@ class Alerts(Resource):
         :param description: The description of the clip (``savedClipDescription``); None, the
             default, omits it.
         :param fisheye_presentation_map: The dewarped views of each device.
+        :raises NotFoundError: if there is no such alert.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """

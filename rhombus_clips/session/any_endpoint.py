@@ -64,7 +64,7 @@ class AnyEndpoint(Resource):
         path = endpoint_path(path, "path")
         answer_class(answer, "answer")
         if not isinstance(safe, bool):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
-            raise InvalidArgumentError(f"safe must be True or False, not {safe!r}")
+            raise InvalidArgumentError("safe must be True or False", given=safe)
         endpoint = any_endpoint(path, answer, safe=safe)
         response: object = await self._call(endpoint, _encoded(body))
         return response

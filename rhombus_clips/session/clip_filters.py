@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, TypedDict
 
 from rhombus_clips.arguments import bare_device_uuids, identifiers, instance, text_or_none
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models.moments import to_epoch_ms
 
 
@@ -41,11 +42,11 @@ class ClipFilters(TypedDict, total=False):
 def filter_parameters(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Return *filters* as the parameters of a request.
 
-    Raises `TypeError` for an unknown filter, and `ValueError` or `TypeError` for an invalid value.
+    Raises `InvalidArgumentError` for an unknown filter and for an invalid value.
     """
     unknown = ", ".join(sorted(filters.keys() - _CONVERTERS.keys()))
     if unknown:
-        raise TypeError(f"unknown filter: {unknown}")
+        raise InvalidArgumentError(f"unknown filter: {unknown}")
     return {
         name: None if value is None else _CONVERTERS[name](value, name)
         for name, value in filters.items()
@@ -57,8 +58,8 @@ def _flag(value: object, name: str) -> object:
 
 
 def _sort_order(value: object, name: str) -> object:
-    if value not in {"asc", "desc"}:
-        raise ValueError(f"{name} must be asc or desc, not {value!r}")
+    if value not in ("asc", "desc"):  # A tuple, because the value may not be hashable.
+        raise InvalidArgumentError(f"{name} must be asc or desc", given=value)
     return value
 
 

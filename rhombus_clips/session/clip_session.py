@@ -15,6 +15,7 @@ from rhombus_clips._version import __version__
 from rhombus_clips.arguments import instance, instance_or_none, seconds_of, whole_number
 from rhombus_clips.calls.auth import AuthScheme, Secret, auth_headers, header_value
 from rhombus_clips.calls.caller import Caller
+from rhombus_clips.calls.home_loop import HomeLoop
 from rhombus_clips.calls.hosts import checked_base_url
 from rhombus_clips.calls.http_client import HttpClient, client_session, most_connections
 from rhombus_clips.calls.pacing import Pacing
@@ -31,11 +32,16 @@ from rhombus_clips.session.saved_clips import SavedClips
 from rhombus_clips.session.shared_clip_groups import SharedClipGroups
 from rhombus_clips.session.splices import Splices
 
+_WEB_SETTINGS: dict[str, Any] = {
+    "retry": RetryPolicy(attempts=2),
+    "timeout": Timeout(total=10.0, connect=3.0, read=10.0),
+    "media_timeout": MediaTimeout(connect=3.0, stall=10.0, pause=10.0),
+}
 
-class SessionSettings(TypedDict, total=False):
-    """The settings of a `ClipSession`, as `ClipSession.from_env` takes them."""
 
-    api_key: str
+class SessionOptions(TypedDict, total=False):
+    """The settings of a `ClipSession` apart from the key, as `ClipSession.for_web` takes them."""
+
     auth_scheme: AuthScheme | str
     org_uuid: str | None
     base_url: str
@@ -50,6 +56,12 @@ class SessionSettings(TypedDict, total=False):
     max_response_bytes: int
 
 
+class SessionSettings(SessionOptions, total=False):
+    """The settings of a `ClipSession`, as `ClipSession.from_env` takes them."""
+
+    api_key: str
+
+
 class ClipSession(
     SavedClips, ClipListings, Splices, Alerts, SharedClipGroups, ClipFiles, AnyEndpoint
 ):
@@ -59,7 +71,8 @@ class ClipSession(
     and closed with `aclose`. The constructor does no I/O; the first call opens connections.
 
     Any number of tasks may await its methods concurrently. They share the connections, the pause
-    after a 429 and the client-side rate. A session belongs to the event loop of its first call.
+    after a 429 and the client-side rate. A session belongs to the event loop of its first call: in
+    another loop or thread, or in a second ``asyncio.run``, all methods raise `WrongEventLoopError`.
 
     :param api_key: The API key, sent as ``x-auth-apikey``.
     :param auth_scheme: The kind of key; an organization's key by default.
@@ -115,6 +128,10 @@ class ClipSession(
             raise ConfigurationError(
                 f"auth_scheme must be one of {known}, not {auth_scheme!r}"
             ) from None
+        if not isinstance(http, aiohttp.ClientSession | None):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
+            # The value is not quoted: it may have headers with the key.
+            given = type(http).__name__
+            raise ConfigurationError(f"http must be an aiohttp.ClientSession, not {given}")
         try:
             instance(retry, RetryPolicy, "retry")
             instance(media_timeout, MediaTimeout, "media_timeout")
@@ -129,14 +146,16 @@ class ClipSession(
         self._base_url = checked_base_url(base_url)
         base_url = self._base_url.geturl()
         credentials = auth_headers(api_key, self._scheme, org_uuid)
-        prefix = user_agent and header_value(user_agent, "user_agent") + " "
-        user_agent = f"{prefix or ''}rhombus_clips/{__version__}"
+        product = f"rhombus_clips/{__version__}"
+        if user_agent is not None and user_agent != "":
+            product = f"{header_value(user_agent, 'user_agent')} {product}"
         self._key_ending = api_key[-4:] if len(api_key) >= 16 else ""
         pacing = Pacing(rate, connections=most_connections(http))
+        home = HomeLoop(http)
         transport = Transport(
             base_url,
-            {**credentials, "User-Agent": user_agent},
-            client=HttpClient(http, partial(client_session, base_url, pacing.pause)),
+            {**credentials, "User-Agent": product},
+            client=HttpClient(http, partial(client_session, base_url, pacing.pause), home),
             timeout=timeout,
             max_response_bytes=max_response_bytes,
         )
@@ -147,8 +166,9 @@ class ClipSession(
         self._media = MediaHost(
             media_url,
             credentials,
-            user_agent=user_agent,
+            user_agent=product,
             http=http,
+            home=home,
             tls=media_ssl,
             timeout=media_timeout,
         )
@@ -172,6 +192,30 @@ class ClipSession(
             raise ConfigurationError("set RHOMBUS_API_KEY to an API key, or pass api_key")
         return cls(chosen.pop("api_key"), **chosen)
 
+    @classmethod
+    def for_web(cls, api_key: str | None = None, **options: Unpack[SessionOptions]) -> Self:
+        """Create a session for the requests of a web backend, whose clients do not wait for long.
+
+        A call takes at most 10 s in total (3 s to connect) and sends at most two requests. If the
+        service asks for a longer wait than is left of the 10 s, the call raises `RateLimitedError`
+        at once, with `retry_after`. So does a call that starts during such a pause, without a
+        request. The limits apply to each call: a pager makes one call per page. Downloads and
+        streams wait at most 10 s for data and for a pause; their duration is not limited.
+
+        :param api_key: The API key. None, the default, reads the environment, as `from_env` does.
+        :param options: Any settings of `ClipSession`. They override those of this method, which
+            are ``retry=RetryPolicy(attempts=2)``,
+            ``timeout=Timeout(total=10, connect=3, read=10)`` and
+            ``media_timeout=MediaTimeout(connect=3, stall=10, pause=10)``.
+        :raises ConfigurationError: for invalid settings.
+        """
+        chosen = cast("dict[str, Any]", {**_WEB_SETTINGS, **options})
+        if api_key is None:
+            return cls.from_env(**chosen)
+        chosen["api_key"] = api_key
+        del api_key  # A traceback with local variables must not show it.
+        return cls(chosen.pop("api_key"), **chosen)
+
     # --- lifetime ----------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -184,8 +228,15 @@ class ClipSession(
     async def aclose(self) -> None:
         """Close the session. Waiting calls and later calls raise `SessionClosedError`.
 
-        Calls in progress also raise it, unless a borrowed client session completes them.
+        Calls in progress also raise it, unless a borrowed client session completes them. Closing
+        a session again has no effect.
+
+        :raises WrongEventLoopError: if the session belongs to another event loop. If that loop is
+            closed, it has closed the connections.
         """
+        if self.is_closed:
+            return
+        self._transport.client.check()
         try:
             await self._call.aclose()
         finally:

@@ -65,13 +65,14 @@ class ClipFiles(Resource):
         :raises IntegrityError: if the file does not match the clip's record.
         :raises DownloadError: if the clip has no uuid or region, another download is writing
             *path*, or something other than a regular file has its name or that of its part.
-        :raises ValueError: if *path* is empty or a URL.
+        :raises InvalidArgumentError: if *path* is empty or a URL.
         :raises OSError: if the file cannot be written.
         :raises RhombusError: for other failures of the media host; see the table of errors in the
             README.
         """
         progress = check.function_or_none(progress, "progress")
         target = check.local_path(path, "path")
+        check.instance(verify, bool, "verify")
         file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
         return await self._download(file, target, progress)
 
@@ -132,10 +133,11 @@ class ClipFiles(Resource):
         :raises NotFoundError: on entering, if the media host has no such file; also the other
             errors of `download_clip`, on entering or while reading.
         """
+        check.instance(verify, bool, "verify")
         file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
         first, stop = _bounds(start, stop, file.byte_count)
         if if_ignored not in {"skip", "raise"}:
-            raise InvalidArgumentError(f'if_ignored must be "skip" or "raise", not {if_ignored!r}')
+            raise InvalidArgumentError('if_ignored must be "skip" or "raise"', given=if_ignored)
         state = FetchState(file, start=first, stop=stop, skips=if_ignored == "skip")
         stream = ClipStream(self._reader(state))
         try:
@@ -188,17 +190,19 @@ class ClipFiles(Resource):
             `ConfigurationError` or `SessionClosedError`.
         :raises OSError: if no more files can be written: the disk is full, read-only or failing,
             the folder or the manifest cannot be written, or no more files can be opened.
-        :raises TypeError: if *name* does not return a string, or a function returns an awaitable.
+        :raises InvalidArgumentError: if *name* does not return a string, or a function returns an
+            awaitable.
         :raises Exception: any exception from *clips*, *name*, *progress* and *on_end*, unchanged.
         """
         if not isinstance(clips, Iterable | AsyncIterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
-            raise TypeError(f"clips must be an iterable of clips, not {type(clips).__name__}")
+            raise InvalidArgumentError("clips must be an iterable of clips", given=clips)
         concurrency = check.whole_number(concurrency, "concurrency", least=1, most=_MOST_AT_ONCE)
         name = check.function(name, "name")
         progress = check.function_or_none(progress, "progress")
         on_end = check.function_or_none(on_end, "on_end")
         target = check.local_path(folder, "folder").absolute()
         check.instance(polling, Polling, "polling")
+        check.instance(verify, bool, "verify")
         waits = None
         if timeout is not None:
             seconds = check.seconds_of(timeout, "timeout")
@@ -229,6 +233,7 @@ class ClipFiles(Resource):
         return await Download(reader, path, progress, replaces, is_listed).run()
 
     def _reader(self, state: FetchState) -> MediaReader:
+        self._media.check()
         return MediaReader(self._media, state, self._retry, self._secret)
 
 
@@ -242,7 +247,7 @@ def _bounds(start: int | None, stop: int | None, total: int | None) -> tuple[int
     if stop is not None:
         stop = check.whole_number(stop, "stop", least=0, most=_MAX_OFFSET)
         if stop <= first:
-            raise InvalidArgumentError(f"stop must be greater than start ({first}), not {stop}")
+            raise InvalidArgumentError(f"stop must be greater than start ({first})", given=stop)
     if total is not None and first >= total:
         raise RangeNotSatisfiableError(
             f"start must be less than the length of the video ({total} bytes), not {first}", total

@@ -7,6 +7,7 @@ from rhombus_clips import arguments as check
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import ClipWithProgressPage, SavedClip
 from rhombus_clips.models.moments import to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
@@ -68,7 +69,7 @@ class ClipListings(Resource):
         :param on_decode_error: A plain function, called with an item that cannot be decoded and its
             `DecodeError`; the listing then continues. By default, the error is raised.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         """
         options = ListingOptions(
             caller=self._call,
@@ -106,7 +107,7 @@ class ClipListings(Resource):
         :param on_decode_error: As for `saved_clips`.
         :param filters: Filters and order, see `ClipFilters`.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
         walk = self._walk(
@@ -135,7 +136,7 @@ class ClipListings(Resource):
         :param on_decode_error: As for `saved_clips`.
         :param filters: Filters and order, see `ClipFilters`.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes and numbers out of range.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         :raises CursorCycleError: while iterating, if the service returns a token twice.
         """
         walk = self._walk(
@@ -238,12 +239,14 @@ class ClipListings(Resource):
         :param on_decode_error: As for `saved_clips`. Each listing reports the same clip again.
         :return: The follower. Nothing is sent before it is iterated. After a timeout, a
             cancellation, a ``break`` or an error, the next iteration resumes with the next clip.
-        :raises ValueError: for naive datetimes, numbers out of range and invalid cursors.
+        :raises InvalidArgumentError: for naive datetimes, numbers out of range and invalid cursors.
         :raises RhombusError: while iterating, with `cursor`, if a listing fails despite the
             retries of its calls.
         """
         if since is not None and cursor is not None:
-            raise ValueError("since and cursor are alternatives: pass at most one of them")
+            raise InvalidArgumentError(
+                "since and cursor are alternatives: pass at most one of them"
+            )
         grace_ms = check.milliseconds_of(grace, "grace")
         seconds = check.seconds_of(interval, "interval", may_be_zero=True)
         if cursor is not None:
@@ -275,5 +278,5 @@ def _saved_clip_position(cursor: str | datetime | int | None, times: TimeRange) 
 
 def _checked(by: ClipTime) -> ClipTime:
     if by not in CLIP_TIMES:
-        raise ValueError(f"by must be one of {', '.join(CLIP_TIMES)}, not {by!r}")
+        raise InvalidArgumentError(f"by must be one of {', '.join(CLIP_TIMES)}", given=by)
     return by

@@ -11,7 +11,7 @@ from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
-from rhombus_clips.errors import ApiError, NotFoundError
+from rhombus_clips.errors import ApiError, InvalidArgumentError, NotFoundError
 from rhombus_clips.paging.rules.tokens import LARGEST_TOKEN_PAGE
 from rhombus_clips.renders.requests import CLIP_PATH, get_clip
 from rhombus_clips.session.clip_filters import ClipFilters, filter_parameters
@@ -38,7 +38,7 @@ class SavedClips(Resource):
         :param page_timestamp_ms: The start of the page: `last_evaluated_timestamp_ms` of the
             previous page. None, the default, is the first page.
         :return: The page, with the cursor of the next page.
-        :raises ValueError: for numbers out of range; nothing was sent.
+        :raises InvalidArgumentError: for numbers out of range.
         :raises RhombusError: if the call fails.
         """
         size = check.whole_number(max_page_size, "max_page_size", least=1, most=_MAX_INT32)
@@ -63,8 +63,7 @@ class SavedClips(Resource):
         :param clip_uuid: The clip's uuid, 22 characters of URL-safe base64.
         :return: The clip, complete or being rendered. Its uuid is *clip_uuid*, or None if the
             service omitted it.
-        :raises ClipNotFoundError: if the response contains no clip. The reference does not document
-            the response for an unknown uuid; a 404 raises `NotFoundError`.
+        :raises NotFoundError: if there is no such clip.
         :raises DecodeError: if the response contains another clip.
         :raises RhombusError: if the call fails.
         """
@@ -81,7 +80,7 @@ class SavedClips(Resource):
         :param page_token: The `page_token` of the previous page. None, the default, is the first.
         :param filters: Filters and order, see `ClipFilters`.
         :return: The page, with the token of the next page.
-        :raises ValueError: for numbers out of range and contradictory filters; nothing was sent.
+        :raises InvalidArgumentError: for numbers out of range and contradictory filters.
         :raises RhombusError: if the call fails.
         """
         return await self._page(endpoints.GET_CLIPS_WITH_PROGRESS, page_size, page_token, filters)
@@ -97,7 +96,7 @@ class SavedClips(Resource):
         :param page_token: The `page_token` of the previous page. None, the default, is the first.
         :param filters: Filters and order, see `ClipFilters`.
         :return: The page, with the token of the next page.
-        :raises ValueError: for numbers out of range and contradictory filters; nothing was sent.
+        :raises InvalidArgumentError: for numbers out of range and contradictory filters.
         :raises RhombusError: if the call fails.
         """
         return await self._page(
@@ -122,8 +121,7 @@ class SavedClips(Resource):
         :param clip_uuid: The clip's uuid.
         :return: The clip with its bounding boxes and seek points. Its uuid is *clip_uuid*, or None
             if the service omitted it.
-        :raises ClipNotFoundError: if the response contains no clip, for example because it is still
-            being spliced.
+        :raises NotFoundError: if there is no such clip, or it is still being spliced.
         :raises DecodeError: if the response contains another clip.
         :raises RhombusError: if the call fails.
         """
@@ -150,7 +148,7 @@ class SavedClips(Resource):
             milliseconds. The reference does not say which time of a clip it means.
         :param end_time_ms: Count only clips up to this time.
         :return: The counts.
-        :raises ValueError: for naive datetimes and numbers out of range; nothing was sent.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         :raises RhombusError: if the call fails.
         """
         locations = location_filter
@@ -211,8 +209,8 @@ class SavedClips(Resource):
         :param description: The new description. `UNSET`, the default, keeps it; None clears it.
         :param access_settings: The new access settings. `UNSET`, the default, keeps them. None is
             rejected, because the service does not allow null.
-        :raises ValueError: if no field is given, or *access_settings* is None; nothing was sent.
-        :raises ClipNotFoundError: if there is no such clip; nothing was written.
+        :raises InvalidArgumentError: if no field is given, or *access_settings* is None.
+        :raises NotFoundError: if there is no such clip.
         :raises DecodeError: if the response to the read contains another clip, or one without a
             uuid; nothing was written.
         :raises ApiError: if the service rejects the request.
@@ -220,11 +218,13 @@ class SavedClips(Resource):
         """
         check.identifier(clip_uuid, "clip_uuid")
         if title is UNSET and description is UNSET and access_settings is UNSET:
-            raise ValueError("pass at least one of title, description and access_settings")
+            raise InvalidArgumentError(
+                "pass at least one of title, description and access_settings"
+            )
         check.text(title, "title")
         check.text(description, "description")
         if access_settings is None:  # pyright: ignore[reportUnnecessaryComparison]  # for untyped callers
-            raise ValueError(
+            raise InvalidArgumentError(
                 "access_settings must not be None, which the service rejects: omit it to keep the"
                 " current settings, or pass a ClipAccessSettings"
             )
@@ -260,6 +260,7 @@ class SavedClips(Resource):
         The request is retried only if the failed attempt cannot have taken effect.
 
         :param clip_uuid: The clip's uuid.
+        :raises NotFoundError: if there is no such clip.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """

@@ -9,6 +9,7 @@ from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.identity import mismatch, refuse_unnamed
 from rhombus_clips.calls.single_item import single_item
 from rhombus_clips.codec.bodies import NULL
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import SharedClipGroup, SharedClipGroupLink, SharedClipGroupWithDetails
 from rhombus_clips.models.shared_clip import ClipReference
 from rhombus_clips.paging import SharedClipGroupPager
@@ -39,7 +40,7 @@ class SharedClipGroups(Resource):
             milliseconds. None, the default, sets no bound.
         :param created_before: List groups created before this time.
         :return: The groups, including those without a creation time.
-        :raises ValueError: for naive datetimes and numbers out of range; nothing was sent.
+        :raises InvalidArgumentError: for naive datetimes and numbers out of range.
         :raises RhombusError: if the call fails.
         """
         bounds = {
@@ -72,16 +73,18 @@ class SharedClipGroups(Resource):
             None, the default, starts at the newest group.
         :param limit: The maximum number of groups to list; None, the default, for all.
         :return: The pager. Nothing is sent before it is iterated.
-        :raises ValueError: for naive datetimes, numbers out of range, and a window without
-            *created_after* or shorter than a millisecond.
+        :raises InvalidArgumentError: for naive datetimes, numbers out of range, and a window
+            without *created_after* or shorter than a millisecond.
         """
         start = epoch_ms(created_after, "created_after")
         end = epoch_ms(created_before, "created_before")
         length = None if window is None else check.milliseconds_of(window, "window")
         if length is not None and length < 1:
-            raise ValueError(f"window must be at least one millisecond, not {window!r}")
+            raise InvalidArgumentError("window must be at least one millisecond", given=window)
         if length is not None and start is None:
-            raise ValueError("window requires created_after, where the first window starts")
+            raise InvalidArgumentError(
+                "window requires created_after, where the first window starts"
+            )
         selection = {"created_after": start, "created_before": end}
         listed = Listed(Kind.SHARED_CLIP_GROUPS, selection)
         position = WindowPosition(end=end)
@@ -96,8 +99,7 @@ class SharedClipGroups(Resource):
         :param group_uuid: The group's uuid.
         :return: The group, with its clips and their detections. Its uuid is *group_uuid*, or None
             if the service omitted it.
-        :raises ApiError: if the response contains no group. The reference does not document the
-            response for an unknown uuid; a 404 raises `NotFoundError`.
+        :raises NotFoundError: if there is no such group.
         :raises DecodeError: if the response contains another group.
         :raises RhombusError: if the call fails.
         """
@@ -128,7 +130,8 @@ class SharedClipGroups(Resource):
         :param expiration_time_secs: The lifetime of the page in seconds, as the example in the
             reference (86,400) suggests; None, the default, for no expiration.
         :return: The address of the page and the uuid of the group.
-        :raises ValueError: if there is nothing to share, or the password is empty.
+        :raises InvalidArgumentError: if there is nothing to share, or the password is empty.
+        :raises NotFoundError: if one of the clips does not exist.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
@@ -137,7 +140,9 @@ class SharedClipGroups(Resource):
         references = [ClipReference(event_uuid=uuid) for uuid in clips]
         references += [ClipReference(alert_uuid=uuid) for uuid in alerts]
         if not references:
-            raise ValueError("clip_uuids and alert_uuids are empty: there is nothing to share")
+            raise InvalidArgumentError(
+                "clip_uuids and alert_uuids are empty: there is nothing to share"
+            )
         check.text_or_none(title, "title")
         check.text_or_none(plaintext_password, "plaintext_password")
         return await self._call(
@@ -176,9 +181,9 @@ class SharedClipGroups(Resource):
         :param expiration_time_secs: The new expiration, 1 to 2**31 - 1, see
             `SharedClipGroup.expires_at`. `UNSET`, the default, keeps it; None removes it.
         :return: The address of the page and the uuid of the group.
-        :raises ValueError: if no field is given, or the password would be lost; nothing was
-            changed.
-        :raises ApiError: if there is no such group.
+        :raises InvalidArgumentError: if no field is given, or the password would be lost; nothing
+            was changed.
+        :raises NotFoundError: if there is no such group.
         :raises DecodeError: if the response to the read contains another group, or one without a
             uuid; nothing was written. Also if the response to the write contains another group.
         :raises RhombusError: if a call fails; see `maybe_applied`.
@@ -186,7 +191,9 @@ class SharedClipGroups(Resource):
         check.identifier(group_uuid, "group_uuid")
         expires = _expiration(expiration_time_secs)
         if all(value is UNSET for value in (title, description, plaintext_password, expires)):
-            raise ValueError("pass at least one of title, description, password and expiration")
+            raise InvalidArgumentError(
+                "pass at least one of title, description, password and expiration"
+            )
         check.text(title, "title")
         check.text(description, "description")
         password = _password(check.text(plaintext_password, "plaintext_password"))
@@ -194,9 +201,9 @@ class SharedClipGroups(Resource):
         details = endpoints.GET_SHARED_CLIP_GROUP_DETAILS
         refuse_unnamed(group.uuid, group_uuid, _GROUP_PATH, endpoint=details.path)
         if password is UNSET and await self._may_be_secured(group, group_uuid):
-            raise ValueError(
-                f"pass plaintext_password, or None to remove it: group {group_uuid} has a password"
-                " or is not listed, and the service may remove a password that is omitted"
+            raise InvalidArgumentError(
+                "pass plaintext_password, or None to remove it: the group has a password or is not"
+                " listed, and the service may remove a password that is omitted"
             )
         response = await self._call.respond(
             endpoints.UPDATE_SHARED_CLIP_GROUP,
@@ -229,6 +236,7 @@ class SharedClipGroups(Resource):
         taken effect.
 
         :param group_uuid: The group's uuid.
+        :raises NotFoundError: if there is no such group.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
@@ -239,7 +247,9 @@ class SharedClipGroups(Resource):
 
 def _password(value: str | Unset | None) -> str | Unset | None:
     if value == "":
-        raise ValueError("plaintext_password must not be empty: pass None for no password")
+        raise InvalidArgumentError(
+            "plaintext_password must not be empty: pass None for no password"
+        )
     return value
 
 

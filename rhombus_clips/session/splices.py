@@ -8,6 +8,7 @@ from rhombus_clips import arguments as check
 from rhombus_clips import errors
 from rhombus_clips.calls import endpoints
 from rhombus_clips.calls.caller import local_time_ms
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import ClipWithProgress, Splice, SplicedClip
 from rhombus_clips.renders.polling import Polling, WatchedClip
 from rhombus_clips.renders.splice_arguments import Interval, SpliceOptions, splice_arguments
@@ -48,8 +49,8 @@ class Splices(Resource):
             long, at most 60 minutes in total.
         :param options: Optional settings of the clip, see `SpliceOptions`.
         :return: The uuids of the new clips. The reference does not say when there are several.
-        :raises ValueError: for footage in the future or shorter than a second, and for intervals
-            of more than an hour in total; nothing was sent. The service may have a lower limit:
+        :raises InvalidArgumentError: for footage in the future or shorter than a second, and for
+            intervals of more than an hour in total. The service may have a lower limit:
             see `get_max_splice_duration`.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
@@ -73,13 +74,14 @@ class Splices(Resource):
         :param clip_uuid: A clip that is being created.
         :param clip_uuid_list: More such clips.
         :param device_uuids: The cameras of the clips.
-        :raises ValueError: if no clip is given.
+        :raises InvalidArgumentError: if no clip is given.
+        :raises NotFoundError: if one of the clips does not exist.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
         clips = check.identifiers(clip_uuid_list, "clip_uuid_list")
         if clip_uuid is None and not clips:
-            raise ValueError("clip_uuid must be given if clip_uuid_list is empty")
+            raise InvalidArgumentError("clip_uuid must be given if clip_uuid_list is empty")
         if clip_uuid is not None:
             check.identifier(clip_uuid, "clip_uuid")
         await self._call(
@@ -97,6 +99,7 @@ class Splices(Resource):
         The request is retried only if the failed attempt cannot have taken effect.
 
         :param clip_uuid: The clip's uuid.
+        :raises NotFoundError: if there is no such clip.
         :raises ApiError: if the service rejects the request.
         :raises RhombusError: if the call fails; see `maybe_applied`.
         """
@@ -150,12 +153,11 @@ class Splices(Resource):
         :return: An async iterable. Nothing is sent before it is iterated. Each change is yielded
             once: after a timeout, a cancellation, a ``break`` or an error, the next iteration
             resumes with the next change.
-        :raises ValueError: for an invalid uuid or heartbeat.
+        :raises InvalidArgumentError: for an invalid uuid or heartbeat.
         :raises ClipFailedError: while iterating, if the render failed or the clip was deleted:
             three polls in a row found it absent after it was seen. Every further iteration raises
             it again.
-        :raises ClipNotFoundError: if the clip did not appear. `NotFoundError` or `ApiError` if that
-            is how the service reports it, see `Polling.appears_within`.
+        :raises NotFoundError: if the clip did not appear within `Polling.appears_within`.
         :raises DecodeError: if the service answered with another clip or one without a uuid for
             longer than `Polling.outage`. Such a clip is never yielded.
         :raises RhombusError: if the service was unreachable or rejected requests for longer than
@@ -182,9 +184,9 @@ class Splices(Resource):
         :return: An async iterable, as for `watch_clip`.
         :raises ClipFailedError: at the end, if renders failed or clips were deleted. Its `clips`
             are all of these; each was also yielded.
-        :raises ClipNotFoundError: at the end, if a clip did not appear. `NotFoundError` or
-            `ApiError` if that is how the service reports it, or if it kept rejecting requests for
-            the clip. The next iteration polls such clips again.
+        :raises NotFoundError: at the end, if a clip did not appear. The next iteration polls such
+            clips again.
+        :raises ApiError: at the end, if the service kept rejecting requests for a clip.
         :raises RhombusError: if the service was unreachable for longer than `Polling.outage`.
         """
         uuids = check.identifiers(clip_uuids, "clip_uuids")
@@ -240,8 +242,8 @@ class Splices(Resource):
         :param on_change: A plain function, called with a clip each time its render makes progress.
         :param options: Optional settings of the clip, see `SpliceOptions`.
         :return: The complete clips, in the order of the service's response.
-        :raises ValueError: for footage in the future, or longer than the organization's limit;
-            nothing was spliced.
+        :raises InvalidArgumentError: for footage in the future, or longer than the organization's
+            limit; nothing was spliced.
         :raises DeadlineExceededError: after *timeout*. The service continues the render. Every
             error after the splice has the clips as `clip_uuids`.
         :raises ClipFailedError: if a render failed.
@@ -289,7 +291,7 @@ class Splices(Resource):
         )
 
     def _refuse_future(self, end_ms: int) -> None:
-        """Raise `ValueError` for footage that ends in the future by the service's clock.
+        """Raise `InvalidArgumentError` for footage that ends in the future by the service's clock.
 
         Before the first response, the local clock is used, which may be wrong.
         """
@@ -298,13 +300,19 @@ class Splices(Resource):
             now, tolerance = local_time_ms(), _LOCAL_CLOCK_TOLERANCE_MS
         if end_ms > now + tolerance:
             ahead = (end_ms - now) / 1000
-            raise ValueError(f"the footage does not exist yet: it ends {ahead:.1f} s in the future")
+            raise InvalidArgumentError(
+                f"the footage does not exist yet: it ends {ahead:.1f} s in the future"
+            )
 
     async def _longest_splice(self) -> int | None:
         """Return `get_max_splice_duration`, or None if this key may not request it."""
         try:
             return await self.get_max_splice_duration()
-        except (errors.ApiError, errors.NotFoundError, errors.PermissionDeniedError):
+        except (errors.ApiError, errors.PermissionDeniedError):
+            return None
+        except errors.StatusError as error:
+            if error.status != 404:
+                raise
             return None
 
 

@@ -61,7 +61,9 @@ class FakeOptions:
 
     A service that filters a page by the caller's permissions behaves this way."""
     unknown_clip: UnknownClip = UnknownClip.NULL
-    """The response for a clip that does not exist."""
+    """The response for a clip or a shared group that does not exist.
+
+    Changes are refused with ``error: true`` where reads return null."""
     bounds_are_inclusive: bool = False
     """True if the bounds of a time filter are part of its range."""
     updates: Updates = Updates.WHOLE

@@ -151,6 +151,12 @@ class Organization(FakeOptions):
             return failure("clip not found")
         return {name: None}
 
+    def refuse_unknown(self, reason: str) -> JsonObject:
+        """Return the response to a change of a missing object, which is never null."""
+        if self.unknown_clip is UnknownClip.NOT_FOUND:
+            raise RefusedError(Respond(404))
+        return failure(reason)
+
     def _saved_clip(self, uuid: str | None) -> JsonObject | None:
         return next((clip for clip in self.clips if uuid and clip.get("uuid") == uuid), None)
 

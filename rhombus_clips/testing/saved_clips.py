@@ -7,7 +7,7 @@ from rhombus_clips.testing.details import make_details
 from rhombus_clips.testing.listing import LastPage
 from rhombus_clips.testing.options import Updates
 from rhombus_clips.testing.organization import Organization, time_of
-from rhombus_clips.testing.refusals import RefusedError, failure
+from rhombus_clips.testing.refusals import RefusedError
 
 NO_SUCH_CLIP = "clip not found"
 
@@ -101,7 +101,7 @@ def update_saved_clip(organization: Organization, parameters: JsonObject) -> Jso
     }
     record = organization.record(uuid)
     if record is None:
-        return failure(NO_SUCH_CLIP)
+        return organization.refuse_unknown(NO_SUCH_CLIP)
     record |= updated_fields(given, organization.updates)
     return {}
 
@@ -116,4 +116,4 @@ def updated_fields(given: JsonObject, updates: Updates) -> JsonObject:
 def delete_saved_clip(organization: Organization, parameters: JsonObject) -> JsonObject:
     """``deleteSavedClip``: delete a clip, or a render at any stage."""
     deleted = organization.delete(read.text(parameters, "savedClipUuid"))
-    return {} if deleted else failure(NO_SUCH_CLIP)
+    return {} if deleted else organization.refuse_unknown(NO_SUCH_CLIP)

@@ -64,7 +64,7 @@ def create_shared_clip_group(organization: Organization, parameters: JsonObject)
     if not shared:
         return failure("no clip to share was given")
     if None in shared:
-        return failure(NO_SUCH_CLIP)
+        return organization.refuse_unknown(NO_SUCH_CLIP)
     organization.shared_clip_groups.append(group)
     return _link(uuid)
 
@@ -88,7 +88,7 @@ def update_shared_clip_group(organization: Organization, parameters: JsonObject)
     }
     group = _group(organization, uuid)
     if uuid is None or group is None:
-        return failure(_NO_SUCH_GROUP)
+        return organization.refuse_unknown(_NO_SUCH_GROUP)
     group |= updated_fields(given, organization.updates)
     if password is not None or organization.updates is Updates.WHOLE:
         group["isSecured"] = bool(password)
@@ -99,7 +99,7 @@ def delete_shared_clip_group(organization: Organization, parameters: JsonObject)
     """``deleteSharedClipGroupV2``: delete a group, but not its clips."""
     group = _group(organization, text(parameters, "uuid"))
     if group is None:
-        return failure(_NO_SUCH_GROUP)
+        return organization.refuse_unknown(_NO_SUCH_GROUP)
     organization.shared_clip_groups.remove(group)
     return {}
 

@@ -57,7 +57,7 @@ def retry_splice(organization: Organization, parameters: JsonObject) -> JsonObje
     now = organization.now()
     render = organization.renders.get(read.text(parameters, "clipUuid") or "")
     if render is None:
-        return failure(NO_SUCH_CLIP)
+        return organization.refuse_unknown(NO_SUCH_CLIP)
     if not render.has_failed(now):
         return failure("only a failed clip can be retried")
     organization.add_render(evolve(render, started_at=now, fails=organization.renders_fail))
@@ -71,7 +71,7 @@ def cancel_splice(organization: Organization, parameters: JsonObject) -> JsonObj
     uuids = [*([] if one is None else [one]), *read.texts(parameters, "clipUuidList")]
     now, renders = organization.now(), organization.renders
     if not uuids or any(uuid not in renders for uuid in uuids):
-        return failure(NO_SUCH_CLIP)
+        return organization.refuse_unknown(NO_SUCH_CLIP)
     if any(renders[uuid].is_complete(now) for uuid in uuids):
         return failure("the clip is complete")
     for uuid in uuids:

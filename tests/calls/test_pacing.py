@@ -170,6 +170,31 @@ async def test_call_that_connects_during_a_pause_is_sent_after_it(
     assert fake.requests[0].received_at - started >= 0.2
 
 
+async def test_call_that_connects_when_a_long_pause_starts_raises_immediately(
+    fake, connect, monkeypatch
+) -> None:
+    """It neither waits until its deadline nor extends the pause."""
+    open_connection = aiohttp.TCPConnector._create_connection
+
+    async with connect(fake, timeout=Timeout(total=10)) as session:
+        pacing = session._call._pacing
+
+        async def pausing_connect(*arguments: Any) -> Any:
+            connection = await open_connection(*arguments)
+            pacing.begin_pause(60)
+            return connection
+
+        monkeypatch.setattr(aiohttp.TCPConnector, "_create_connection", pausing_connect)
+        started = anyio.current_time()
+        with pytest.raises(RateLimitedError, match="the session is paused for") as caught:
+            await _call(session, UNSAFE)
+        assert anyio.current_time() - started < TOLERANCE
+        assert pacing.pause.delay() <= 60 + SPREAD
+    assert 60 - TOLERANCE <= (caught.value.retry_after or 0) <= 60 + SPREAD
+    assert not caught.value.maybe_applied
+    assert not fake.requests
+
+
 async def test_concurrency_is_halved_after_a_refusal_and_grows_again() -> None:
     pacing = Pacing(None, connections=16)
     deadline = anyio.current_time() + 600

@@ -25,6 +25,7 @@ from rhombus_clips import (
 )
 from rhombus_clips.calls.envelope import Reply, status_error
 from rhombus_clips.calls.retry import may_have_been_applied, may_retry, parse_retry_after
+from rhombus_clips.errors import InvalidArgumentError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -156,7 +157,7 @@ def test_any_retry_after_is_a_bounded_wait_or_none(header: str) -> None:
     ],
 )
 def test_invalid_settings_are_rejected(make: object) -> None:
-    with pytest.raises(ValueError):
+    with pytest.raises(InvalidArgumentError):
         make()  # type: ignore[operator]
 
 
@@ -170,7 +171,7 @@ def test_invalid_settings_are_rejected(make: object) -> None:
     ],
 )
 def test_settings_of_wrong_types_are_rejected(make: object) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(InvalidArgumentError):
         make()  # type: ignore[operator]
 
 

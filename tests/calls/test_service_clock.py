@@ -213,7 +213,7 @@ async def test_future_footage_is_determined_by_the_service_clock(connect) -> Non
             await session.get_saved_clips()
             now = service_ms(fake)
             for method in (session.splice, session.make_clip):
-                with pytest.raises(ValueError, match="does not exist yet"):
+                with pytest.raises(InvalidArgumentError, match="does not exist yet"):
                     await method([camera], now, 60)
             assert (await session.splice([camera], now - 60_000, 60)).clip_uuids
 

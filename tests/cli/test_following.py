@@ -24,6 +24,8 @@ from rhombus_clips import (
 from rhombus_clips.cli.following import StateFile
 from rhombus_clips.cli.following import is_transient as is_transient_error
 from rhombus_clips.concurrency import alongside
+from rhombus_clips.paging.rules.cursor_text import digest_of
+from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
 from tests.cli.test_command import RUN, environment_of, invoke
@@ -128,6 +130,10 @@ def test_permanent_failure_ends_the_command(fake_elsewhere) -> None:
     assert result.stderr.count("\n") == 1
 
 
+def has_seen(cursor: str, uuid: str) -> bool:
+    return digest_of(uuid) in FollowingState.at(cursor, 0)._seen
+
+
 def test_followed_clips_are_downloaded(fake_elsewhere, tmp_path) -> None:
     del fake_elsewhere.clips[3:]
     for clip in fake_elsewhere.clips:
@@ -142,7 +148,7 @@ def test_followed_clips_are_downloaded(fake_elsewhere, tmp_path) -> None:
         last = add_clip(fake_elsewhere, 1)
         fake_elsewhere.put_media(last, b"video" * 100)
         assert uuids_in(lines_of(process, 1)) == [last]
-        while last not in state.read_text(encoding="utf-8"):
+        while not has_seen(state.read_text(encoding="utf-8"), last):
             assert process.poll() is None
     assert fake_elsewhere.clips[2]["uuid"] in message
     assert "is FAILED" in message

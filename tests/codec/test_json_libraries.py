@@ -24,6 +24,7 @@ from rhombus_clips import (
 )
 from rhombus_clips.codec import text
 from rhombus_clips.codec.bodies import encode_request
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models.base import Extra, Model
 from tests.codec.drawn import ALL_MODELS, drawn
 from tests.examples import examples
@@ -91,9 +92,9 @@ def test_every_model_survives_a_round_trip_with_either_parser(
 )
 def test_value_without_a_json_form_is_a_value_error(value: Any) -> None:
     """It is neither silently written as null nor an error of the JSON library."""
-    with pytest.raises(ValueError, match="cannot be written as JSON"):
+    with pytest.raises(InvalidArgumentError, match="cannot be written as JSON"):
         dumps(SavedClip(extra=Extra({"new": value})))
-    with pytest.raises(ValueError, match="cannot be written as JSON"):
+    with pytest.raises(InvalidArgumentError, match="cannot be written as JSON"):
         encode_request({"new": value})
 
 
@@ -103,14 +104,14 @@ def test_nesting_beyond_the_recursion_limit_is_a_value_error() -> None:
     for _ in range(100_000):
         deep = [deep]
     for write in (dumps, lambda clip: encode_request({"new": clip.extra["new"]})):
-        with pytest.raises(ValueError, match="nested too deeply"):
+        with pytest.raises(InvalidArgumentError, match="nested too deeply"):
             write(SavedClip(extra=Extra({"new": deep})))
 
 
 @pytest.mark.usefixtures("parser")
 def test_float_that_is_not_finite_is_a_value_error() -> None:
     for number in (float("nan"), float("inf")):
-        with pytest.raises(ValueError, match="cannot be written as JSON"):
+        with pytest.raises(InvalidArgumentError, match="cannot be written as JSON"):
             dumps(SplicedClip(thumbnail_relative_second=number))
 
 

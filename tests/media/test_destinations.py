@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rhombus_clips.arguments import local_path
+from rhombus_clips.errors import InvalidArgumentError
 from tests.cli.test_command import invoke
 
 URLS = [
@@ -32,13 +33,15 @@ LOCAL = [
 
 @pytest.mark.parametrize("url", URLS, ids=repr)
 def test_url_is_rejected(url: Any) -> None:
-    with pytest.raises(ValueError, match=r"folder must be a path on this machine, but .* is a URL"):
+    with pytest.raises(
+        InvalidArgumentError, match="folder must be a path on this machine, not a URL"
+    ):
         local_path(url, "folder")
 
 
 @pytest.mark.parametrize("value", NO_PATHS, ids=ascii)
 def test_invalid_path_is_rejected(value: Any) -> None:
-    with pytest.raises(ValueError, match=r"path (must|has)"):
+    with pytest.raises(InvalidArgumentError, match=r"path (must|has)"):
         local_path(value, "path")
 
 
@@ -51,7 +54,7 @@ class BytesPath:
     "value", [b"clips", 5, None, BytesPath()], ids=lambda value: type(value).__name__
 )
 def test_path_that_is_not_text_is_rejected(value: Any) -> None:
-    with pytest.raises(TypeError, match=r"path must be a str or an os\.PathLike"):
+    with pytest.raises(InvalidArgumentError, match=r"path must be a str or an os\.PathLike"):
         local_path(value, "path")
 
 
@@ -70,7 +73,7 @@ async def test_each_download_rejects_it_before_any_request_or_file(
     clip = (await session.get_saved_clips(max_page_size=1)).saved_clips[0]
     fake.requests.clear()
     clips = session.saved_clips() if method == "download_clips" else clip
-    with pytest.raises((ValueError, TypeError), match=r"path|folder"):
+    with pytest.raises(InvalidArgumentError, match=r"path|folder"):
         await getattr(session, method)(clips, value)
     assert fake.requests == fake.media_requests == []
     assert [*tmp_path.iterdir()] == []
@@ -92,6 +95,6 @@ def test_option_rejects_it_before_any_request_or_file(
     monkeypatch.chdir(tmp_path)
     result = invoke(fake_elsewhere, *arguments, value, code=2)
     assert arguments[-1] in result.stderr
-    assert ("is a URL" in result.stderr) is bool(value)
+    assert ("not a URL" in result.stderr) is bool(value)
     assert fake_elsewhere.requests == []
     assert [*tmp_path.iterdir()] == []

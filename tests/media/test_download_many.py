@@ -20,6 +20,7 @@ from rhombus_clips import (
     SavedClip,
     ServerError,
 )
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.testing import faults
 from tests.media.media_requests import complete_clips
 
@@ -165,7 +166,7 @@ async def test_incomplete_clip_is_waited_for_with_a_timeout(fake, session, tmp_p
     assert summary.downloaded == 2
     assert [type(failure.error) for failure in summary.failures] == [ClipFailedError]
     assert {line["clipUuid"] for line in manifest(tmp_path)} == {uuids[0], uuids[2]}
-    with pytest.raises(ValueError, match="timeout"):
+    with pytest.raises(InvalidArgumentError, match="timeout"):
         await session.download_clips([], tmp_path, timeout=0)
 
 
@@ -220,7 +221,7 @@ async def test_concurrency_is_limited(fake, session, tmp_path) -> None:
     )
     assert most == 3
     for number in (0, 65):
-        with pytest.raises(ValueError, match="concurrency"):
+        with pytest.raises(InvalidArgumentError, match="concurrency"):
             await session.download_clips([], tmp_path, concurrency=number)
 
 

@@ -17,6 +17,7 @@ from rhombus_clips import (
     RhombusError,
     SavedClip,
 )
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.many import BulkDownload, DownloadSummary
 from rhombus_clips.media.media_file import clip_file
@@ -256,7 +257,7 @@ async def test_exception_of_the_caller_is_not_a_failure_of_a_clip(
 
 @pytest.mark.parametrize("named", [None, 5, b"x.mp4", Path("x.mp4")])
 async def test_name_must_return_a_string(named: Any, fake, session, tmp_path) -> None:
-    with pytest.raises(TypeError, match="the return value of name must be a str"):
+    with pytest.raises(InvalidArgumentError, match="the return value of name must be a str"):
         await session.download_clips(await the_clips(session), tmp_path, name=lambda _: named)
     assert fake.media_requests == []
 
@@ -269,7 +270,7 @@ async def test_unsafe_name_is_made_safe(named: str, fake, session, tmp_path) -> 
 
 @pytest.mark.parametrize("clips", [5, None, SavedClip()])
 async def test_clips_must_be_iterable(clips: Any, session, tmp_path) -> None:
-    with pytest.raises(TypeError, match="clips must be an iterable of clips"):
+    with pytest.raises(InvalidArgumentError, match="clips must be an iterable of clips"):
         await session.download_clips(clips, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

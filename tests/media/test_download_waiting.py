@@ -10,11 +10,11 @@ from attrs import evolve
 from rhombus_clips import (
     AuthenticationError,
     ClipFailedError,
-    ClipNotFoundError,
     ClipSession,
     ClipWithProgress,
     DeadlineExceededError,
     Downloaded,
+    NotFoundError,
     RhombusError,
     SavedClip,
 )
@@ -207,7 +207,7 @@ async def test_outcome_of_each_waiting_clip_is_counted(fake, session, tmp_path) 
         clips[0].uuid: [Downloaded],
         there.uuid: [Downloaded],
         failing: [ClipFailedError],
-        unknown: [ClipNotFoundError],
+        unknown: [NotFoundError],
         clips[WAITING + 1].uuid: [Downloaded],
     }
     # The clip with an existing file does not wait.

@@ -4,6 +4,7 @@ import pytest
 from multidict import CIMultiDict
 
 from rhombus_clips import ConnectError, DownloadError, IntegrityError, MediaTimeout
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.media.head import Head
 from rhombus_clips.media.media_file import MediaFile
 from rhombus_clips.media.ranges import FetchState, RestartError
@@ -332,6 +333,6 @@ def test_location_without_a_redirect_status_is_ignored(status: int) -> None:
     [("connect", 0), ("stall", -1), ("stall", float("inf")), ("min_bytes_per_second", -1)],
 )
 def test_limits_are_checked(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=name):
+    with pytest.raises(InvalidArgumentError, match=name):
         MediaTimeout(**{name: value})
     assert MediaTimeout(min_bytes_per_second=0).min_bytes_per_second == 0

@@ -20,6 +20,7 @@ from rhombus_clips import (
     TimeInterval,
     loads,
 )
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models.base import Extra, Model
 from rhombus_clips.models.moments import from_epoch_ms, to_epoch_ms
 from tests.codec.drawn import ALL_MODELS, conveniences, drawn
@@ -224,8 +225,10 @@ def test_half_open_bounds_are_exact_below_a_millisecond(moment: datetime) -> Non
 
 
 def test_naive_datetimes_and_other_types_are_rejected() -> None:
-    with pytest.raises(ValueError, match="since must not be a datetime without a time zone"):
+    with pytest.raises(
+        InvalidArgumentError, match="since must not be a datetime without a time zone"
+    ):
         to_epoch_ms(datetime(2025, 1, 1), "since")
     for wrong in (True, 1.5, "1640995200000", None):
-        with pytest.raises(TypeError):
+        with pytest.raises(InvalidArgumentError):
             to_epoch_ms(wrong)  # type: ignore[arg-type]

@@ -19,6 +19,7 @@ from rhombus_clips import (
     RetryPolicy,
     ServerError,
 )
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.clips import make_clips
 from tests.examples import examples
@@ -343,7 +344,7 @@ async def test_bounds_may_be_datetimes(fake, session) -> None:
     ],
 )
 def test_invalid_arguments_are_refused_before_anything_is_sent(settings) -> None:
-    with pytest.raises((TypeError, ValueError), match=next(iter(settings))):
+    with pytest.raises(InvalidArgumentError, match=next(iter(settings))):
         ClipSession("k" * 22).saved_clips(**settings)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rhombus_clips import DecodeError, PagingError, RateLimit, RetryPolicy, ServerError
 from rhombus_clips.calls.pacing import Pacing
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.paging.rules.clock import CLIP_TIMES
 from rhombus_clips.testing import FakeRhombus, LastPage, Listing, faults
 from rhombus_clips.testing.listing import StoredClip
@@ -235,7 +236,7 @@ async def test_sharded_listing_completes_despite_rate_limiting(connect, monkeypa
     ],
 )
 async def test_invalid_sharding_is_refused_at_once(fake, session, settings_, shards, error) -> None:
-    with pytest.raises(ValueError, match=error):
+    with pytest.raises(InvalidArgumentError, match=error):
         async with session.saved_clips(**settings_).sharded(shards):
             pass
     assert fake.requests == []

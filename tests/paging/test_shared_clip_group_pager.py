@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import ClipSession, RetryPolicy, ServerError
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.testing import FakeRhombus, faults
 from tests.examples import examples
 
@@ -140,7 +141,7 @@ async def test_repeated_group_is_yielded_once(connect) -> None:
     ],
 )
 def test_invalid_windows_are_refused(arguments, words) -> None:
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(InvalidArgumentError, match=words):
         ClipSession("k" * 22).shared_clip_groups(**arguments)
 
 
@@ -218,5 +219,5 @@ async def test_groups_come_newest_first_and_a_cursor_is_short(connect) -> None:
     "arguments", [{"limit": -1}, {"limit": True}, {"cursor": "5"}, {"cursor": datetime(2025, 1, 1)}]
 )
 def test_invalid_limit_or_cursor_of_groups_is_refused(arguments) -> None:
-    with pytest.raises((TypeError, ValueError), match=next(iter(arguments))):
+    with pytest.raises(InvalidArgumentError, match=next(iter(arguments))):
         ClipSession("k" * 22).shared_clip_groups(**arguments)

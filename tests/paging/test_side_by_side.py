@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from rhombus_clips import RhombusError
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.testing import FakeRhombus, faults
 
 
@@ -166,7 +167,7 @@ async def test_iterator_ends_with_its_block(session) -> None:
 
 @pytest.mark.parametrize("ahead", [0, -1, True, 1.5])
 async def test_ahead_must_be_a_positive_whole_number(session, ahead) -> None:
-    with pytest.raises((ValueError, TypeError), match="ahead"):
+    with pytest.raises(InvalidArgumentError, match="ahead"):
         async with session.saved_clips().prefetched(ahead):
             pass
 

@@ -3,61 +3,11 @@
 import pytest
 from attrs import evolve
 
-from rhombus_clips import (
-    ApiError,
-    ClipFailedError,
-    ClipNotFoundError,
-    ClipWithProgress,
-    DecodeError,
-    NotFoundError,
-    Polling,
-    RhombusError,
-    ServerError,
-)
-from rhombus_clips.renders.polling import WatchedClip, is_absence
+from rhombus_clips import ApiError, ClipFailedError, ClipWithProgress, NotFoundError, Polling
+from rhombus_clips.renders.polling import WatchedClip
 from rhombus_clips.testing import UnknownClip
 from rhombus_clips.testing.faults import json_answer
-from tests.renders.polls import CAMERA, GET, QUICK, answers, count_of, status, statuses
-
-
-@pytest.mark.parametrize(
-    ("message", "is_absent"),
-    [
-        ("clip not found", True),
-        ("Not found.", True),
-        ("CLIP_NOT_FOUND", True),
-        ("clipNotFound", True),
-        ("No such event", True),
-        (f"{CAMERA} does not exist", True),
-        ("The video couldn't be found", True),
-        ("saved clip was deleted", True),
-        ("internal failure", False),
-        ("rate exceeded", False),
-        ("permission denied for this clip", False),
-        ("role not found", False),
-        ("user not found for clip", False),
-        ("region not found", False),
-        ("clip is being processed", False),
-        (None, False),
-    ],
-)
-def test_only_a_message_about_a_missing_clip_is_an_absence(
-    message: str | None, *, is_absent: bool
-) -> None:
-    assert is_absence(ApiError("refused", error_msg=message), CAMERA) == is_absent
-
-
-@pytest.mark.parametrize(
-    ("error", "is_absent"),
-    [
-        (ClipNotFoundError("there is no clip"), True),
-        (NotFoundError("HTTP 404", status=404), True),
-        (ServerError("not found", status=500), False),
-        (DecodeError("clip not found"), False),
-    ],
-)
-def test_absence_depends_on_the_type_of_error(error: RhombusError, *, is_absent: bool) -> None:
-    assert is_absence(error, "a") == is_absent
+from tests.renders.polls import GET, QUICK, answers, count_of, status, statuses
 
 
 @pytest.mark.parametrize("message", ["internal failure", "rate exceeded", None])
@@ -120,7 +70,7 @@ def test_refusal_before_a_clip_is_seen_may_be_an_absence() -> None:
 def test_third_consecutive_absence_of_a_seen_clip_is_a_deletion() -> None:
     """Not the first or second: a server of the service may not know a new clip yet."""
     clip = ClipWithProgress(uuid="a")
-    watched, absence = WatchedClip("a", Polling()), ClipNotFoundError("there is no clip a")
+    watched, absence = WatchedClip("a", Polling()), NotFoundError("there is no clip a")
     watched.update(clip)
     for _ in range(2):
         assert watched.tolerate(absence, 0.0) is None

@@ -18,10 +18,10 @@ from rhombus_clips import (
     ApiError,
     AuthenticationError,
     ClipFailedError,
-    ClipNotFoundError,
     ClipSession,
     ClipWatcher,
     DecodeError,
+    NotFoundError,
     Polling,
     RetryPolicy,
     RhombusError,
@@ -240,7 +240,7 @@ ERRORS: dict[str, tuple[list[Fault], type[Exception]]] = {
     "500": ([faults.Respond(500, times=2)], ServerError),
     "disconnect": ([faults.Disconnect(times=5)], RhombusError),
     "html": ([faults.HTML_INSTEAD], DecodeError),
-    "absent": (answers(None), ClipNotFoundError),
+    "absent": (answers(None), NotFoundError),
 }
 
 

@@ -14,6 +14,7 @@ from rhombus_clips import (
     DisconnectedError,
     PermissionDeniedError,
 )
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.testing import faults
 from tests.renders.polls import QUICK, count_of
 
@@ -138,8 +139,8 @@ async def test_search_ignores_clips_before_since(fake, session) -> None:
 async def test_invalid_argument_is_rejected_before_anything_is_sent(
     arguments: dict[str, Any], name: str, fake, session
 ) -> None:
-    with pytest.raises((TypeError, ValueError), match=name):
+    with pytest.raises(InvalidArgumentError, match=name):
         await session.save_alert_clip(**{"alert_uuid": ALERT, **arguments})
-    with pytest.raises(TypeError, match="fisheye_presentation_map"):
+    with pytest.raises(InvalidArgumentError, match="fisheye_presentation_map"):
         await session.save_policy_alert(ALERT, fisheye_presentation_map=[])
     assert fake.requests == []

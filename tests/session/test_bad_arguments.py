@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from rhombus_clips import ClipSession, ConfigurationError, DeadlineExceededError, SavedClip, Timeout
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import ClipAccessSettings
 from rhombus_clips.testing import FakeRhombus, faults
 from rhombus_clips.testing.faults import json_answer
@@ -83,14 +84,16 @@ async def test_argument_of_the_wrong_type_is_rejected_by_name(
     name: str, fake: FakeRhombus, session: ClipSession, tmp_path, monkeypatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(TypeError, match=name.partition(" of a ")[0]):
+    with pytest.raises(InvalidArgumentError, match=name.partition(" of a ")[0]):
         await CALLS[name](session)
     assert fake.requests == fake.media_requests == []
 
 
 @pytest.mark.parametrize("length", [0.1, timedelta(milliseconds=500)])
 async def test_message_has_the_name_of_the_parameter(length: Any, fake, session) -> None:
-    with pytest.raises(ValueError, match=r"duration must be at least a second, not 0\.\d s"):
+    with pytest.raises(
+        InvalidArgumentError, match=r"duration must be at least a second, not 0\.\d s"
+    ):
         await session.splice(["a"], 1, length)
     assert fake.requests == []
 
@@ -118,14 +121,14 @@ async def test_every_duration_is_a_number_of_seconds_or_a_timedelta(
 async def test_start_and_duration_are_required_without_intervals(fake, session) -> None:
     for arguments in ((["a"],), (["a"], 1), (["a"], None, 5)):
         for method in (session.splice, session.make_clip):
-            with pytest.raises(ValueError, match="start and duration are required"):
+            with pytest.raises(InvalidArgumentError, match="start and duration are required"):
                 await method(*arguments)
     assert fake.requests == []
 
 
 async def test_interval_in_the_future_is_rejected_before_anything_is_sent(fake, session) -> None:
     ahead = {"a": [(1, 2000), (9_000_000_000_000, 9_000_000_002_000)]}
-    with pytest.raises(ValueError, match="does not exist yet"):
+    with pytest.raises(InvalidArgumentError, match="does not exist yet"):
         await session.splice(device_interval_map=ahead)
     assert fake.requests == []
 
@@ -162,7 +165,7 @@ NO_ENCODING: dict[str, Callable[[ClipSession], Any]] = {
 async def test_string_that_cannot_be_encoded_is_rejected_before_anything_is_sent(
     name: str, fake: FakeRhombus, session: ClipSession
 ) -> None:
-    with pytest.raises(ValueError, match=name.partition(" of a splice")[0]) as caught:
+    with pytest.raises(InvalidArgumentError, match=name.partition(" of a splice")[0]) as caught:
         await NO_ENCODING[name](session)
     assert not isinstance(caught.value, UnicodeError)
     assert fake.requests == []
@@ -186,7 +189,7 @@ TOO_FAR: dict[str, Callable[[ClipSession], Any]] = {
 async def test_number_out_of_range_is_rejected_before_anything_is_sent(
     name: str, fake: FakeRhombus, session: ClipSession
 ) -> None:
-    with pytest.raises(ValueError, match=name.partition(" of ")[0]):
+    with pytest.raises(InvalidArgumentError, match=name.partition(" of ")[0]):
         await TOO_FAR[name](session)
     assert fake.requests == []
 
@@ -264,7 +267,9 @@ CALLBACKS: dict[str, Callable[[ClipSession, Any], Any]] = {
 async def test_coroutine_function_is_rejected_as_a_callback(
     name: str, function: Any, fake: FakeRhombus, session: ClipSession
 ) -> None:
-    with pytest.raises(TypeError, match=f"{name.partition(' of ')[0]} must be a plain function"):
+    with pytest.raises(
+        InvalidArgumentError, match=f"{name.partition(' of ')[0]} must be a plain function"
+    ):
         await CALLBACKS[name](session, function)
     assert fake.requests == fake.media_requests == []
 
@@ -276,15 +281,21 @@ async def test_coroutine_that_a_callback_returns_is_an_error(
     starts: Any = lambda *_: never_awaited()  # noqa: E731  # users write lambdas
     for callback in ("progress", "on_end", "name"):
         with pytest.raises(
-            TypeError, match=f"{callback} must be a plain function, but it returned"
+            InvalidArgumentError, match=f"{callback} must be a plain function, but it returned"
         ):
             await session.download_clips([clip], tmp_path / callback, **{callback: starts})
-    with pytest.raises(TypeError, match="progress must be a plain function, but it returned"):
+    with pytest.raises(
+        InvalidArgumentError, match="progress must be a plain function, but it returned"
+    ):
         await session.download_clip(clip, tmp_path / "one", progress=starts)
-    with pytest.raises(TypeError, match="on_change must be a plain function, but it returned"):
+    with pytest.raises(
+        InvalidArgumentError, match="on_change must be a plain function, but it returned"
+    ):
         await session.make_clip(["a"], 1, 5, on_change=starts, polling=QUICK)
     fake.faults = [json_answer(200, {"savedClips": [{"uuid": 5}]})]
-    with pytest.raises(TypeError, match="on_decode_error must be a plain function, but it"):
+    with pytest.raises(
+        InvalidArgumentError, match="on_decode_error must be a plain function, but it"
+    ):
         await session.saved_clips(on_decode_error=starts).collect(1)
 
 
@@ -295,7 +306,7 @@ async def test_future_that_a_callback_returns_is_an_error_and_not_cancelled(
     clip = await session.get_clip_with_progress(fake.clips[0]["uuid"])
     on_end: Any = lambda *_: future  # noqa: E731  # as above
     with pytest.raises(
-        TypeError, match="on_end must be a plain function, but it returned a Future"
+        InvalidArgumentError, match="on_end must be a plain function, but it returned a Future"
     ):
         await session.download_clips([clip], tmp_path, on_end=on_end)
     assert not future.done()

@@ -244,21 +244,27 @@ def free_port() -> int:
         {"max_response_bytes": 0},
     ],
 )
-@pytest.mark.parametrize("from_env", [False, True])
+@pytest.mark.parametrize("make", ["ClipSession", "for_web", "from_env"])
 def test_key_is_in_no_frame_of_a_session_with_invalid_settings(
-    settings, from_env: bool, monkeypatch
+    settings, make: str, monkeypatch
 ) -> None:
-    if from_env:
-        monkeypatch.setenv("RHOMBUS_API_KEY", KEY)
+    monkeypatch.setenv("RHOMBUS_API_KEY", KEY)
     with pytest.raises(ConfigurationError) as caught:
-        ClipSession.from_env(**settings) if from_env else ClipSession(KEY, **settings)
+        if make == "from_env":
+            ClipSession.from_env(**settings)
+        elif make == "for_web":
+            ClipSession.for_web(KEY, **settings)
+        else:
+            ClipSession(KEY, **settings)
     assert KEY not in shown(caught.value)
 
 
 @pytest.mark.parametrize("key", [f"{KEY}\n", f"{KEY}ä", KEY.encode(), [KEY]])
 def test_invalid_key_is_in_no_frame(monkeypatch, request, key) -> None:
     """The only exception is the frame of the test itself."""
-    for make in (ClipSession, lambda key: ClipSession.from_env(api_key=key)):
+    for make in (
+        ClipSession, ClipSession.for_web, lambda key: ClipSession.from_env(api_key=key),
+    ):  # fmt: skip
         with pytest.raises(ConfigurationError) as caught:
             make(key)
         frames = caught.value.__traceback__

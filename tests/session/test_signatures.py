@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from rhombus_clips import ClipSession
-from rhombus_clips.session import SessionSettings
+from rhombus_clips.session import SessionOptions, SessionSettings
 from rhombus_clips.session.resource import Resource
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -49,3 +49,4 @@ def test_settings_of_from_env_are_those_of_the_constructor() -> None:
     parameters = inspect.signature(ClipSession).parameters
     hints = get_type_hints(ClipSession.__init__)
     assert get_type_hints(SessionSettings) == {name: hints[name] for name in parameters}
+    assert get_type_hints(SessionOptions).keys() == parameters.keys() - {"api_key"}

@@ -8,6 +8,7 @@ import pytest
 
 from rhombus_clips import ClipSession, RateLimit, RateLimitedError, RetryPolicy, SavedClip
 from rhombus_clips.calls.retry import RateLimit as Bucket
+from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.testing import FakeRhombus, Listing, faults
 from rhombus_clips.testing.clips import make_clips, make_shared_clip_groups, make_uuid
 from rhombus_clips.testing.rate_limiter import RateLimiter
@@ -131,7 +132,7 @@ async def test_restarted_service_keeps_its_ports() -> None:
 
 
 def test_clock_must_be_a_function() -> None:
-    with pytest.raises(TypeError, match="now must be a function"):
+    with pytest.raises(InvalidArgumentError, match="now must be a function"):
         FakeRhombus(1, now=cast("Any", 5.0))
 
 
