@@ -134,10 +134,11 @@ class ClipFiles(Resource):
             errors of `download_clip`, on entering or while reading.
         """
         check.instance(verify, bool, "verify")
-        file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
-        first, stop = _bounds(start, stop, file.byte_count)
-        if if_ignored not in {"skip", "raise"}:
+        clip = check.instance(clip, SavedClip, "clip")
+        first, stop = _bounds(start, stop, clip.byte_count or None if verify else None)
+        if if_ignored not in ("skip", "raise"):  # A tuple, because the value may not be hashable.
             raise InvalidArgumentError('if_ignored must be "skip" or "raise"', given=if_ignored)
+        file = clip_file(clip, verify=verify)
         state = FetchState(file, start=first, stop=stop, skips=if_ignored == "skip")
         stream = ClipStream(self._reader(state))
         try:

@@ -177,7 +177,7 @@ REJECTED: dict[str, dict[str, list[Any]]] = {
     },
     "shared_clip_groups": {
         "created_after": TIME, "created_before": TIME, "window": [*DURATION, 0], "limit": COUNT,
-        "cursor": TIME,
+        "cursor": [*_TOKEN, "{}", "null", 5],
     },
     "download_clip": {
         "clip": [*OBJECT, None], "path": [*PATH, None], "verify": FLAGS_OF_PYTHON,
@@ -186,7 +186,10 @@ REJECTED: dict[str, dict[str, list[Any]]] = {
     "download_thumbnail": {
         "clip": [*OBJECT, None], "path": [*PATH, None], "progress": FUNCTION,
     },
-    "stream_clip": {"clip": [*OBJECT, None], "verify": FLAGS_OF_PYTHON},
+    "stream_clip": {
+        "clip": [*OBJECT, None], "verify": FLAGS_OF_PYTHON, "start": [*COUNT, HUGE],
+        "stop": [*COUNT, 0, HUGE], "if_ignored": [*CHOICE, None],
+    },
     "download_clips": {
         "clips": [1, None, object(), NAN, NAIVE, [None], ["a"], [object()]],
         "folder": [*PATH, None], "concurrency": [*COUNT, 0, 65, None], "name": [*FUNCTION, None],

@@ -298,3 +298,11 @@ def test_session_from_the_environment(monkeypatch) -> None:
     with pytest.raises(ConfigurationError, match="RHOMBUS_API_KEY"):
         ClipSession.from_env()
     assert "…WXYZ" in repr(ClipSession.from_env(api_key="abcdefghijklmnopWXYZ"))
+
+
+def test_key_for_web_requests_is_read_from_the_environment(monkeypatch) -> None:
+    monkeypatch.delenv("RHOMBUS_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="RHOMBUS_API_KEY"):
+        ClipSession.for_web()
+    monkeypatch.setenv("RHOMBUS_API_KEY", "k" * 22)
+    assert repr(ClipSession.for_web()) == repr(ClipSession.for_web("k" * 22))

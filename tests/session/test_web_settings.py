@@ -193,11 +193,3 @@ async def test_options_override_the_settings(fake) -> None:
 async def test_pause_of_the_media_host_is_limited_by_a_setting() -> None:
     assert MediaTimeout().pause == 600
     assert MediaTimeout(pause=5).pause == 5
-
-
-def test_key_for_web_requests_is_read_from_the_environment(monkeypatch) -> None:
-    monkeypatch.delenv("RHOMBUS_API_KEY", raising=False)
-    with pytest.raises(ConfigurationError, match="RHOMBUS_API_KEY"):
-        ClipSession.for_web()
-    monkeypatch.setenv("RHOMBUS_API_KEY", "k" * 22)
-    assert repr(ClipSession.for_web()) == repr(ClipSession.for_web("k" * 22))
