@@ -27,10 +27,9 @@ def answer_class(value: object, name: str) -> None:
     """
     if value is dict:
         return
-    if not isinstance(value, type) or not issubclass(value, Model):
-        raise InvalidArgumentError(
-            f"{name} must be dict or a subclass of Model", given=cast("object", value)
-        )
+    is_model = isinstance(value, type) and issubclass(value, Model)
+    if not is_model:
+        raise InvalidArgumentError(f"{name} must be dict or a subclass of Model", given=value)
     mistake = _mistake(cast("Any", value))
     if mistake is not None:
         raise InvalidArgumentError(f"{name} cannot be decoded: {mistake}")
