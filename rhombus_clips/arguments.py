@@ -288,7 +288,9 @@ def _mapping_as_sent(mapping: abc.Mapping[object, object], name: str) -> dict[st
 def _number_as_sent(value: object, name: str) -> float:
     number = _plain_number(value)
     if number is None:
-        raise InvalidArgumentError(f"{name} must be a value that JSON can represent", given=value)
+        # The value is not quoted: it may be a password.
+        kind = type(value).__name__
+        raise InvalidArgumentError(f"{name} must be a value that JSON can represent, not {kind}")
     if isinstance(number, int) and not moments.SMALLEST_SENT <= number <= moments.LARGEST_SENT:
         raise InvalidArgumentError(f"{name} must fit into 64 bits", given=value)
     if not math.isfinite(number):

@@ -86,7 +86,9 @@ class SpliceArguments:
         """Raise `InvalidArgumentError` for more than *longest* seconds; None stands for an hour."""
         most = _MAX_SECONDS if longest is None else longest
         if self.seconds is not None and self.seconds > most:
-            raise InvalidArgumentError(f"duration must be at most {most} s, not {self.seconds} s")
+            raise InvalidArgumentError(
+                f"duration must be at most {most} seconds", given=self.seconds
+            )
 
 
 def splice_arguments(
@@ -171,7 +173,7 @@ def whole_seconds(duration: object, name: str) -> int:
         shown = seconds_of(duration, name)
         whole = math.ceil(round(shown, 6))  # Otherwise 0.1 + 0.2 + 2.7 would become 4 seconds.
     if shown < 1:
-        raise InvalidArgumentError(f"{name} must be at least a second, not {shown} s")
+        raise InvalidArgumentError(f"{name} must be at least a second", given=shown)
     if whole > _MAX_INT32:
-        raise InvalidArgumentError(f"{name} must be at most {_MAX_INT32} s, not {whole} s")
+        raise InvalidArgumentError(f"{name} must be at most {_MAX_INT32} seconds", given=whole)
     return whole

@@ -72,11 +72,17 @@ class AnyEndpoint(Resource):
 
 def _encoded(body: object) -> bytes:
     """Return the JSON of a request's *body*. Raises `InvalidArgumentError` if that is invalid."""
+    given: object = {} if body is None else body
+    if not isinstance(given, Mapping):
+        # The value is not quoted: it may be JSON text with a password.
+        raise InvalidArgumentError(f"body must be a dict, not {type(given).__name__}")
     try:
-        given: object = {} if body is None else check.instance(body, Mapping, "body")
         return encode_body(check.as_sent(cast("Mapping[str, object]", given), "body"))
+    except InvalidArgumentError as error:
+        rejection = error
     except RecursionError:
-        reason = "body is nested too deeply"
+        rejection = InvalidArgumentError("body is nested too deeply")
     except (TypeError, ValueError) as error:
-        reason = str(error)
-    raise InvalidArgumentError(reason)
+        rejection = InvalidArgumentError(f"body cannot be written as JSON: {error}")
+        rejection.public_message = "body must be a value that JSON can represent"
+    raise rejection.with_traceback(None)

@@ -32,7 +32,7 @@ _logger = logging.getLogger("rhombus_clips.testing")
 def checked_handlers(_options: object, attribute: Any, value: object) -> None:
     """Validate the option *handlers*. Raises `InvalidArgumentError`."""
     if not isinstance(value, dict):
-        raise InvalidArgumentError(f"{attribute.name} must be a dict, not {value!r}")
+        raise InvalidArgumentError(f"{attribute.name} must be a dict", given=value)
     for path, handler in cast("dict[object, object]", value).items():
         endpoint_path(path, f"each path of {attribute.name}")
         if not callable(handler):

@@ -312,6 +312,36 @@ async def test_body_that_json_cannot_hold_is_rejected(body, fake, session) -> No
     assert fake.requests == []
 
 
+@pytest.mark.parametrize(
+    ("body", "text", "public"),
+    [
+        (
+            {"password": b"hunter2"},
+            "body['password'] must be a value that JSON can represent, not bytes",
+            None,
+        ),
+        ({"a": {"pin": {7}}}, "body['a']['pin'] must be a value that JSON can represent, not set",
+         None),
+        ("hunter2", "body must be a dict, not str", None),
+        (["hunter2"], "body must be a dict, not list", None),
+        ({"a": float("nan")}, "body['a'] must be a finite number, not nan",
+         "body['a'] must be a finite number"),
+        ({"a": 2**63}, f"body['a'] must fit into 64 bits, not {2**63}",
+         "body['a'] must fit into 64 bits"),
+        ({("key",): 1}, "each key of body must be a string, not ('key',)",
+         "each key of body must be a string"),
+        (_cycle(), "body is nested too deeply", None),
+    ],
+    ids=lambda value: type(value).__name__,
+)  # fmt: skip
+async def test_public_message_omits_the_rejected_value(body, text, public, session) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        await session.call(PATH, body)
+    assert str(caught.value) == text
+    assert caught.value.public_message == (public or text)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
 @pytest.mark.parametrize("safe", [None, 1, "no", UNSET])
 async def test_safe_must_be_a_boolean(safe, fake, session) -> None:
     with pytest.raises(InvalidArgumentError, match="safe must be True or False"):
