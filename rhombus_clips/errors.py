@@ -310,14 +310,14 @@ class NotFoundError(StatusError):
 
 
 class RateLimitedError(StatusError):
-    """429: the organization has exceeded its request budget."""
+    """The request budget of the organization (429), or the session's own `rate`, is exhausted."""
 
     http_status = 503
     public_message = "The video service is busy; try again later."
 
     retry_after: float | None = None
-    """The wait that the service requested, in seconds (at most 300), or the rest of the session's
-    pause; None if it requested none."""
+    """The wait that the service requested, in seconds (at most 300), or that the session's pause or
+    rate requires; None if it requested none."""
 
 
 class ServerError(StatusError):

@@ -97,6 +97,7 @@ class Pacing:
         self._most_in_flight = connections
         self._in_flight = 0
         self._queue = asyncio.Lock()
+        self._queued = 0
         self._answered = asyncio.Event()
         self.pause: Pause = Pause()
 
@@ -115,7 +116,7 @@ class Pacing:
 
     def try_admit(self) -> bool:
         """Admit a request if it need not wait; return whether it was admitted."""
-        if self.pause.is_on or self._queue.locked() or self._seconds_to_wait() > 0:
+        if self.pause.is_on or self._queued or self._seconds_to_wait() > 0:
             return False
         self._in_flight += 1
         if self._bucket is not None:
@@ -126,9 +127,9 @@ class Pacing:
         """Wait until a request may start, no later than *deadline* on the event loop's clock.
 
         Call `finished` once an admitted request has been answered or has failed. Raises
-        `RateLimitedError` as soon as a pause lasts beyond the deadline, and
-        `DeadlineExceededError` at the deadline if no connection has become free or the client-side
-        rate limit has left no room.
+        `RateLimitedError` as soon as a pause or the wait for the client-side rate certainly lasts
+        beyond the deadline, and `DeadlineExceededError` at the deadline if no connection has become
+        free or earlier requests are still unanswered.
         """
         await self._wait_out_pause(deadline)
         if not self.try_admit() and not await _in_time(self._take_turn(deadline), deadline):
@@ -164,18 +165,39 @@ class Pacing:
         return self._bucket.seconds_to_wait(_now()) if self._bucket else 0.0
 
     async def _take_turn(self, deadline: float) -> None:
-        async with self._queue:  # First come, first served.
-            while seconds := self._seconds_to_wait():
-                self.pause.refuse_if_closed()
-                refuse_beyond(self.pause.delay(), deadline)
-                if math.isinf(seconds):
-                    self._answered.clear()
-                    await self._answered.wait()
-                else:
-                    await self.pause.sleep(seconds)
-            self._in_flight += 1
-            if self._bucket is not None:
-                self._bucket.start()
+        self._refuse_beyond_rate(self._queued, deadline)
+        self._queued += 1
+        try:
+            async with self._queue:  # First come, first served.
+                while seconds := self._seconds_to_wait():
+                    self.pause.refuse_if_closed()
+                    refuse_beyond(self.pause.delay(), deadline)
+                    self._refuse_beyond_rate(0, deadline)
+                    if math.isinf(seconds):
+                        self._answered.clear()
+                        await self._answered.wait()
+                    else:
+                        await self.pause.sleep(seconds)
+                self._in_flight += 1
+                if self._bucket is not None:
+                    self._bucket.start()
+        finally:
+            self._queued -= 1
+
+    def _refuse_beyond_rate(self, ahead: int, deadline: float) -> None:
+        """Raise `RateLimitedError` if a request cannot start by *deadline* after *ahead* others."""
+        if self._bucket is None:
+            return
+        now, limit = _now(), self._bucket.limit
+        delay, left = self._bucket.least_seconds_to_wait(now, ahead=ahead), max(deadline - now, 0)
+        if delay > left:
+            raise RateLimitedError(
+                f"the rate of this session ({limit.per_second:g}/s, burst {limit.burst}) allows the"
+                f" next request in {delay:.1f} s, but the call has only {left:.1f} s left: raise"
+                " rate= or timeout=",
+                status=429,
+                retry_after=delay,
+            )
 
     async def _wait_out_pause(self, deadline: float) -> None:
         await self.pause.wait(deadline)

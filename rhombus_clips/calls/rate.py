@@ -15,17 +15,24 @@ class TokenBucket:
     """The tokens of a rate limit. The caller passes in the current time, in seconds."""
 
     def __init__(self, limit: RateLimit) -> None:
-        self._limit = limit
+        self.limit: RateLimit = limit
         self._in_flight = 0
         self._missing = 0.0
         self._updated_at = -math.inf
 
     def seconds_to_wait(self, now: float) -> float:
         """Return the seconds until a request may start; infinite until one in flight finishes."""
-        if self._in_flight + 1 > self._limit.burst:
+        if self._in_flight + 1 > self.limit.burst:
             return math.inf
-        excess = self._in_flight + self._missing_at(now) + 1 - self._limit.burst
-        return max(0.0, excess / self._limit.per_second)
+        return self.least_seconds_to_wait(now)
+
+    def least_seconds_to_wait(self, now: float, *, ahead: int = 0) -> float:
+        """Return the seconds until a request may start if all in flight finish now.
+
+        *ahead* is the number of waiting requests that start before it.
+        """
+        excess = self._in_flight + self._missing_at(now) + ahead + 1 - self.limit.burst
+        return max(0.0, excess / self.limit.per_second)
 
     def start(self) -> None:
         """Take a token for a request."""
@@ -39,4 +46,4 @@ class TokenBucket:
 
     def _missing_at(self, now: float) -> float:
         """Return how many tokens of finished requests have not been refilled yet."""
-        return max(0.0, self._missing - (now - self._updated_at) * self._limit.per_second)
+        return max(0.0, self._missing - (now - self._updated_at) * self.limit.per_second)

@@ -118,7 +118,7 @@ async def test_wait_beyond_the_deadline_raises_immediately(fake, connect) -> Non
 
 async def test_closing_ends_calls_that_wait_for_a_pause_or_the_rate(fake, connect) -> None:
     fake.faults = [_pause_for(60)]
-    slow = RateLimit(per_second=0.01, burst=2)
+    slow = RateLimit(per_second=0.05, burst=2)
     session = connect(fake, rate=slow)
     paused = [asyncio.ensure_future(_call(session)) for _ in range(2)]
     await fake.wait_for_requests(2)
@@ -268,11 +268,82 @@ async def test_client_side_rate_stays_below_the_limit_of_the_service(connect) ->
     assert len(fake.requests) == 15
 
 
-async def test_exhausted_client_side_rate_raises_at_the_deadline(fake, connect) -> None:
-    rate = RateLimit(per_second=0.1, burst=1)
-    async with connect(fake, rate=rate, timeout=Timeout(total=0.05)) as session:
+async def test_wait_for_the_rate_beyond_the_deadline_raises_immediately(fake, connect) -> None:
+    rate = RateLimit(per_second=0.01, burst=1)
+    async with connect(fake, rate=rate, timeout=Timeout(total=10)) as session:
         await _call(session)
-        with pytest.raises(DeadlineExceededError, match="client-side rate") as caught:
+        started = anyio.current_time()
+        with pytest.raises(RateLimitedError) as caught:
             await _call(session, UNSAFE)
+        assert anyio.current_time() - started < TOLERANCE
+    assert caught.value.args[0].startswith(
+        "the rate of this session (0.01/s, burst 1) allows the next request in "
+    )
+    assert "left: raise rate= or timeout=" in str(caught.value)
+    assert caught.value.retry_after == pytest.approx(100, abs=TOLERANCE)
+    assert caught.value.http_status == 503
     assert not caught.value.maybe_applied
+    assert caught.value.attempts == 0
     assert len(fake.requests) == 1
+
+
+async def test_calls_wait_for_the_rate_only_as_far_as_their_deadline_allows(fake, connect) -> None:
+    """The calls that are queued count: the first ones wait their turn, the others raise at once."""
+    rate = RateLimit(per_second=1, burst=2)
+    outcomes: list[tuple[int, bool, float]] = []
+    async with connect(fake, rate=rate, timeout=Timeout(total=5.5)) as session:
+        started = anyio.current_time()
+
+        async def call(number: int) -> None:
+            try:
+                await _call(session)
+            except RateLimitedError:
+                outcomes.append((number, False, anyio.current_time() - started))
+            else:
+                outcomes.append((number, True, anyio.current_time() - started))
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(call, number)
+    refused = [(number, seconds) for number, answered, seconds in outcomes if not answered]
+    assert [number for number, _ in refused] == list(range(7, 20))
+    assert max(seconds for _, seconds in refused) < TOLERANCE
+    assert sorted(n for n, answered, _ in outcomes if answered) == list(range(7))
+    assert len(fake.requests) == 7
+
+
+async def test_refused_and_cancelled_calls_leave_the_queue() -> None:
+    pacing = Pacing(RateLimit(per_second=1, burst=1), connections=8)
+    await pacing.admit(anyio.current_time() + 1)
+    pacing.finished()
+    now = anyio.current_time()
+    cancelled = asyncio.ensure_future(pacing.admit(now + 1.5))
+    await anyio.wait_all_tasks_blocked()
+    with pytest.raises(RateLimitedError):
+        await pacing.admit(now + 1.5)  # It would be second in the queue.
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    await pacing.admit(now + 1.5)
+
+
+async def test_call_that_arrives_later_does_not_overtake_the_queue() -> None:
+    pacing = Pacing(None, connections=1)
+    deadline = anyio.current_time() + 10
+    await pacing.admit(deadline)
+    first, second = (asyncio.ensure_future(pacing.admit(deadline)) for _ in range(2))
+    await anyio.wait_all_tasks_blocked()
+    pacing.finished()
+    await first
+    pacing.finished()
+    assert not pacing.try_admit()
+    await second
+
+
+async def test_wait_for_unanswered_requests_within_the_rate_ends_at_the_deadline() -> None:
+    """When they will be answered is unknown."""
+    pacing = Pacing(RateLimit(per_second=100, burst=1), connections=8)
+    started = anyio.current_time()
+    await pacing.admit(started + 1)
+    with pytest.raises(DeadlineExceededError, match="client-side rate"):
+        await pacing.admit(started + 2)
+    assert anyio.current_time() - started >= 2 - TOLERANCE

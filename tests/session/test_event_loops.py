@@ -163,7 +163,7 @@ def test_borrowed_client_session_determines_the_loop(
 def test_call_does_not_wait_for_a_pause_or_a_queue_of_another_loop(
     connect, fake_elsewhere, loop_in_a_thread
 ) -> None:
-    fake, session = fake_elsewhere, connect(fake_elsewhere, rate=RateLimit(0.001, burst=1))
+    fake, session = fake_elsewhere, connect(fake_elsewhere, rate=RateLimit(0.01, burst=1))
     asyncio.run_coroutine_threadsafe(_one_clip(session), loop_in_a_thread).result(20)
     waiting = asyncio.run_coroutine_threadsafe(_one_clip(session), loop_in_a_thread)
     _fails_in_this_loop(ENTRIES["saved_clips"], session, None, fake)
