@@ -2,28 +2,40 @@
 
 This module is imported when pydantic asks for the first schema: pydantic is not a dependency. The
 codec itself validates and serializes, so pydantic accepts what `from_dict` accepts and writes what
-`dumps` writes. The schemas of the fields are only the source of the JSON schema.
+`dumps` writes, except for lone surrogates. The schemas of the fields are only the source of the
+JSON schema.
 
 The signatures name no types of pydantic, because type checkers do not find them where pydantic is
 not installed.
 """
 
 import inspect
-from typing import Any, Never
+import re
+from typing import Any, Never, cast
 
-from pydantic_core import CoreSchema, PydanticCustomError, ValidationError, core_schema
+from pydantic_core import (
+    CoreSchema,
+    PydanticCustomError,
+    PydanticSerializationError,
+    ValidationError,
+    core_schema,
+    to_json,
+)
 
 from rhombus_clips.codec.kinds import answer_class
 from rhombus_clips.codec.strict import MismatchError, strict, wire_fields
 from rhombus_clips.models import OpenEnum
 from rhombus_clips.models.base import Model
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def model_schema(model: type[Model], handler: Any) -> Any:
     """Return pydantic's schema of *model*.
 
     Validation accepts instances, and JSON objects as `from_dict` does. Serialization returns the
-    JSON object of `to_dict`, in all modes.
+    JSON object of `to_dict`, in all modes. In JSON, U+FFFD replaces a lone surrogate, which
+    pydantic cannot write.
 
     Raises `InvalidArgumentError` if *model* has a field that the codec does not support.
     """
@@ -59,8 +71,31 @@ def _schema(kind: type[Model | OpenEnum], documented: CoreSchema) -> CoreSchema:
         validate,
         documented,
         ref=f"{kind.__module__}.{kind.__qualname__}:{id(kind)}",
-        serialization=core_schema.plain_serializer_function_ser_schema(strict.unstructure),
+        serialization=core_schema.plain_serializer_function_ser_schema(_serialize, info_arg=True),
     )
+
+
+def _serialize(value: Any, info: core_schema.SerializationInfo) -> Any:
+    tree = strict.unstructure(value)
+    if info.mode == "json":
+        try:
+            to_json(tree)  # Faster than a search for surrogates in Python.
+        except PydanticSerializationError:
+            return _without_surrogates(tree)
+    return tree
+
+
+def _without_surrogates(tree: object) -> Any:
+    match tree:
+        case str():
+            return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", tree)
+        case list():
+            return [_without_surrogates(item) for item in cast("list[object]", tree)]
+        case dict():
+            entries = cast("dict[object, object]", tree).items()
+            return {_without_surrogates(key): _without_surrogates(item) for key, item in entries}
+        case _:
+            return tree
 
 
 def _refuse(mismatch: MismatchError, title: str) -> Never:

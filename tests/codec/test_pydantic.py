@@ -150,6 +150,26 @@ def test_every_model_is_written_and_read_as_by_the_codec(model, data) -> None:
         assert json.loads(dumps(value)) == json.loads(json.dumps(written))
 
 
+def test_lone_surrogates_are_replaced_in_json() -> None:
+    """Pydantic cannot write them, and a web backend should not fail because of one title."""
+    odd = (
+        b'{"title": "a\\ud800\xc3\xbc\\ud83d\\ude00", "status": "\\udfff",'
+        b' "k\\udc00": [["\\ud83d", 1.5]]}'
+    )
+    clip = loads(odd, SavedClip)
+    expected = {
+        "title": "a\N{REPLACEMENT CHARACTER}ü\N{GRINNING FACE}",
+        "status": "\N{REPLACEMENT CHARACTER}",
+        "k\N{REPLACEMENT CHARACTER}": [["\N{REPLACEMENT CHARACTER}", 1.5]],
+    }
+    adapter = pydantic.TypeAdapter(list[SavedClip])
+    assert json.loads(adapter.dump_json([clip])) == [expected]
+    assert adapter.dump_python([clip], mode="json") == [expected]
+    assert adapter.dump_python([clip]) == [to_dict(clip)]
+    status = pydantic.TypeAdapter(ClipStatus)
+    assert json.loads(status.dump_json(clip.status)) == "\N{REPLACEMENT CHARACTER}"
+
+
 def test_subclass_in_a_field_of_its_base_keeps_its_fields() -> None:
     clip = ClipWithProgress(uuid="a", percent_complete=5)
     assert pydantic.TypeAdapter(list[SavedClip]).dump_json([clip]) == dumps([clip])

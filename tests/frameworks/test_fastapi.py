@@ -128,6 +128,13 @@ async def test_response_has_the_bytes_of_dumps(path: str, body: bytes, client) -
     assert response.headers["content-type"] == "application/json"
 
 
+async def test_response_may_contain_a_lone_surrogate(client) -> None:
+    body = b'{"title": "a\\ud800", "status": "\\udfff"}'
+    response = await client.post("/clip", content=body, headers=JSON)
+    assert response.status_code == 200
+    assert response.json() == {"title": "a\ufffd", "status": "\ufffd"}
+
+
 async def test_response_that_is_not_a_model_is_an_error(client) -> None:
     response = await client.get("/wrong")
     assert response.status_code == 500
