@@ -8,10 +8,9 @@ values as members of their open enum.
 from collections.abc import Iterable
 from typing import Any, TypeVar, cast
 
-from cattrs import StructureHandlerNotFoundError
-
 from rhombus_clips.codec.bodies import decode
 from rhombus_clips.codec.hooks import attach_hooks
+from rhombus_clips.codec.kinds import model_or_list
 from rhombus_clips.codec.strict import MismatchError, strict
 from rhombus_clips.codec.text import parse, render
 from rhombus_clips.errors import InvalidArgumentError
@@ -32,14 +31,13 @@ def loads(data: bytes | str, kind: type[T]) -> T:
     :param data: JSON text.
     :param kind: A model, or a list of models.
     :raises DecodeError: if *data* is not JSON, or a value has the wrong type.
-    :raises InvalidArgumentError: for *data* or a *kind* of another type.
+    :raises InvalidArgumentError: for *data* or a *kind* of another type, and for a model with a
+        field that the codec does not support.
     """
+    model_or_list(kind)
     if not isinstance(data, bytes | bytearray | str):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
         raise InvalidArgumentError("data must be bytes or a string", given=data)
-    try:
-        return decode(parse(data), data, kind)
-    except StructureHandlerNotFoundError:
-        raise _invalid_kind(kind) from None
+    return decode(parse(data), data, kind)
 
 
 def dumps(value: Model | Iterable[Model]) -> bytes:
@@ -65,14 +63,14 @@ def from_dict(data: object, kind: type[T]) -> T:
     :param data: The dicts, lists and values that a JSON parser returned.
     :param kind: A model, or a list of models.
     :raises DecodeError: with the JSON path of a value that has the wrong type.
-    :raises InvalidArgumentError: for another *kind*.
+    :raises InvalidArgumentError: for another *kind*, and for a model with a field that the codec
+        does not support.
     """
+    model_or_list(kind)
     try:
         return cast("T", strict.get_structure_hook(kind)(data, kind))
     except MismatchError as mismatch:
         failure = mismatch.as_decode_error()
-    except StructureHandlerNotFoundError:
-        raise _invalid_kind(kind) from None
     raise failure
 
 
@@ -87,7 +85,3 @@ def to_dict(model: Model) -> dict[str, Any]:
         kind = type(model).__name__
         raise InvalidArgumentError(f"to_dict and dumps take models, not {kind}")
     return cast("dict[str, Any]", strict.unstructure(model))
-
-
-def _invalid_kind(kind: object) -> InvalidArgumentError:
-    return InvalidArgumentError("kind must be a model or a list of models", given=kind)

@@ -33,7 +33,25 @@ def answer_class(value: object, name: str) -> None:
         return
     if not _is_model(value):
         raise InvalidArgumentError(f"{name} must be dict or a subclass of Model", given=value)
-    mistake = _mistake(cast("Any", value))
+    _refuse_mistake(value, name)
+
+
+def model_or_list(kind: object) -> None:
+    """Check that *kind* is a model that the codec can decode, or ``list[...]`` of such a model.
+
+    Raises `InvalidArgumentError` otherwise.
+    """
+    model: object = get_args(kind)[0] if is_list(kind) else kind
+    if not _is_model(model):
+        raise InvalidArgumentError(
+            "kind must be a model or a list of models, such as SavedClip or list[SavedClip]",
+            given=kind,
+        )
+    _refuse_mistake(model, "kind")
+
+
+def _refuse_mistake(model: object, name: str) -> None:
+    mistake = _mistake(cast("Any", model))
     if mistake is not None:
         raise InvalidArgumentError(f"{name} cannot be decoded: {mistake}")
 

@@ -7,14 +7,17 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+import attrs
 import pytest
 from attrs import fields
 
 from rhombus_clips import (
     ClipSession,
+    ClipStatus,
     ConfigurationError,
     InvalidArgumentError,
     MediaTimeout,
+    Model,
     Polling,
     RateLimit,
     RetryPolicy,
@@ -345,10 +348,21 @@ def test_codec_rejects_values_of_other_types() -> None:
             dumps(cast("Any", value))
         with pytest.raises(InvalidArgumentError, match="data must be bytes or a string"):
             loads(cast("Any", value), SavedClip)
-    for kind in (object(), 1, NAN, "SavedClip", NAIVE):
+    kinds: list[Any] = [
+        object(), 1, NAN, "SavedClip", NAIVE, None, int, str, object, list, dict, set, Any,
+        SavedClip(), [SavedClip], (SavedClip, int), SavedClip | None, ClipStatus,
+        list[int], list[Any], list[list[SavedClip]], list[SavedClip | None], set[SavedClip],
+        tuple[SavedClip], tuple[SavedClip, ...], dict[str, SavedClip], type("Plain", (), {}),
+    ]  # fmt: skip
+    for kind in kinds:
         with pytest.raises(InvalidArgumentError, match="kind must be a model"):
             loads(b"{}", cast("Any", kind))
         with pytest.raises(InvalidArgumentError, match="kind must be a model"):
             from_dict({}, cast("Any", kind))
+    words = {"words": attrs.field(default=(), type=set[str])}
+    bad_field: Any = attrs.make_class("BadField", words, (Model,))
+    for kind in (bad_field, list[bad_field]):
+        with pytest.raises(InvalidArgumentError, match=r"kind cannot be decoded: BadField\.words"):
+            loads(b"{}", cast("Any", kind))
     with pytest.raises(InvalidArgumentError, match="cannot be written as JSON"):
         dumps(SavedClip(extra={"a": NAN}))
