@@ -28,6 +28,7 @@ BODIES: list[tuple[int, bytes, type[StatusError], str]] = [
     (403, b'{"status": 403, "error": "Forbidden", "msg": "Access Denied"}',
      PermissionDeniedError, "Access Denied (likely causes: the key belongs to the other region"),
     (403, b"", PermissionDeniedError, "HTTP 403 (likely causes"),
+    (403, b"", PermissionDeniedError, "org_uuid= is not the client organization"),
     (403, b'{"msg": "Invalid api key"}', PermissionDeniedError, "Invalid api key"),
     (404, b"", NotFoundError, "HTTP 404"),
     (409, b"", StatusError, "HTTP 409"),
