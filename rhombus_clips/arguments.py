@@ -148,6 +148,9 @@ def _plain_number(value: object) -> float | None:
 # --- strings ---------------------------------------------------------------------------------
 
 
+_MODELS_WITH_UUID = ("clip", "group")
+
+
 def identifier(value: object, name: str) -> str:
     """Return *value* if it is a string that can identify something.
 
@@ -156,6 +159,11 @@ def identifier(value: object, name: str) -> str:
 
     Raises `InvalidArgumentError` for anything else.
     """
+    if isinstance(value, Model):
+        owner = name.removeprefix("each of ").partition("_uuid")[0]
+        remedy = f": pass {owner}.uuid" if owner in _MODELS_WITH_UUID else ""
+        kind = type(value).__name__
+        raise InvalidArgumentError(f"{name} must be a string, not a {kind}{remedy}")
     if not isinstance(value, str) or not value or value != value.strip() or _has_control(value):
         raise InvalidArgumentError(
             f"{name} must be a non-empty string without control characters or surrounding"

@@ -27,8 +27,8 @@ _STATUS_ERRORS: dict[int, type[errors.StatusError]] = {
 _ADVICE = {
     401: "check that the API key is valid and that the auth scheme matches its type",
     403: "likely causes: the key belongs to the other region (US or EU base_url), the auth scheme"
-    " does not match the key, the key was revoked, its role lacks the permission, or the key is of a"
-    " partner and org_uuid= is not the client organization that owns the item",
+    " does not match the key, the key was revoked, its role lacks the permission, or the key is a"
+    " partner's and org_uuid= is not the client organization",
     429: "the organization's request budget is exhausted",
 }
 

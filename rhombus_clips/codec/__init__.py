@@ -5,7 +5,7 @@ Anything that the reference does not list is preserved: unknown keys in `Model.e
 values as members of their open enum.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from rhombus_clips.codec.bodies import decode
@@ -50,6 +50,11 @@ def dumps(value: Model | Iterable[Model]) -> bytes:
     :raises InvalidArgumentError: for another type, or a value that JSON cannot represent, such as
         NaN. The service sends none.
     """
+    if isinstance(value, Mapping):
+        raise InvalidArgumentError(
+            "dumps takes a model or an iterable of models, not a dict: use json.dumps(value,"
+            " default=to_dict)"
+        )
     if not isinstance(value, Model | Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # for untyped callers
         raise InvalidArgumentError("value must be a model or an iterable of models", given=value)
     return render(to_dict(value) if isinstance(value, Model) else [to_dict(item) for item in value])

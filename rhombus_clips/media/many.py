@@ -17,6 +17,7 @@ from rhombus_clips.errors import DownloadError, RhombusError
 from rhombus_clips.media.download import Downloaded, Progress
 from rhombus_clips.media.file_names import safe_file_name
 from rhombus_clips.media.manifest import Manifest
+from rhombus_clips.media.media_file import saved_clip
 from rhombus_clips.models import SavedClip
 
 T = TypeVar("T")
@@ -156,7 +157,7 @@ class BulkDownload:
                 clip = await anext(items)
             except StopAsyncIteration:
                 break
-            instance(clip, SavedClip, "each of clips")
+            saved_clip(clip, "each of clips")
             if clip.uuid is not None and clip.uuid in self._seen:
                 self.summary.skipped += 1
                 continue

@@ -4,7 +4,7 @@ import re
 
 from attrs import frozen
 
-from rhombus_clips.errors import DownloadError
+from rhombus_clips.errors import DownloadError, InvalidArgumentError
 from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
 
 _UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
@@ -34,6 +34,17 @@ class MediaFile:
             return "the clip may have been deleted, or its record names another region"
         status = "unknown" if self.status is None else self.status
         return f"the clip's status was {status} when it was read; it gets a file once COMPLETE"
+
+
+def saved_clip(value: object, name: str) -> SavedClip:
+    """Return *value* if it is a `SavedClip`. Raises `InvalidArgumentError` otherwise."""
+    if not isinstance(value, SavedClip):
+        raise InvalidArgumentError(
+            f"{name} must be a SavedClip, such as one from a pager or from"
+            " get_clip_with_progress(uuid)",
+            given=value,
+        )
+    return value
 
 
 def clip_file(clip: SavedClip, *, verify: bool = True) -> MediaFile:

@@ -46,7 +46,9 @@ def filter_parameters(filters: Mapping[str, Any]) -> dict[str, Any]:
     """
     unknown = ", ".join(sorted(filters.keys() - _CONVERTERS.keys()))
     if unknown:
-        raise InvalidArgumentError(f"unknown filter: {unknown}")
+        raise InvalidArgumentError(
+            f"unknown filter: {unknown}; the filters are {', '.join(_CONVERTERS)}"
+        )
     return {
         name: None if value is None else _CONVERTERS[name](value, name)
         for name, value in filters.items()

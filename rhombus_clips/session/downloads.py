@@ -15,7 +15,7 @@ from rhombus_clips.media.download import Download, Progress
 from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.host import MediaHost
 from rhombus_clips.media.many import BulkDownload, ClipProgress, OnEnd
-from rhombus_clips.media.media_file import MediaFile, clip_file, thumbnail_file
+from rhombus_clips.media.media_file import MediaFile, clip_file, saved_clip, thumbnail_file
 from rhombus_clips.media.ranges import FetchState
 from rhombus_clips.media.reader import MediaReader
 from rhombus_clips.models import SavedClip
@@ -73,7 +73,7 @@ class ClipFiles(Resource):
         progress = check.function_or_none(progress, "progress")
         target = check.local_path(path, "path")
         check.instance(verify, bool, "verify")
-        file = clip_file(check.instance(clip, SavedClip, "clip"), verify=verify)
+        file = clip_file(saved_clip(clip, "clip"), verify=verify)
         return await self._download(file, target, progress)
 
     async def download_thumbnail(
@@ -94,7 +94,7 @@ class ClipFiles(Resource):
         """
         progress = check.function_or_none(progress, "progress")
         target = check.local_path(path, "path")
-        file = thumbnail_file(check.instance(clip, SavedClip, "clip"))
+        file = thumbnail_file(saved_clip(clip, "clip"))
         return await self._download(file, target, progress)
 
     @asynccontextmanager
@@ -134,7 +134,7 @@ class ClipFiles(Resource):
             errors of `download_clip`, on entering or while reading.
         """
         check.instance(verify, bool, "verify")
-        clip = check.instance(clip, SavedClip, "clip")
+        clip = saved_clip(clip, "clip")
         first, stop = _bounds(start, stop, clip.byte_count or None if verify else None)
         if if_ignored not in ("skip", "raise"):  # A tuple, because the value may not be hashable.
             raise InvalidArgumentError('if_ignored must be "skip" or "raise"', given=if_ignored)

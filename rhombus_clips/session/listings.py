@@ -9,7 +9,7 @@ from rhombus_clips.calls.caller import local_time_ms
 from rhombus_clips.calls.endpoints import Endpoint
 from rhombus_clips.errors import InvalidArgumentError
 from rhombus_clips.models import ClipWithProgressPage, SavedClip
-from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.models.moments import plain_int, to_epoch_ms
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipFollower, SavedClipPager
 from rhombus_clips.paging.clips_with_progress import ClipWithProgressWalk
 from rhombus_clips.paging.following import RepeatedListing
@@ -273,6 +273,12 @@ def _saved_clip_position(cursor: str | datetime | int | None, times: TimeRange) 
         return Position()
     if isinstance(cursor, str):
         return Position.from_cursor(listed(times), cursor)
+    if not isinstance(cursor, datetime) and plain_int(cursor) is None:
+        raise InvalidArgumentError(
+            "cursor must be the cursor of a pager, which is a string, or an aware datetime or epoch"
+            " milliseconds as an int",
+            given=cursor,
+        )
     return Position(boundary=check.whole_number(to_epoch_ms(cursor, "cursor"), "cursor", least=1))
 
 

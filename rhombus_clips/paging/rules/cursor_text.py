@@ -39,6 +39,16 @@ class Kind(IntEnum):
     FOLLOWED_CLIPS = 5
 
 
+_METHODS: dict[int, str] = {
+    Kind.SAVED_CLIPS: "saved_clips()",
+    Kind.CLIPS_WITH_PROGRESS: "clips_with_progress()",
+    Kind.EXPIRING_CLIPS: "expiring_clips()",
+    Kind.SHARED_CLIP_GROUPS: "shared_clip_groups()",
+    Kind.FOLLOWED_CLIPS: "follow_saved_clips()",
+}
+"""The methods of a session that return the listings of each kind."""
+
+
 @frozen
 class Listed:
     """The listing that a cursor belongs to: its kind, and the bounds and filters as JSON values."""
@@ -75,9 +85,11 @@ def read_cursor(listed: Listed, text: object, *, longest: int | None = LONGEST_C
         )
     content = _decoded(text) if longest is None or len(text) <= longest else None
     if content is None:
+        takes_times = listed.kind is Kind.SAVED_CLIPS
         raise InvalidArgumentError(
             "cursor is damaged or was not created by this library: pass the unchanged cursor of a"
             " pager, or None to start from the beginning"
+            + ("; for a point in time pass an int or an aware datetime" if takes_times else "")
         )
     header, expected = content[:_HEADER_SIZE], listed.header
     if header[0] >> 4 != _VERSION:
@@ -85,7 +97,8 @@ def read_cursor(listed: Listed, text: object, *, longest: int | None = LONGEST_C
             "cursor was created by another version of this library: start from the beginning"
         )
     if header[0] != expected[0]:
-        raise InvalidArgumentError("cursor belongs to another kind of listing")
+        method = _METHODS.get(header[0] & 0x0F, "another listing")
+        raise InvalidArgumentError(f"cursor belongs to {method}, not to {_METHODS[listed.kind]}")
     if header != expected:
         raise InvalidArgumentError(
             "cursor belongs to a listing with other bounds or filters: pass the same ones again"
