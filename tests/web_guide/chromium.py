@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+from attrs import define, field
 
 from tests.components import required_program
+from tests.web_guide.watched import until
 
 # The sandbox does not work for root, nor in many containers.
 OPTIONS = [
@@ -24,49 +25,71 @@ OPTIONS = [
 ]
 
 
+@define
+class Tab:
+    """A page, through the connection to its debugger."""
+
+    _connection: aiohttp.ClientWebSocketResponse
+    _calls: int = 0
+    _loaded: set[str] = field(factory=set)
+
+    async def evaluate(self, url: str, expression: str) -> Any:
+        """Open a page, evaluate JavaScript in it, and return the value of its promise."""
+        await self._call("Page.enable")
+        await self._call("Page.setLifecycleEventsEnabled", enabled=True)
+        document = (await self._call("Page.navigate", url=url))["loaderId"]
+        # The empty page may be loaded later than this call.
+        while document not in self._loaded:
+            await self._receive()
+        answer = await self._call(
+            "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"]["value"]
+
+    async def _call(self, method: str, **parameters: Any) -> Any:
+        self._calls += 1
+        await self._connection.send_json(
+            {"id": self._calls, "method": method, "params": parameters}
+        )
+        while (message := await self._receive()).get("id") != self._calls:
+            pass
+        return message["result"]
+
+    async def _receive(self) -> Any:
+        message = await self._connection.receive_json()
+        if message.get("method") == "Page.lifecycleEvent" and message["params"]["name"] == "load":
+            self._loaded.add(message["params"]["loaderId"])
+        return message
+
+
 @asynccontextmanager
-async def chromium(folder: Path) -> AsyncGenerator[aiohttp.ClientWebSocketResponse, None]:
-    """Start Chromium, and yield the connection to the debugger of an empty page."""
+async def chromium(folder: Path) -> AsyncGenerator[Tab, None]:
+    """Start Chromium with its files in *folder*, and yield an empty page."""
     process = await asyncio.create_subprocess_exec(
         required_program("chromium", "chromium-browser", "google-chrome"),
         *OPTIONS,
         f"--user-data-dir={folder}",
         "about:blank",
         stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,
     )
     try:
-        port = await _debugging_port(process)
+        port_file = folder / "DevToolsActivePort"
+        await until(lambda: process.returncode is not None or _has_lines(port_file))
+        assert process.returncode is None, "Chromium ended"
+        port = port_file.read_text(encoding="ascii").split()[0]
         async with aiohttp.ClientSession() as http:
             async with http.put(f"http://127.0.0.1:{port}/json/new?about:blank") as response:
                 debugger = (await response.json())["webSocketDebuggerUrl"]
             async with http.ws_connect(debugger) as connection:
-                yield connection
+                yield Tab(connection)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        await process.communicate()
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
-async def _debugging_port(process: asyncio.subprocess.Process) -> int:
-    assert process.stderr is not None
-    while True:
-        line = await process.stderr.readline()
-        assert line, "Chromium ended"
-        match = re.search(rb"DevTools listening on ws://127\.0\.0\.1:(\d+)/", line)
-        if match is not None:
-            return int(match[1])
-
-
-async def evaluate(connection: aiohttp.ClientWebSocketResponse, url: str, expression: str) -> Any:
-    """Open a page, evaluate JavaScript in it, and return the value of its promise."""
-    parameters = {"expression": expression, "awaitPromise": True, "returnByValue": True}
-    await connection.send_json({"id": 1, "method": "Page.enable"})
-    await connection.send_json({"id": 2, "method": "Page.navigate", "params": {"url": url}})
-    while (await connection.receive_json()).get("method") != "Page.loadEventFired":
-        pass
-    await connection.send_json({"id": 3, "method": "Runtime.evaluate", "params": parameters})
-    while (message := await connection.receive_json()).get("id") != 3:
-        pass
-    assert "exceptionDetails" not in message["result"], message
-    return message["result"]["result"]["value"]
+def _has_lines(path: Path) -> bool:
+    return path.exists() and path.read_text(encoding="ascii").count("\n") > 0

@@ -3,7 +3,7 @@
 import asyncio
 
 from rhombus_clips.testing import FakeRhombus, Media
-from tests.web_guide.chromium import chromium, evaluate
+from tests.web_guide.chromium import chromium
 from tests.web_guide.guide import javascript
 from tests.web_guide.servers import run
 
@@ -60,7 +60,7 @@ async def test_browser_requests_a_later_part_to_seek(framework, use, tmp_path) -
         path = f"/clips/{clip['uuid']}/video"
         page = f'<video muted preload="metadata" src="{path}"></video>'
         async with run(framework, page=page) as backend, chromium(tmp_path) as tab:
-            seen = await evaluate(tab, backend.url, SEEK)
+            seen = await tab.evaluate(backend.url, SEEK)
     assert seen["duration"] == 120
     assert close(seen["start"], (203, 51, 51))
     assert close(seen["late"], (208, 34, 125))
@@ -92,6 +92,6 @@ async def test_browser_receives_events_until_the_end(framework, fake, tmp_path) 
         chromium(tmp_path) as tab,
         asyncio.timeout(120),
     ):
-        shown, end, state = await evaluate(tab, backend.url, script)
+        shown, end, state = await tab.evaluate(backend.url, script)
     assert (shown, end) == (["COMPLETE"], "{}")
     assert state == 2  # closed
