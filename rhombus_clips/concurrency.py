@@ -5,7 +5,8 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from types import AsyncGeneratorType
+from typing import Any, TypeVar, cast
 
 import anyio
 
@@ -141,6 +142,8 @@ class Waiting:
     def __init__(self) -> None:
         self.has_ended: bool = False
         """True once the iteration must end without waiting again."""
+        self.is_complete: bool = False
+        """True once the iteration has reached its end."""
         self._scope: anyio.CancelScope | None = None
         self._idle: asyncio.Future[None] | None = None
 
@@ -168,23 +171,50 @@ class Waiting:
         await generator.aclose()
 
 
+def is_alive(generator: AsyncGenerator[Any, None]) -> bool:
+    """Return False if *generator* is finished."""
+    return cast("AsyncGeneratorType[Any, None]", generator).ag_frame is not None
+
+
 class Iteration(AsyncGenerator[T, None]):
-    """An async generator that any task may close at any time.
+    """An async generator that any task may close at any time, and that resumes after an error.
 
-    A task that awaits its next item then gets `StopAsyncIteration`.
+    A task that awaits its next item when it is closed gets `StopAsyncIteration`. A generator that
+    raised is finished, and so is one whose wait was cancelled. Another one then takes its place, so
+    that `StopAsyncIteration` always means the end.
 
-    :param generate: Creates the generator. The generator must wait only through the `Waiting` that
-        is passed, and must not wait once that has ended.
+    :param generate: Creates the generator, which continues where the one before stopped. It must
+        wait only through the `Waiting` that is passed, must not wait once that has ended, and sets
+        `Waiting.is_complete` at its end.
+    :param claim: Called with each generator before its first use; it may raise an exception.
     """
 
-    def __init__(self, generate: Callable[[Waiting], AsyncGenerator[T, None]]) -> None:
+    def __init__(
+        self,
+        generate: Callable[[Waiting], AsyncGenerator[T, None]],
+        claim: Callable[[AsyncGenerator[Any, None], Waiting], None],
+    ) -> None:
         self.waiting: Waiting = Waiting()
-        self.generator: AsyncGenerator[T, None] = generate(self.waiting)
+        self._generate = generate
+        self._claim = claim
+        self.generator: AsyncGenerator[T, None] = self._begin()
 
     # These return the generator's coroutines, because wrapping them would slow down every item.
 
     def __anext__(self) -> Coroutine[Any, Any, T]:
+        if not is_alive(self.generator) and not self.is_over:
+            self.generator = self._begin()
         return self.generator.__anext__()
+
+    @property
+    def is_over(self) -> bool:
+        """True if the iteration was closed or has reached its end."""
+        return self.waiting.has_ended or self.waiting.is_complete
+
+    def _begin(self) -> AsyncGenerator[T, None]:
+        generator = self._generate(self.waiting)
+        self._claim(generator, self.waiting)
+        return generator
 
     def asend(self, value: None) -> Coroutine[Any, Any, T]:
         """Delegate to the generator."""

@@ -31,13 +31,13 @@
 
 All errors can be pickled. None holds a header, a key or an object of the HTTP library.
 A web backend can respond with the `http_status` and the `public_message` of any of them.
-`InvalidArgumentError` is not a `RhombusError`, because nothing was sent.
 """
 
 from collections.abc import Callable
 from inspect import get_annotations
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from rhombus_clips.redaction import redacted
 
 if TYPE_CHECKING:
     from rhombus_clips.models import ClipWithProgress
@@ -70,18 +70,14 @@ __all__ = [
     "WrongEventLoopError",
 ]
 
-_SHORTEST_SECRET = 8
+_RECONNECT_AFTER = 5.0  # Seconds, for the client of a backend that cannot reach the service.
 
-# Seconds to suggest to the client of a backend that cannot reach the service.
-_RECONNECT_AFTER = 5.0
-
-# A message quotes at most this many characters of an argument.
-_MAX_QUOTED = 80
+_MAX_QUOTED = 80  # Characters of an argument in a message.
 _NOTHING = object()
 
 
 class InvalidArgumentError(ValueError):
-    """An argument is invalid, for example a cursor from another listing. Nothing was sent.
+    """An argument is invalid, such as a cursor of another listing. Nothing was sent.
 
     ``str(error)`` also quotes the start of the rejected value, unless it may be a password.
     """
@@ -133,8 +129,7 @@ class RhombusError(Exception):
     """The status with which a web backend should respond."""
 
     public_message: ClassVar[str] = "The video service could not process the request."
-    """A sentence for the client of a web backend. It is the same for all errors of a class, and
-    contains no path, host, identifier, key or text of the service."""
+    """A sentence for the client of a web backend, the same for all errors of the class."""
 
     endpoint: str | None = None
     """The path of the call, such as ``/api/event/getSavedClipsV2``; None outside a call."""
@@ -143,7 +138,7 @@ class RhombusError(Exception):
     """The number of requests that the call had sent when it failed."""
 
     cursor: str | None = None
-    """The `cursor` to resume from if a pager raised the error; otherwise None."""
+    """The `cursor` to resume from, if a pager raised the error."""
 
     maybe_applied: bool = False
     """True if a change was sent and the service may have applied it despite the error."""
@@ -152,8 +147,7 @@ class RhombusError(Exception):
     """The clips whose renders had started when a later step failed; the renders continue."""
 
     retry_after: float | None = None
-    """The seconds after which the request may succeed, for a ``Retry-After`` header; None if
-    unknown."""
+    """The seconds after which the request may succeed; None if unknown."""
 
     def __init__(self, text: str, /, **details: Any) -> None:
         super().__init__(text)
@@ -197,26 +191,6 @@ class RhombusError(Exception):
 
     def __reduce__(self) -> tuple[Callable[..., Self], tuple[Any, ...]]:
         return _rebuild, (type(self), self.args, self.__dict__)
-
-
-def redacted(text: str, secret: str) -> str:
-    """Return *text* with ``[redacted]`` in place of *secret*, even if *secret* is truncated.
-
-    Every prefix of at least eight characters is replaced. A *secret* that is shorter is kept,
-    because it would match ordinary text; the service's keys have 22 characters.
-    """
-    if len(secret) < _SHORTEST_SECRET:
-        return text
-    beginning, ending = secret[:_SHORTEST_SECRET], secret[_SHORTEST_SECRET:]
-    before, found, rest = text.partition(beginning)
-    kept = [before]
-    while found:
-        more = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(rest, ending, strict=False))
-        )
-        before, found, rest = rest[more:].partition(beginning)
-        kept.append(before)
-    return "[redacted]".join(kept)
 
 
 def _rebuild(kind: type[RhombusError], args: tuple[Any, ...], state: dict[str, Any]) -> Any:
@@ -386,10 +360,10 @@ class PagingError(RhombusError):
 
 
 class CursorStalledError(PagingError):
-    """More clips share one millisecond than the service lists in one page.
+    """More clips share one millisecond than the service lists in one page, or a cursor can hold.
 
-    The clips after them cannot be listed. Resuming with ``overlap_ms=0`` may get past that
-    millisecond, but may lose some of its clips.
+    In the first case, the clips after them cannot be listed. Resuming with ``overlap_ms=0`` may get
+    past that millisecond, but may lose some of its clips.
     """
 
 

@@ -25,7 +25,7 @@ async def _listing(session: ClipSession) -> None:
 
 @pytest.mark.parametrize(
     ("work", "functions", "files"),
-    [(_call, 28, 9), (_listing, 96, 17)],
+    [(_call, 28, 9), (_listing, 98, 17)],
     ids=["one call", "three pages"],
 )
 async def test_the_path_through_the_package_is_short(

@@ -16,8 +16,9 @@ from rhombus_clips.calls.retry import RetryPolicy, Timeout, may_have_been_applie
 from rhombus_clips.calls.transport import RequestBody, Transport
 from rhombus_clips.codec import bodies
 from rhombus_clips.codec.text import parse
-from rhombus_clips.errors import DecodeError, RateLimitedError, RhombusError, StatusError, redacted
+from rhombus_clips.errors import DecodeError, RateLimitedError, RhombusError, StatusError
 from rhombus_clips.models.moments import from_epoch_ms
+from rhombus_clips.redaction import redacted
 
 logger: logging.Logger = logging.getLogger("rhombus_clips")
 

@@ -20,6 +20,10 @@ from rhombus_clips.models.base import Model
 _PLAIN = (str, bool, int, float, Any)
 
 
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Model)
+
+
 def answer_class(value: object, name: str) -> None:
     """Check that *value* is a class of answers: `dict`, or a model that the codec can decode.
 
@@ -27,7 +31,7 @@ def answer_class(value: object, name: str) -> None:
     """
     if value is dict:
         return
-    if not isinstance(value, type) or not issubclass(value, Model):
+    if not _is_model(value):
         raise InvalidArgumentError(f"{name} must be dict or a subclass of Model", given=value)
     mistake = _mistake(cast("Any", value))
     if mistake is not None:

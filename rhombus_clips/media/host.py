@@ -26,6 +26,7 @@ from rhombus_clips.calls.transport import end_reading, read_any
 from rhombus_clips.media import redirects
 from rhombus_clips.media.head import Head
 from rhombus_clips.media.refusals import media_error
+from rhombus_clips.redaction import redacted
 
 T = TypeVar("T")
 
@@ -157,7 +158,7 @@ class MediaHost:
         """Return `redirect_target`, or raise `DownloadError` if it contains the API key."""
         target = redirects.redirect_target(url, head)
         decoded = "" if target is None else unquote(target)
-        if decoded and errors.redacted(decoded, self._credentials["x-auth-apikey"]) != decoded:
+        if decoded and redacted(decoded, self._credentials["x-auth-apikey"]) != decoded:
             raise errors.DownloadError(
                 "the media host redirects to a URL that contains the API key"
             )

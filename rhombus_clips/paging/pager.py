@@ -14,13 +14,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from itertools import islice
-from types import AsyncGeneratorType
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from attrs import define, evolve, field
 
 from rhombus_clips.arguments import whole_number
-from rhombus_clips.concurrency import Iteration, Waiting, alongside
+from rhombus_clips.concurrency import Iteration, Waiting, alongside, is_alive
 from rhombus_clips.errors import CursorStalledError, RhombusError
 from rhombus_clips.models.base import Answer
 from rhombus_clips.paging.prefetch import Prefetch
@@ -108,7 +107,7 @@ class Resumable(ABC, Generic[ItemT]):
 
     def __aiter__(self) -> Iteration[ItemT]:
         # As with a generator, this continues an iteration that `anext` started.
-        if self._one_by_one is not None and _is_alive(self._one_by_one.generator):
+        if self._one_by_one is not None and is_alive(self._one_by_one.generator):
             return self._one_by_one
         self._one_by_one = None
         return self._start(self._items)
@@ -122,16 +121,18 @@ class Resumable(ABC, Generic[ItemT]):
         """Start an iteration. Raises `RuntimeError` while another one is active."""
         if self._refusal is not None:
             raise RuntimeError(self._refusal)
+        return Iteration(generate, self._claim)
+
+    def _claim(self, generator: AsyncGenerator[Any, None], waiting: Waiting) -> None:
+        """Make *generator* the active one. Raises `RuntimeError` while another one is active."""
         current = None if self._generator is None else self._generator()
-        if current is not None and _is_alive(current):
+        if current is not None and is_alive(current):
             raise RuntimeError(
                 f"this {type(self).__name__} is already being iterated; close that iteration"
                 f" first, or create another {type(self).__name__}"
             )
-        iteration = Iteration(generate)
-        self._generator = weakref.ref(iteration.generator)
-        self._waiting = iteration.waiting
-        return iteration
+        self._generator = weakref.ref(generator)
+        self._waiting = waiting
 
     async def aclose(self) -> None:
         """End the active iteration, if any. The next iteration resumes from there.
@@ -142,10 +143,6 @@ class Resumable(ABC, Generic[ItemT]):
         current = None if self._generator is None else self._generator()
         if current is not None:
             await self._waiting.close(current)
-
-
-def _is_alive(generator: AsyncGenerator[Any, None]) -> bool:
-    return cast("AsyncGeneratorType[Any, None]", generator).ag_frame is not None
 
 
 class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
@@ -282,12 +279,14 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
         while (pending := await self._next_page(waiting, prefetch)) is not None:
             for item in self._taken_from(pending):
                 yield item
+        waiting.is_complete = True
 
     async def _pages(self, waiting: Waiting) -> AsyncGenerator[PageT, None]:
         async with aclosing(self._parts(waiting)) as parts:
             async for pending, items in parts:
                 only_new: dict[str, Any] = {self._list_name: items}
                 yield evolve(pending.page, **only_new)
+        waiting.is_complete = True
 
     async def _parts(
         self, waiting: Waiting, limit: int | None = None
@@ -298,6 +297,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
             items = list(islice(self._taken_from(pending), left))
             left = None if left is None else left - len(items)
             yield pending, items
+        waiting.is_complete = True
 
     def _taken_from(self, pending: PendingPage[ItemT, PageT]) -> Generator[ItemT, None, None]:
         """Yield the items of *pending*, and count each before it is yielded."""

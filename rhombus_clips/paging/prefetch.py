@@ -46,6 +46,8 @@ class Prefetch:
         if not self._ready() and self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+        if not self._ready():
+            await self._fetch()  # After the failure, the caller wants to continue.
 
     def started(self) -> None:
         """Record that the caller wants a page or has started one: another may be fetched."""

@@ -82,17 +82,19 @@ class SavedClipPager(Pager[SavedClip, SavedClipPage]):
                 self._add_cursor(error)
                 raise
             if part is None:
-                self._is_exhausted = True
-                return
+                self._is_exhausted = not waiting.has_ended
+                break
             state, page = part
             self.stats.pages += 1
             for clip in page.items:
                 if self.stats.items == self._limit:
+                    waiting.is_complete = True
                     return
                 self.stats.items += 1
                 yield clip
             position = listing.yielded(state, page)
             self._current = PendingPage(deque(), page.page, partial(self._cursor_at, position))
+        waiting.is_complete = True
 
     def _cursor_at(self, position: Position, _yielded: int) -> str:
         return position.to_cursor(self._walk.listed)

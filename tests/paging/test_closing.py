@@ -130,19 +130,23 @@ async def test_collect_raises_if_the_pager_is_closed_meanwhile(fake, session) ->
 
 
 async def test_iteration_behaves_like_an_async_generator() -> None:
-    async def count(_waiting: Waiting):
+    async def count(waiting: Waiting):
         for number in range(3):
             try:
                 yield number
             except ValueError:
                 yield -1
+        waiting.is_complete = True
 
-    iteration = Iteration(count)
+    claimed: list[Waiting] = []
+    iteration = Iteration(count, lambda _generator, waiting: claimed.append(waiting))
     assert [await anext(iteration), await iteration.asend(None)] == [0, 1]
     assert await iteration.athrow(ValueError) == -1
     assert [number async for number in iteration] == [2]
+    assert await anext(iteration, None) is None
     await iteration.aclose()
     assert await anext(iteration, None) is None
+    assert claimed == [iteration.waiting]
 
 
 @pytest.mark.parametrize("name", ["pager", "iteration", "follower", "following", "one clip"])

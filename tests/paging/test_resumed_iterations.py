@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rhombus_clips import ApiError, ClipSession, SavedClipFollower, ServerError
+from rhombus_clips import ApiError, ClipSession, RetryPolicy, SavedClipFollower, ServerError
 from rhombus_clips.paging.rules.following_state import FollowingState
 from rhombus_clips.testing import FakeRhombus, Listing, faults
 from tests.interruptions import by_scope, by_task, by_timeout, client_tasks
@@ -220,3 +220,51 @@ async def test_pager_yields_each_item_once_wherever_it_is_cancelled(
         assert await anext(pager, None) is None
         after += 1
     assert after >= 3
+
+
+@pytest.mark.parametrize("start", ["iterator", "pages", "prefetched", "sharded"])
+async def test_iterator_of_a_pager_continues_after_a_timeout_and_an_error(start, connect) -> None:
+    """`StopAsyncIteration` means the end, not that an `anext` was cancelled or raised."""
+    async with FakeRhombus(60) as fake, connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        pager = session.saved_clips(since=1, page_size=10)
+        seen: list[str | None] = []
+        async with AsyncExitStack() as stack:
+            if start == "iterator":
+                items: Any = aiter(pager)
+            elif start == "pages":
+                items = pager.pages()
+            elif start == "prefetched":
+                items = await stack.enter_async_context(pager.prefetched())
+            else:
+                items = await stack.enter_async_context(pager.sharded(2))
+            if start != "sharded":  # Its walks end with the first error.
+                fake.faults = [faults.UNAVAILABLE]
+                with pytest.raises(ServerError):
+                    await anext(items)
+            fake.faults = [faults.Latency(0.2)]
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(items), 0.02)
+            async for item in items:
+                clips = item.saved_clips if start == "pages" else [item]
+                seen += [clip.uuid for clip in clips]
+            with pytest.raises(StopAsyncIteration):
+                await anext(items)
+    assert sorted(seen, key=str) == sorted((clip["uuid"] for clip in fake.clips), key=str)
+    assert pager.is_exhausted
+
+
+async def test_resumed_iterator_and_another_iteration_exclude_each_other(connect) -> None:
+    async with FakeRhombus(60) as fake, connect(fake, retry=RetryPolicy(attempts=1)) as session:
+        pager = session.saved_clips(page_size=10)
+        first = aiter(pager)
+        fake.faults = [faults.UNAVAILABLE]
+        with pytest.raises(ServerError):
+            await anext(first)
+        second = aiter(pager)
+        await anext(second)
+        with pytest.raises(RuntimeError, match="already being iterated"):
+            await anext(first)
+        await second.aclose()
+        await anext(first)
+        with pytest.raises(RuntimeError, match="already being iterated"):
+            aiter(pager)
