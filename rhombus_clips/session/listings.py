@@ -50,7 +50,8 @@ class ClipListings(Resource):
 
         :param since: List clips at or after this time: an aware datetime or epoch milliseconds.
             None, the default, sets no bound.
-        :param until: List clips before this time. None, the default, sets no bound.
+        :param until: List clips before this time. None, the default, sets no bound. If *since* is
+            later than *until*, nothing is listed.
         :param by: The time of a clip that the bounds apply to: ``timestamp_ms``, the default, is
             the start of the footage; ``created_at_ms`` is the creation of the clip. Bounds exclude
             a clip without that time. The listing stops early only if it is known to be ordered by
