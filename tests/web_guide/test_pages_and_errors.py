@@ -87,7 +87,7 @@ async def test_tampered_cursor_is_a_400(framework, fake, browser) -> None:
         count = len(fake.requests)
         middle = len(cursor) // 2
         other = "A" if cursor[middle] != "A" else "B"
-        damaged = [cursor[:-1], cursor[:middle] + other + cursor[middle + 1 :], "", "<script>"]
+        damaged = [cursor[:-1], cursor[:middle] + other + cursor[middle + 1 :], "<script>"]
         for text in [*damaged, "../../etc/passwd", "0", "\N{SNOWMAN}", "x" * 4000]:
             query = {"cursor": text}
             async with browser.get(f"{backend.url}/clips", params=query) as response:
