@@ -302,7 +302,8 @@ class NotFoundError(StatusError):
 
     `status` is 404 or 410, or 200 if the service returned null or an ``errorMsg`` that reports the
     absence; `message` is that ``errorMsg``. A path that does not exist, as with a wrong *base_url*,
-    raises `StatusError`.
+    raises `StatusError`. For `ClipSession.call`, a wrong path may look like a missing item: check
+    the path as well.
     """
 
     http_status = 404

@@ -24,3 +24,8 @@ def examples(number: int, **more: Any) -> settings:
 def a_few(values: Iterable[T]) -> list[T]:
     """Return every 16th of *values*, for tests that start processes; all in the deep profile."""
     return list(values) if _profile_examples() >= _USUAL else list(values)[::16]
+
+
+def is_deep() -> bool:
+    """Return whether the profile is at least as thorough as the default of hypothesis."""
+    return _profile_examples() >= _USUAL

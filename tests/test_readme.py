@@ -45,9 +45,12 @@ def _python_of(document: pathlib.Path) -> list[str]:
     return _blocks("python", document.read_text(encoding="utf-8"))
 
 
+# tests/web_guide runs these examples as programs.
+WEB_GUIDE = ROOT / "rhombus_clips/session/README.md"
 EXAMPLES = [
     pytest.param(block, id=f"{_name(document)} {number}")
     for document in DOCUMENTS
+    if document != WEB_GUIDE
     for number, block in enumerate(_python_of(document), 1)
 ]
 
@@ -126,6 +129,8 @@ async def _use_backend(app, fake) -> None:
             assert len(page["clips"]) == 25
             query = {"cursor": page["cursor"]}
         assert sorted(seen) == sorted(clip["uuid"] for clip in fake.clips)
+        first = await client.get("/clips", params={"cursor": ""})
+        assert len((await first.json())["clips"]) == 25
         damaged = await client.get("/clips", params={"cursor": "x" + query["cursor"]})
         assert damaged.status == 400
         assert "cursor" in (await damaged.json())["error"]
@@ -155,6 +160,11 @@ async def _seek_in_video(make_app, fake) -> None:
         assert (changed.status, len(await changed.read())) == (200, len(data))
         beyond = await client.get(path, headers={"Range": "bytes=99999-"})
         assert (beyond.status, beyond.headers["Content-Range"]) == (416, "bytes */10240")
+        fake.put_media(clip["uuid"], b"")
+        empty = await client.get(path)
+        assert (empty.status, empty.headers["Content-Range"]) == (416, "bytes */0")
+        unfinished = await client.get(f"/clips/{fake.start_render(seconds=3600)}/video")
+        assert unfinished.status == 409
 
 
 def test_each_document_that_explains_a_package_has_an_example() -> None:

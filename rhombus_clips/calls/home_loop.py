@@ -27,6 +27,7 @@ class HomeLoop:
             state = "is closed" if self.loop.is_closed() else "is not the running one"
             raise WrongEventLoopError(
                 f"the session belongs to an event loop that {state}: create a ClipSession (and its"
-                " http, if you pass one) in each event loop, and thus in each asyncio.run()"
+                " http, if you pass one) in each event loop, and thus in each asyncio.run(); from"
+                " another thread, use asyncio.run_coroutine_threadsafe"
             )
         self.loop = asyncio.get_running_loop()

@@ -72,4 +72,5 @@ class ClipWithProgressWalk:
             position = taken.position(yielded)
             return None if position is None else position.to_cursor(self.listed)
 
-        return PendingPage(deque(clips[index] for index in taken.new_indexes), page, cursor_after)
+        new = deque(clips[index] for index in taken.new_indexes)
+        return PendingPage(new, page, cursor_after, is_last=taken.after is None)

@@ -20,7 +20,7 @@ from attrs import define, evolve, field
 
 from rhombus_clips.arguments import whole_number
 from rhombus_clips.concurrency import Iteration, Waiting, alongside, is_alive
-from rhombus_clips.errors import CursorStalledError, RhombusError
+from rhombus_clips.errors import CursorStalledError, PagingError, RhombusError
 from rhombus_clips.models.base import Answer
 from rhombus_clips.paging.prefetch import Prefetch
 
@@ -55,6 +55,8 @@ class PendingPage(Generic[ItemT, PageT]):
     page: PageT
     cursor_after: Callable[[int], str | None]
     """Returns the cursor after that many items of the page; None at the end of the listing."""
+    is_last: bool = False
+    """True if nothing follows the page."""
     is_started: bool = field(default=False, init=False)
     _total: int = field(init=False)
 
@@ -198,7 +200,7 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
         if self._is_finished:
             return True
         current = self._current
-        return current is not None and not current.items and current.cursor is None
+        return current is not None and not current.items and current.is_last
 
     @property
     def _is_finished(self) -> bool:
@@ -212,7 +214,8 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
         """Return the next items as a list.
 
         If the call fails or is cancelled, nothing counts as yielded: the next iteration starts with
-        the same items again, and `cursor` is unchanged.
+        the same items again, and `cursor` is unchanged. If a hundred pages without new items follow
+        some items, it returns these: fewer than *limit* are left only if `is_exhausted` is true.
 
         :param limit: The maximum number of items. It has no default, so that no program lists a
             whole organization by accident.
@@ -233,6 +236,9 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
                         " again to get the items"
                     )
         except BaseException as error:
+            if type(error) is PagingError and parts:
+                # Many pages without new items followed. They are progress that must not be lost.
+                return [item for _, items in parts for item in items]
             self._take_back(parts, before)
             if isinstance(error, RhombusError):
                 self._add_cursor(error)
@@ -250,7 +256,8 @@ class Pager(Resumable[ItemT], Generic[ItemT, PageT]):
                 self._pending.appendleft(pending)
             pending.take_back(items)
             self.stats.items -= len(items)
-        self._current = current
+        if parts:  # Pages without items to yield are progress, also if an error follows.
+            self._current = current
 
     @asynccontextmanager
     async def prefetched(self, ahead: int = 1) -> AsyncGenerator[AsyncGenerator[ItemT, None], None]:

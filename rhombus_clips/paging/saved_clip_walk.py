@@ -204,7 +204,13 @@ class SavedClipWalk:
                 position = taken.position(passed[yielded - 1] if yielded else 0)
             return None if position is None else position.to_cursor(self.listed)
 
-        return PendingClips(clips, page.page, cursor_after, boundary=self.boundary)
+        return PendingClips(
+            clips,
+            page.page,
+            cursor_after,
+            is_last=is_last or taken.after is None,
+            boundary=self.boundary,
+        )
 
     def _compare_with_range(self, cursor: int | None) -> None:
         """Stop after a page that ends behind the range, if the listing is known to follow it."""

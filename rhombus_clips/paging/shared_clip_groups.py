@@ -70,7 +70,7 @@ class SharedClipGroupWalk:
             return None if position is None else position.to_cursor(self.listed)
 
         new = deque(groups[index] for index in taken.new_indexes)
-        return PendingPage(new, page, cursor_after)
+        return PendingPage(new, page, cursor_after, is_last=taken.after is None)
 
 
 def _dated(group: SharedClipGroup) -> DatedItem:

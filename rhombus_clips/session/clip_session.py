@@ -199,9 +199,12 @@ class ClipSession(
         A call takes at most 10 s in total (3 s to connect) and sends at most two requests. If the
         service asks for a longer wait than is left of the 10 s, the call raises `RateLimitedError`
         at once, with `retry_after`. So does a call that starts during such a pause, or that *rate*
-        does not admit in time, without a request. The limits apply to each call: a pager makes one
-        call per page. Downloads and streams wait at most 10 s for data and for a pause; their
-        duration is not limited.
+        does not admit in time, without a request. A request that is not answered is not repeated:
+        it uses up the 10 s. The limits apply to each call: a pager makes one call per page.
+
+        Downloads and streams wait at most 10 s for data and for a pause; their duration is not
+        limited. Opening a stream may take twice the 10 s; limit it with `asyncio.timeout`. Silence
+        of the media host is a `DisconnectedError`.
 
         :param api_key: The API key. None, the default, reads the environment, as `from_env` does.
         :param options: Any settings of `ClipSession`. They override those of this method, which

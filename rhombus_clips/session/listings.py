@@ -1,7 +1,7 @@
 """Listings: pagers that make as many requests as needed, and a follower for new clips."""
 
 from datetime import datetime, timedelta
-from typing import Unpack, overload
+from typing import Any, Unpack, cast, overload
 
 from rhombus_clips import arguments as check
 from rhombus_clips.calls import endpoints
@@ -50,7 +50,8 @@ class ClipListings(Resource):
 
         :param since: List clips at or after this time: an aware datetime or epoch milliseconds.
             None, the default, sets no bound.
-        :param until: List clips before this time. None, the default, sets no bound.
+        :param until: List clips before this time. None, the default, sets no bound. If *since* is
+            later than *until*, nothing is listed.
         :param by: The time of a clip that the bounds apply to: ``timestamp_ms``, the default, is
             the start of the footage; ``created_at_ms`` is the creation of the clip. Bounds exclude
             a clip without that time. The listing stops early only if it is known to be ordered by
@@ -155,7 +156,9 @@ class ClipListings(Resource):
         sent = filter_parameters(filters)
         is_expiring = endpoint is endpoints.GET_EXPIRING_CLIPS_FOR_ORG
         kind = Kind.EXPIRING_CLIPS if is_expiring else Kind.CLIPS_WITH_PROGRESS
-        listing = Listed(kind, dict(sent))
+        # The order of a filter's values does not matter, and that of a set differs by process.
+        selection = {name: _without_order(value) for name, value in sent.items()}
+        listing = Listed(kind, selection)
         sent["page_size"] = check.whole_number(
             page_size, "page_size", least=1, most=LARGEST_TOKEN_PAGE
         )
@@ -266,6 +269,10 @@ class ClipListings(Resource):
             heartbeat = check.seconds_of(heartbeat, "heartbeat")
         listings = RepeatedListing(options, state, times=times, interval=seconds)
         return SavedClipFollower(listings, heartbeat=heartbeat)
+
+
+def _without_order(value: Any) -> Any:
+    return sorted({*cast("list[str]", value)}) if isinstance(value, list) else value
 
 
 def _saved_clip_position(cursor: str | datetime | int | None, times: TimeRange) -> Position:

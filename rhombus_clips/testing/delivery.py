@@ -44,8 +44,8 @@ class Media:
     )
     """The size of the video of each clip that is created from then on, such as 20,000,000.
 
-    None: about 17,000 bytes. A clip's own ``byteCount`` takes precedence. A video of fewer than
-    17,000 bytes may not be playable."""
+    None: about 15,000 bytes. A clip's own ``byteCount`` takes precedence. A video of fewer than
+    15,000 bytes is not playable."""
     last_modified: datetime | None = None
     """The aware time of the ``Last-Modified`` header, or None to omit it."""
     length: Length = field(default=Length.GIVEN, converter=Length)

@@ -112,10 +112,17 @@ def test_windows_cover_each_time_of_the_range_once(
     start: int, span: int, length: int, moment: int
 ) -> None:
     whole = Window(start, start + span)
-    windows = list(whole.split(length, now=0))
+    windows = list(whole.split(length, now=20_000))
     assert sum(moment in window for window in windows) == (moment in whole)
     assert all(window.end - window.start <= length for window in windows)  # type: ignore[operator]
     assert windows == sorted(windows, key=lambda window: -window.start)  # type: ignore[operator]
+
+
+def test_future_of_a_range_belongs_to_the_newest_window() -> None:
+    """A group with a future time would otherwise cost a request for each window until then."""
+    windows = list(Window(0, 10**9).split(10, now=25))
+    assert windows == [Window(15, 10**9), Window(5, 15), Window(0, 5)]
+    assert list(Window(50, 10**9).split(10, now=25)) == [Window(50, 10**9)]
 
 
 @given(st.integers(1, 10_000), st.integers(1, 3_000), st.integers(0, 10_000))

@@ -64,6 +64,10 @@ class Clock:
             counted=page.cursor,
         )
 
+    def unproven(self) -> "Clock":
+        """Return what is left after a sign that the ends of the pages were coincidences."""
+        return evolve(self, matches=(0, 0), proofs=(0, 0), ends_at_both=0)
+
     def rules_out(self, name: ClipTime) -> bool:
         """Return whether the cursor cannot refer to that time.
 

@@ -114,7 +114,7 @@ class CursorWalk:
         before = self.position
         digests = [self.digest(item) for item in page.items]
         new_indexes, left = _new_items(page, digests, before)
-        self._observe_clock(page, before.direction)
+        self._observe_clock(page, before, digests)
         self._pages.position = after = self._after(page, digests, before, left)
         self._pages_without_news = 0 if new_indexes else self._pages_without_news + 1
         if self._pages_without_news >= MOST_PAGES_WITHOUT_NEWS:
@@ -133,12 +133,17 @@ class CursorWalk:
             self.overlaps,
         )
 
-    def _observe_clock(self, page: ListedPage, direction: int | None) -> None:
+    def _observe_clock(self, page: ListedPage, before: Position, digests: list[int]) -> None:
         self._unobserved.append(page)
-        if direction is not None:
-            for one in self._unobserved:
-                self.clock = self.clock.observed(one, direction)
-            self._unobserved.clear()
+        if before.direction is None:
+            return
+        overlaps = before.boundary_was_listed and not self._pages.is_verbatim
+        if overlaps and page.items and before.seen.keys().isdisjoint(digests):
+            # The clip at the boundary was deleted, or the cursor never was a time of that clip.
+            self.clock = self.clock.unproven()
+        for one in self._unobserved:
+            self.clock = self.clock.observed(one, before.direction)
+        self._unobserved.clear()
 
     def _after(
         self, page: ListedPage, digests: list[int], before: Position, left: Counter[int]

@@ -134,18 +134,27 @@ class PageSearch:
                 break
         else:
             raise _stalled(boundary, len(sides[fuller].items))
-        if self.position.boundary_was_listed and not self._repeats(sides[fuller]):
+        return (yield from self._page_from_either_side(sides[fuller], boundary, fuller))
+
+    def _page_from_either_side(self, page: ListedPage, boundary: int, side: int) -> Search:
+        """Find the next page, given the fuller *page* of both sides, which look alike."""
+        if self.position.boundary_was_listed and not self._repeats(page):
             # The clip at the boundary was deleted, or the service does not treat the cursor as a
             # time. In that case, the unchanged cursor returns other clips.
             bare = yield from self._probe(boundary)
-            if not self._has_all(sides[fuller], bare):
+            if not self._has_all(page, bare):
                 self._learn(is_verbatim=True)
                 return (yield from self._moving_page(bare, boundary, boundary))
-        if sides[fuller].items:
-            self._learn(direction=fuller)
-            return (yield from self._moving_page(sides[fuller], boundary, boundary - fuller))
+        if page.items and not page.cursor and not self._repeats(page):
+            # The last page: the direction is not proven, so no cursor may contain it.
+            self.position = evolve(self.position, suggested_direction=side)
+            return page
+        if page.items:
+            self._learn(direction=side)
+            return (yield from self._moving_page(page, boundary, boundary - side))
         bare = yield PageRequest(boundary, self.size)
-        self._learn(is_verbatim=bool(bare.items))
+        if bare.items:
+            self._learn(is_verbatim=True)
         return (yield from self._moving_page(bare, boundary, boundary))
 
     def _possible_directions(self, sides: dict[int, ListedPage], boundary: int) -> list[int]:
@@ -218,12 +227,17 @@ class PageSearch:
         most = max(self.position.longest_page, len(last.items))
         if not _is_about_as_long(last, most):
             return False  # An earlier page was longer by more than a few hidden items.
-        start = yield from self._probe(None, 10 * most + 10)
-        if not _is_about_as_long(last, len(start.items)):
-            return False
-        # A complete page from the start has every clip. Counts prove nothing, because clips are
-        # created and deleted during the walk.
-        return not (self._has_all(start, longest) and self._has_all(start, bare))
+        # The first page may consist of hidden clips. Only the largest page proves that pages are
+        # truncated.
+        for size in (10 * most + 10, LARGEST_PAGE_SIZE):
+            start = yield from self._probe(None, size)
+            if not _is_about_as_long(last, len(start.items)):
+                return False
+            # A complete page from the start has every clip. Counts prove nothing, because clips are
+            # created and deleted during the walk.
+            if self._has_all(start, longest) and self._has_all(start, bare):
+                return False
+        return True
 
     def _probe(self, page_timestamp_ms: int | None, size: int = LARGEST_PAGE_SIZE) -> Probe:
         """Request a page to test the listing, no larger than the service is known to accept."""

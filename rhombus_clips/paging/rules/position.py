@@ -50,6 +50,9 @@ class HandedOut:
         """Return these items and more."""
         times = [time for item in items for time in times_of(item) if time is not None]
         times += [time for time in (self.earliest, self.latest) if time is not None]
+        has_timeless = any(None in times_of(item) for item in items)
+        if has_timeless or (self.digests and self.earliest is None):
+            times = []  # The service may list them at any time.
         return HandedOut(
             self.digests + Counter(digests), min(times, default=None), max(times, default=None)
         )
@@ -120,16 +123,16 @@ def known_near(
 ) -> Counter[int]:
     """Return the digests of the first *end* items of *page* that a page from *boundary* can repeat.
 
-    If the last of them is at the boundary, these are the items within a millisecond of it and those
-    without a time. Otherwise, or without a known direction, any item may be repeated.
+    These are the items within a millisecond of the boundary and those without a time. Any item may
+    be repeated if the last one is not at the boundary, or the direction is not known.
     """
     items, clocks = page.items[:end], position.clock.candidates or CLIP_TIMES
     at_boundary = bool(items) and any(getattr(items[-1], clock) == boundary for clock in clocks)
+    kept: set[int] = set()
     if position.direction is None or not at_boundary:
-        return Counter(digests[:end][-_MOST_KEPT:])
+        kept.update(range(max(0, end - _MOST_KEPT), end))
     if position.is_verbatim:
         clocks = CLIP_TIMES
-    kept: set[int] = set()
     for clock in clocks:
         times = map(attrgetter(clock), items)
         kept.update(

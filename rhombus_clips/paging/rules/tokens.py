@@ -66,7 +66,9 @@ class TokenPosition:
             writer.text(self.token)
         if self.cycle != CycleCheck():
             writer.numbers(*self.cycle.state)
-        writer.digests(Counter(self.recent))
+        writer.number(len(self.recent))
+        for digest in self.recent:
+            writer.digest(digest)
         writer.digests(self.handed_out)
         return bytes(writer.content)
 
@@ -75,7 +77,8 @@ class TokenPosition:
         flags = reader.number()
         token = reader.text() if flags & 1 else None
         cycle = CycleCheck.of(reader.numbers(3)) if flags & 2 else CycleCheck()
-        recent, handed_out = tuple(reader.digests().elements()), reader.digests()
+        recent = tuple(reader.digest() for _ in range(reader.number()))
+        handed_out = reader.digests()
         if not reader.is_at_end or token == "":
             raise ValueError("the payload is not of a position")
         return cls(token=token, recent=recent, handed_out=handed_out, cycle=cycle)
@@ -156,6 +159,7 @@ class TokenWalk:
             elif uuid is None or digest not in self._seen:
                 new.append(index)
             if uuid is not None:
+                self._seen.pop(digest, None)  # It is the most recent now.
                 self._seen[digest] = None
         while len(self._seen) > _MOST_REMEMBERED:
             del self._seen[next(iter(self._seen))]

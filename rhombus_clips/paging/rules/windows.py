@@ -40,20 +40,22 @@ class Window:
     def split(self, length: int | None, *, now: int) -> Iterator["Window"]:
         """Yield this range as windows of at most *length* milliseconds, newest first.
 
-        Without *length* or `start`, the range is one window. An unbounded range is split from *now*
-        backwards and its newest window stays unbounded, in case the service's clock is ahead.
+        Without *length* or `start`, the range is one window. The part of the range before *now* is
+        split, and the newest window extends to its end, in case the service's clock is ahead.
         """
         if self.start is not None and self.end is not None and self.start >= self.end:
             return
         if length is None or self.start is None:
             yield self
             return
-        end = now if self.end is None else self.end
+        end = now if self.end is None else min(self.end, now)
         newest_end = self.end
-        while end > self.start or newest_end is None:
+        is_newest = True
+        while end > self.start or is_newest:
             start = max(self.start, end - length)
             yield Window(start, newest_end)
             newest_end = end = start
+            is_newest = False
 
 
 @frozen

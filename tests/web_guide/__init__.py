@@ -1,0 +1,1 @@
+"""The examples of the guide for web backends, as real servers."""
