@@ -237,13 +237,12 @@ class ConnectError(TransportError):
     public_message = "The video service cannot be reached at the moment."
 
     is_lasting: bool = False
-    """True if a retry would fail in the same way, for example because the host's certificate is
-    invalid or the proxy rejects the credentials. Such a call is not retried."""
+    """True if a retry would fail in the same way, for example with an invalid certificate."""
 
     def __init__(self, text: str, /, **details: Any) -> None:
+        if not details.get("is_lasting"):
+            details = {"retry_after": _RECONNECT_AFTER} | details
         super().__init__(text, **details)
-        if not self.is_lasting and self.retry_after is None:
-            self.retry_after = _RECONNECT_AFTER
 
 
 class DisconnectedError(TransportError):

@@ -104,7 +104,8 @@ class RepeatedListing(Watch[SavedClip | None]):
         now = anyio.current_time()
         passed = round(1000 * (now - self._walk_started))
         self.state.listed_all(service_or_local_time_ms(self._caller) - passed)
-        self._walk, self.due = None, now + self._interval
+        self._walk = None
+        self.due: float = now + self._interval
 
     async def _start_following(self, created_at: int) -> None:
         """Start at the time when the follower was created: *created_at* by the local clock."""
