@@ -12,13 +12,15 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from attrs import define, field, frozen
 
 from rhombus_clips.errors import CursorStalledError, InvalidArgumentError
+
+WrittenT = TypeVar("WrittenT", bound="Written")
 
 LONGEST_CURSOR = 4000
 """The maximum length of a cursor in characters."""
@@ -219,8 +221,28 @@ class PayloadReader:
         return taken
 
 
-def unreadable() -> InvalidArgumentError:
-    """Return the error for a cursor whose checksum is right but whose payload is not."""
-    return InvalidArgumentError(
+class Written(Protocol):
+    """Anything that a cursor can contain."""
+
+    @property
+    def payload(self) -> bytes:
+        """The object in the form that a cursor contains."""
+        ...
+
+
+def read_payload(payload: bytes, read: Callable[[PayloadReader], WrittenT]) -> WrittenT:
+    """Return what *read* reads from a payload.
+
+    Raises `InvalidArgumentError` for a payload that this library did not write: the checksum of a
+    cursor is no protection against forgery.
+    """
+    reader = PayloadReader(payload)
+    try:
+        found = read(reader)
+        if reader.is_at_end and found.payload == payload:
+            return found
+    except (ValueError, IndexError, OverflowError):
+        pass
+    raise InvalidArgumentError(
         "cursor was not created by this library: pass the unchanged cursor of a pager"
     )

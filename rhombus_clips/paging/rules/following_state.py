@@ -1,6 +1,7 @@
 """Deciding which clips are new: those not seen yet, including late ones within the grace period."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from attrs import define, field
 
@@ -10,7 +11,7 @@ from rhombus_clips.paging.rules.cursor_text import (
     PayloadReader,
     PayloadWriter,
     read_cursor,
-    unreadable,
+    read_payload,
     write_cursor,
 )
 
@@ -35,21 +36,25 @@ class FollowingState:
     @classmethod
     def at(cls, cursor: str, grace: int) -> "FollowingState":
         """Return the state with this cursor. Raises `InvalidArgumentError` for an invalid one."""
-        reader = PayloadReader(read_cursor(_FOLLOWED, cursor, longest=None))
-        try:
-            flags, since = reader.number(), reader.number()
-            created_at = reader.number() if flags & 1 else None
-            new_from = reader.number() if flags & 2 else None
-            seen = {reader.digest(): reader.number() + since for _ in range(reader.number())}
-            if flags >> 2 or not reader.is_at_end:
-                raise unreadable()
-        except (ValueError, OverflowError):
-            raise unreadable() from None
+        payload = read_cursor(_FOLLOWED, cursor, longest=None)
+        return read_payload(payload, partial(cls._read, grace))
+
+    @classmethod
+    def _read(cls, grace: int, reader: PayloadReader) -> "FollowingState":
+        flags, since = reader.number(), reader.number()
+        created_at = reader.number() if flags & 1 else None
+        new_from = reader.number() if flags & 2 else None
+        seen = {reader.digest(): reader.number() + since for _ in range(reader.number())}
         return cls(since, grace, seen, created_at, new_from)
 
     @property
     def cursor(self) -> str:
         """The state as a string, for another follower to resume from."""
+        return write_cursor(_FOLLOWED, self.payload, longest=None)
+
+    @property
+    def payload(self) -> bytes:
+        """The state in the form that a cursor contains."""
         writer = PayloadWriter()
         temporary = (self.created_at, self.new_from)
         writer.number(sum((time is not None) << bit for bit, time in enumerate(temporary)))
@@ -58,7 +63,7 @@ class FollowingState:
         for digest, time in self._seen.items():
             writer.digest(digest)
             writer.number(time - self.since)
-        return write_cursor(_FOLLOWED, bytes(writer.content), longest=None)
+        return bytes(writer.content)
 
     def start_at(self, time: int) -> None:
         """Follow the clips at or after *time*, by the service's clock, and late ones before it.

@@ -19,7 +19,7 @@ from rhombus_clips.paging.rules.cursor_text import (
     PayloadReader,
     PayloadWriter,
     read_cursor,
-    unreadable,
+    read_payload,
     write_cursor,
 )
 from rhombus_clips.paging.rules.cycles import CycleCheck
@@ -103,19 +103,17 @@ class Position:
 
     def to_cursor(self, listed: Listed) -> str:
         """Return the portable cursor. Raises `CursorStalledError` if it would be too long."""
-        return write_cursor(listed, _payload(self))
+        return write_cursor(listed, self.payload)
 
     @classmethod
     def from_cursor(cls, listed: Listed, text: object) -> "Position":
         """Return the position of a cursor. Raises `InvalidArgumentError` for any other text."""
-        payload = read_cursor(listed, text)
-        try:
-            position = _read_position(PayloadReader(payload))
-        except (ValueError, IndexError, OverflowError):
-            raise unreadable() from None
-        if _payload(position) != payload:
-            raise unreadable()
-        return position
+        return read_payload(read_cursor(listed, text), _read_position)
+
+    @property
+    def payload(self) -> bytes:
+        """The position in the form that a cursor contains."""
+        return _payload(self)
 
 
 def known_near(
@@ -282,7 +280,7 @@ def _read_position(reader: PayloadReader) -> Position:
     longest_page, seen = reader.number(), reader.digests()
     digests = reader.digests() if next(bits) else Counter[int]()
     cycle = CycleCheck.of(reader.numbers(3)) if next(bits) else CycleCheck()
-    if not reader.is_at_end or (boundary is not None and not 0 < boundary < _LATEST_TIME):
+    if boundary is not None and not 0 < boundary < _LATEST_TIME:
         raise ValueError("the payload is not of a position")
     return Position(
         boundary=boundary,

@@ -12,7 +12,7 @@ from rhombus_clips.paging.rules.cursor_text import (
     PayloadWriter,
     digest_of,
     read_cursor,
-    unreadable,
+    read_payload,
     write_cursor,
 )
 from rhombus_clips.paging.rules.cycles import CycleCheck
@@ -48,14 +48,7 @@ class TokenPosition:
     @classmethod
     def from_cursor(cls, listed: Listed, text: object) -> "TokenPosition":
         """Return the position of a cursor. Raises `InvalidArgumentError` for any other text."""
-        payload = read_cursor(listed, text)
-        try:
-            position = cls._read(PayloadReader(payload))
-        except (ValueError, IndexError, OverflowError):
-            raise unreadable() from None
-        if position.payload != payload:
-            raise unreadable()
-        return position
+        return read_payload(read_cursor(listed, text), cls._read)
 
     @property
     def payload(self) -> bytes:
@@ -79,7 +72,7 @@ class TokenPosition:
         cycle = CycleCheck.of(reader.numbers(3)) if flags & 2 else CycleCheck()
         recent = tuple(reader.digest() for _ in range(reader.number()))
         handed_out = reader.digests()
-        if not reader.is_at_end or token == "":
+        if token == "":
             raise ValueError("the payload is not of a position")
         return cls(token=token, recent=recent, handed_out=handed_out, cycle=cycle)
 

@@ -11,7 +11,7 @@ from rhombus_clips.paging.rules.cursor_text import (
     PayloadReader,
     PayloadWriter,
     read_cursor,
-    unreadable,
+    read_payload,
     write_cursor,
 )
 
@@ -87,17 +87,12 @@ class WindowPosition:
     @classmethod
     def from_cursor(cls, listed: Listed, text: object) -> "WindowPosition":
         """Return the position of a cursor. Raises `InvalidArgumentError` for any other text."""
-        payload = read_cursor(listed, text)
-        reader = PayloadReader(payload)
-        try:
-            has_end = reader.number() == 1
-            end = reader.number() if has_end else None
-            position = cls(end=end, at_end=reader.digests(), timeless=reader.digests())
-        except (ValueError, OverflowError):
-            raise unreadable() from None
-        if position.payload != payload:
-            raise unreadable()
-        return position
+        return read_payload(read_cursor(listed, text), cls._read)
+
+    @classmethod
+    def _read(cls, reader: PayloadReader) -> "WindowPosition":
+        end = reader.number() if reader.number() == 1 else None
+        return cls(end=end, at_end=reader.digests(), timeless=reader.digests())
 
     @property
     def payload(self) -> bytes:
