@@ -36,8 +36,8 @@ def travelled(cursor: str) -> str:
     return parse_qs(urlencode({"cursor": sent}))["cursor"][0]
 
 
-def stored(number: int, time: int) -> dict[str, Any]:
-    return {"uuid": f"clip {number}", "timestampMs": time, "createdAtMs": time + 5000}
+def stored(number: int, time: int, lag: int) -> dict[str, Any]:
+    return {"uuid": f"clip {number}", "timestampMs": time, "createdAtMs": time + lag}
 
 
 @examples(60)
@@ -52,14 +52,18 @@ async def test_web_requests_together_list_each_clip_once(data) -> None:
     )
     spread = data.draw(st.sampled_from((30, 300, 100_000)))
     times = data.draw(st.lists(st.integers(0, spread), max_size=300))
-    clips = [stored(number, START + time) for number, time in enumerate(times)]
+    # Equal times, parallel times, or times in another order.
+    lag = data.draw(st.sampled_from((lambda _: 0, lambda _: 5000, lambda n: n * 7919 % 10_000)))
+    clips = [stored(number, START + time, lag(number)) for number, time in enumerate(times)]
+    hides = data.draw(st.booleans())
+    hidden = {clip["uuid"] for clip in clips[:: data.draw(st.integers(2, 5))]} if hides else set()
     steps = data.draw(st.lists(st.tuples(st.integers(1, 200), st.integers(1, 120)), min_size=1))
     events = iter(data.draw(st.lists(st.integers(-spread, spread), max_size=30)))
-    lasting = {clip["uuid"] for clip in clips}
+    lasting = {clip["uuid"] for clip in clips} - hidden
     found: Counter[str | None] = Counter()
     cursor: str | None = None
     async with (
-        FakeRhombus(clips, shared_clip_groups=[], listing=listing) as fake,
+        FakeRhombus(clips, shared_clip_groups=[], listing=listing, hidden=hidden) as fake,
         ClipSession(fake.api_key, base_url=fake.url) as session,
     ):
         for number, (amount, page_size) in enumerate(cycle(steps)):
@@ -78,7 +82,7 @@ async def test_web_requests_together_list_each_clip_once(data) -> None:
             cursor = travelled(cursor)
             event = next(events, 0)
             if event > 0:
-                fake.clips.append(stored(1000 + number, START + event))
+                fake.clips.append(stored(1000 + number, START + event, lag(number)))
             elif event < 0 and fake.clips:
                 lasting.discard(fake.clips.pop(-event % len(fake.clips))["uuid"])
     assert lasting <= found.keys()
@@ -99,6 +103,24 @@ async def test_page_of_a_web_application_costs_one_request(connect, amount, page
         assert total == 1000
         needed = 1000 / amount * max(1, amount / page_size)
         assert len(fake.requests) <= 1.1 * needed + 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_drawn_amounts_and_page_sizes_cost_one_request_per_page(connect, seed) -> None:
+    draw = random.Random(seed)
+    cursor: str | None = None
+    total = pages = 0
+    async with FakeRhombus(1500) as fake, connect(fake) as session:
+        while True:
+            amount, page_size = draw.randint(1, 200), draw.randint(1, 100)
+            pager = session.saved_clips(cursor=cursor, page_size=page_size)
+            clips = await pager.collect(amount)
+            total, pages = total + len(clips), pages + -(-len(clips) // page_size)
+            cursor = pager.cursor
+            if cursor is None:
+                break
+        assert total == 1500
+        assert len(fake.requests) <= 1.1 * pages + 5
 
 
 async def test_another_pager_continues_after_an_error_and_a_cancellation(connect) -> None:
