@@ -117,7 +117,7 @@ def changes(case: Case, requests: int) -> Iterator[Case]:
 
 def check(case: Case) -> Outcome:
     """Walk through a case and check the result."""
-    walk = walk_of(case.page_size)
+    walk = walk_of(case.page_size, largest_page=1)
     before = entries = [
         entry(number, time, case.nameless) for number, time in enumerate(case.times)
     ]
@@ -141,7 +141,7 @@ def check(case: Case) -> Outcome:
                 position = _resumed(page, number)
                 if position is None:
                     break
-                walk = walk_of(case.page_size, start=position)
+                walk = walk_of(case.page_size, start=position, largest_page=1)
         return Outcome(requests, _fault(case, before, entries, found, requests))
     except PagingError as error:
         cap = case.listing.largest_page

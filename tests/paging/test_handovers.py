@@ -1,6 +1,7 @@
 """A listing that is continued from its cursor by one walk after another, as web requests do."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips import CursorStalledError
-from rhombus_clips.paging.rules.position import Position
+from rhombus_clips.paging.rules.position import Position, TakenPage
 from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order
 from tests.examples import examples
 from tests.paging.exhaustive import EVERY_ITEM, LISTED, Case, Change, check
@@ -52,11 +53,11 @@ class Service:
 
 
 def take(
-    service: Service, cursor: str | None, amount: int, page_size: int, *, overlaps: bool = True
-):
+    service: Service, cursor: str | None, amount: int, page_size: int, **settings: Any
+) -> tuple[list[Clip], str | None]:
     """Return up to *amount* clips from *cursor*, as a new pager does, and the next cursor."""
     position = Position() if cursor is None else Position.from_cursor(LISTED, cursor)
-    walk = walk_of(page_size, start=position, overlaps=overlaps)
+    walk = walk_of(page_size, start=position, **settings)
     clips: list[Clip] = []
     while len(clips) < amount and (request := walk.request) is not None:
         page = walk.take(service.answer(request))
@@ -70,12 +71,12 @@ def take(
     return clips, None
 
 
-def walk_in_steps(service: Service, steps) -> Counter[int]:
+def walk_in_steps(service: Service, steps, **settings: Any) -> Counter[int]:
     """List everything by new walks, each with its own amount and page size. Return the serials."""
     found: Counter[int] = Counter()
     cursor: str | None = None
     for amount, page_size in steps:
-        clips, cursor = take(service, cursor, amount, page_size)
+        clips, cursor = take(service, cursor, amount, page_size, **settings)
         found.update(clip.serial for clip in clips)
         if cursor is None:
             return found
@@ -83,6 +84,21 @@ def walk_in_steps(service: Service, steps) -> Counter[int]:
         assert len(cursor) <= 4000
         service.change()
     raise AssertionError("the listing does not end")
+
+
+def test_pages_of_a_short_listing_are_cut(monkeypatch) -> None:
+    """The tests with short listings would otherwise not cover that."""
+    boundaries: list[int] = []
+    position_at = TakenPage._position_at
+
+    def noted(taken: TakenPage, boundary: int, end: int) -> Position:
+        boundaries.append(boundary)
+        return position_at(taken, boundary, end)
+
+    monkeypatch.setattr(TakenPage, "_position_at", noted)
+    service = Service(spaced(24, ties=3), Listing())
+    walk_in_steps(service, forever([(1, 4)]), largest_page=1)
+    assert len(boundaries) >= 6
 
 
 def forever(steps):
@@ -96,13 +112,17 @@ EVENTS = st.lists(st.tuples(st.sampled_from(("create", "delete")), st.integers(0
 
 
 @examples(1500)
-@given(listings(), STEPS, EVENTS)
-def test_steps_together_yield_each_clip_once(drawn, steps, events) -> None:
-    """Clips may be created and deleted between two steps. The listings have every reading."""
+@given(listings(), STEPS, EVENTS, st.sampled_from((1, 5, 100)))
+def test_steps_together_yield_each_clip_once(drawn, steps, events, largest_page) -> None:
+    """Clips may be created and deleted between two steps. The listings have every reading.
+
+    If no request asks for more than the page size, the order of a short listing is proven as well,
+    and its pages are cut.
+    """
     entries, listing, _ = drawn
     listing = evolve(listing, largest_page=None)
     service = Service(entries, listing, events)
-    found = walk_in_steps(service, forever(steps))
+    found = walk_in_steps(service, forever(steps), largest_page=largest_page)
     assert not service.lasting - found
     assert max(found.values(), default=1) == 1
 

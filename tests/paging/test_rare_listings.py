@@ -1,14 +1,16 @@
 """Listings in which cursors of earlier designs lost or repeated a clip, or made no progress."""
 
+from collections import Counter
+
 import pytest
 
 from rhombus_clips import ClipSession, CursorStalledError, PagingError
 from rhombus_clips.paging.rules.cursor_text import Kind, Listed
 from rhombus_clips.paging.rules.tokens import TakenTokenPage, TokenPosition, TokenWalk
 from rhombus_clips.testing import FakeRhombus
-from rhombus_clips.testing.listing import LastPage, Listing, StoredClip
-from tests.paging.test_handovers import Service, forever, walk_in_steps
-from tests.paging.walking import Clip, visible, walk_through
+from rhombus_clips.testing.listing import LastPage, Listing, StoredClip, in_order
+from tests.paging.test_handovers import Service, forever, take, walk_in_steps
+from tests.paging.walking import Clip, spaced, visible, walk_through
 
 
 def clip_at(number: int, timestamp: int | None, created: int | None) -> Clip:
@@ -33,6 +35,36 @@ def test_times_of_hidden_clips_that_coincide_prove_no_clock(inclusive) -> None:
         for place in range(20)
     ]
     check_steps(Service(entries, Listing(clock="created_at_ms", inclusive=inclusive)), [(3, 6)])
+
+
+@pytest.mark.parametrize("step", range(4, 20))
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_clip_created_before_its_ties_does_not_repeat_them(newest_first, step) -> None:
+    """Clips of the boundary's millisecond stay known, although they follow the new one."""
+    listing = Listing(newest_first=newest_first)
+    service = Service(in_order(spaced(24, ties=3), listing), listing)
+    found: Counter[int] = Counter()
+    cursor: str | None = None
+    for number in range(100):
+        clips, cursor = take(service, cursor, 1, 4, largest_page=1)
+        found.update(clip.serial for clip in clips)
+        if cursor is None:
+            break
+        if number == step:
+            time = clips[0].timestamp_ms or 0
+            place = next(n for n, entry in enumerate(service.entries) if entry.time == time)
+            service.entries.insert(place, StoredClip(time, clip_at(99, time, time + 7)))
+    assert not service.lasting - found
+    assert max(found.values()) == 1
+
+
+def test_steps_without_overlap_lose_no_more_than_one_walk() -> None:
+    """A boundary within a page would lose the other clips of its millisecond."""
+    entries = spaced(60, ties=3)
+    whole = walk_through(entries, Listing(), 5, overlaps=False).serials
+    service = Service(entries, Listing())
+    steps = walk_in_steps(service, forever([(1, 5)]), overlaps=False, largest_page=1)
+    assert steps == whole
 
 
 def test_direction_that_is_only_guessed_does_not_travel() -> None:

@@ -55,6 +55,8 @@ class CursorWalk:
     """The position to resume from."""
     overlaps: bool = True
     """False sends each cursor back unchanged, at the price of clips that share its millisecond."""
+    largest_page: int = LARGEST_DOCUMENTED_PAGE
+    """The largest page to request for more than `page_size` items, of which some are repeated."""
     is_portable: bool = True
     """False if no cursor is needed for a position within a page, so all pages may be large."""
     is_at_end: bool = field(default=False, init=False)
@@ -182,7 +184,7 @@ class CursorWalk:
         is_limited = self.is_portable and not (position.is_settled and self.overlaps)
         size = min(self.page_size, LARGEST_UNSETTLED_PAGE) if is_limited else self.page_size
         more += position.handed_out.digests.total()
-        return min(size + more, max(size, LARGEST_DOCUMENTED_PAGE))
+        return min(size + more, max(size, self.largest_page))
 
     def _moved_to(self, cursor: int, position: Position) -> Position:
         """Return *position* with the boundary at *cursor*, unless the boundary does not move."""
