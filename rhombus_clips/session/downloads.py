@@ -140,6 +140,24 @@ class ClipFiles(Resource):
             raise InvalidArgumentError('if_ignored must be "skip" or "raise"', given=if_ignored)
         file = clip_file(clip, verify=verify)
         state = FetchState(file, start=first, stop=stop, skips=if_ignored == "skip")
+        async with self._stream(state) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def stream_thumbnail(self, clip: SavedClip) -> AsyncGenerator[ClipStream, None]:
+        """Read a clip's thumbnail in chunks as they arrive, as `stream_clip` does the video.
+
+        It is requested from ``/media/metadata/{region}/{uuid}.jpeg`` on the media host.
+
+        :param clip: The clip.
+        :raises NotFoundError: on entering, if the media host has no such file; also the other
+            errors of `download_clip`, on entering or while reading.
+        """
+        async with self._stream(FetchState(thumbnail_file(saved_clip(clip, "clip")))) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def _stream(self, state: FetchState) -> AsyncGenerator[ClipStream, None]:
         stream = ClipStream(self._reader(state))
         try:
             await stream.open()

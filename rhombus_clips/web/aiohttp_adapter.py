@@ -1,0 +1,129 @@
+"""The routes for aiohttp.web."""
+
+from functools import partial
+from typing import Unpack
+
+import anyio
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from rhombus_clips.concurrency import alongside
+from rhombus_clips.web.authorization import Authorize
+from rhombus_clips.web.backend import Backend
+from rhombus_clips.web.body import read_body
+from rhombus_clips.web.messages import ProblemError, Request, Response
+from rhombus_clips.web.problems import log_failure
+from rhombus_clips.web.routes import ROUTES, Route, methods_by_path
+from rhombus_clips.web.settings import RouteOptions, SessionSource, checked_settings
+
+# aiohttp does not report a disconnected client to a handler that is not writing, unless the
+# application is run with handler_cancellation.
+_CHECKED_EVERY = 0.5
+
+
+def aiohttp_routes(
+    session: SessionSource,
+    *,
+    authorize: Authorize,
+    prefix: str = "/api",
+    **options: Unpack[RouteOptions],
+) -> list[web.RouteDef]:
+    """Return the routes of a backend for aiohttp.web: ``app.add_routes(aiohttp_routes(...))``.
+
+    The guide next to this package lists the routes. Each calls the endpoints of the service that
+    the methods of the session call.
+
+    :param session: The session of all requests, or a function, plain or async, that returns the
+        session for a request, for a backend with several organizations. The application opens and
+        closes its sessions.
+    :param authorize: An async function that is called with the request (an `aiohttp.web.Request`),
+        an `Action`, and the uuid of the clip or None, before anything is sent to the service. It
+        returns None to allow the request. If it raises an exception, the response has status 403,
+        or the status of a ``web.HTTPException``. Requests about several clips call it for each.
+    :param prefix: The path before the routes; ``/api`` by default, where the vendor's React SDK
+        expects them. It may be empty.
+    :param options: Optional settings, see `RouteOptions`.
+    :return: The definitions of the routes.
+    :raises InvalidArgumentError: for an invalid argument.
+    """
+    backend = Backend(checked_settings(session, authorize, prefix, options))
+    routes = [
+        web.RouteDef(
+            route.method,
+            f"{prefix}{route.path}",
+            _handler(backend, route),
+            {"allow_head": route.answers_head} if route.method == "GET" else {},
+        )
+        for route in ROUTES
+    ]
+    if backend.settings.allowed_origins:
+        routes += [
+            web.RouteDef("OPTIONS", f"{prefix}{path}", _preflight_handler(backend, methods), {})
+            for path, methods in methods_by_path().items()
+        ]
+    return routes
+
+
+def _handler(backend: Backend, route: Route) -> Handler:
+    async def handle(native: web.Request) -> web.StreamResponse:
+        body: bytes | ProblemError = b""
+        if route.has_body:
+            length = native.headers.get("Content-Length")
+            chunks = native.content.iter_any()
+            body = await read_body(chunks, length, backend.settings.limits)
+        request = _neutral(native, body)
+        # The response to a client that is gone, which is not sent.
+        sent: web.StreamResponse = web.Response(status=499)
+        with anyio.CancelScope() as scope:
+            async with (
+                alongside(partial(_cancel_if_disconnected, native, scope)),
+                backend.respond(route, request) as response,
+            ):
+                sent = await _sent(native, route, response)
+        return sent
+
+    return handle
+
+
+def _preflight_handler(backend: Backend, methods: str) -> Handler:
+    async def handle(native: web.Request) -> web.StreamResponse:
+        response = backend.preflight(_neutral(native), methods)
+        return web.Response(status=response.status, headers=response.headers, body=response.body)
+
+    return handle
+
+
+def _neutral(native: web.Request, body: bytes | ProblemError = b"") -> Request:
+    return Request(
+        method=native.method,
+        query=[(name, value) for name, value in native.query.items()],
+        headers={name.lower(): value for name, value in native.headers.items()},
+        path_parameters=native.match_info,
+        body=body,
+        native=native,
+    )
+
+
+async def _cancel_if_disconnected(native: web.Request, scope: anyio.CancelScope) -> None:
+    while native.transport is not None and not native.transport.is_closing():  # noqa: ASYNC110  # there is no event
+        await anyio.sleep(_CHECKED_EVERY)
+    scope.cancel()
+
+
+async def _sent(native: web.Request, route: Route, response: Response) -> web.StreamResponse:
+    """Send a response, and return it."""
+    if isinstance(response.body, bytes):
+        return web.Response(status=response.status, headers=response.headers, body=response.body)
+    sent = web.StreamResponse(status=response.status, headers=response.headers)
+    try:
+        await sent.prepare(native)
+        async for chunk in response.body:
+            await sent.write(chunk)
+        await sent.write_eof()
+    except ConnectionError:
+        pass  # The client has disconnected.
+    except Exception as error:  # noqa: BLE001  # logged; the client notices the missing end
+        log_failure(f"{native.method} {route.path}", error)
+        if native.transport is not None:
+            native.transport.close()
+    return sent
