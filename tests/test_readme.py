@@ -45,13 +45,15 @@ def _python_of(document: pathlib.Path) -> list[str]:
     return _blocks("python", document.read_text(encoding="utf-8"))
 
 
-# tests/web_guide runs these examples as programs.
+# tests/web_guide runs these examples as programs, and tests/web the backends of README.
 WEB_GUIDE = ROOT / "rhombus_clips/session/README.md"
+BACKEND = "async def authorize"
 EXAMPLES = [
     pytest.param(block, id=f"{_name(document)} {number}")
     for document in DOCUMENTS
     if document != WEB_GUIDE
     for number, block in enumerate(_python_of(document), 1)
+    if not (document == README and BACKEND in block)
 ]
 
 
@@ -169,7 +171,7 @@ async def _seek_in_video(make_app, fake) -> None:
 
 def test_each_document_that_explains_a_package_has_an_example() -> None:
     documents = {_name(document) for document in DOCUMENTS if _python_of(document)}
-    packages = ("paging", "renders", "calls", "media", "testing", "codec")
+    packages = ("paging", "renders", "calls", "media", "testing", "codec", "web")
     assert documents >= {"README.md", *(f"rhombus_clips/{name}/README.md" for name in packages)}
 
 

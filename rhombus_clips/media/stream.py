@@ -89,6 +89,7 @@ class ClipStream:
         """Yield each byte of the stream once, after an empty chunk for `open`."""
         state, running, etag, is_open = self._reader.state, hashlib.sha256(), None, False
         position = state.start
+        is_hashed = state.file.sha256_hex is not None and not state.start
         while (piece := await anext(self._pieces, None)) is not None:
             # A host that ignores ranges or restarts the file sends bytes that are not wanted.
             first, last = max(0, position - piece.start), _length_until(state.stop, piece.start)
@@ -107,7 +108,7 @@ class ClipStream:
                 etag, is_open = state.etag, True
                 self._keep_head()
                 yield b""
-            if not state.start:
+            if is_hashed:
                 running.update(chunk)
             position += len(chunk)
             yield chunk

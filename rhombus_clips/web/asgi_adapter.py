@@ -49,6 +49,7 @@ def asgi_app(
     backend = Backend(checked_settings(session, authorize, prefix, options))
     try:
         from starlette.applications import Starlette  # noqa: PLC0415  # only for this function
+        from starlette.middleware import Middleware  # noqa: PLC0415  # as above
         from starlette.routing import Route as StarletteRoute  # noqa: PLC0415  # as above
     except ImportError as error:
         raise ImportError(
@@ -64,7 +65,23 @@ def asgi_app(
             StarletteRoute(f"{prefix}{path}", _Preflight(backend, methods), methods=["OPTIONS"])
             for path, methods in methods_by_path().items()
         ]
-    return Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_allowed})
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(_WithoutTrailingSlash)],
+        exception_handlers={404: _not_found, 405: _not_allowed},
+    )
+
+
+@frozen
+class _WithoutTrailingSlash:
+    """Removes the slash that Litestar adds to the path of a request to a mounted application."""
+
+    app: Callable[[Scope, Receive, Send], Awaitable[None]]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].endswith("/"):
+            scope = {**scope, "path": scope["path"].removesuffix("/")}
+        await self.app(scope, receive, send)
 
 
 @frozen
