@@ -24,16 +24,20 @@ SEEK = """
     context.drawImage(video, 0, 0);
     return [...context.getImageData(80, 10, 1, 1).data].slice(0, 3);
   };
-  const color = async () => {
-    // Black until the frame is painted.
-    while (pixel().every((part) => part === 0)) await new Promise((r) => setTimeout(r, 20));
+  const same = (one, other) => one.every((part, index) => Math.abs(part - other[index]) <= 12);
+  const color = async (before = [0, 0, 0]) => {
+    // Black, or the frame before, until the frame is painted, which may be after "seeked".
+    while (same(pixel(), [0, 0, 0]) || same(pixel(), before)) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     return pixel();
   };
   const seek = async (time) => {
+    const before = pixel();
     const done = event("seeked");
     video.currentTime = time;
     await done;
-    return await color();
+    return await color(before);
   };
   if (video.readyState < 2) await event("loadeddata");
   const seen = {duration: video.duration, start: await color()};
