@@ -15,7 +15,7 @@ from attrs import asdict
 
 from benchmarks.measuring import Row, measured_apart
 
-_PARTS = ("decoding", "memory", "importing", "calls", "loop", "listing", "downloading")
+_PARTS = ("decoding", "memory", "importing", "calls", "loop", "listing", "downloading", "web")
 
 
 def main() -> int:
