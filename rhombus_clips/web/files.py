@@ -1,11 +1,11 @@
 """Videos, in which a browser can seek, and thumbnails."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from email.utils import format_datetime
 from urllib.parse import quote
 
-from rhombus_clips.media import parse_range
+from rhombus_clips.media import ClipStream, parse_range
 from rhombus_clips.media.file_names import usual_file_name
 from rhombus_clips.media.range_header import RequestedRange
 from rhombus_clips.models import MetaDataLocation, SavedClip
@@ -14,6 +14,8 @@ from rhombus_clips.web.messages import ProblemError, Response
 from rhombus_clips.web.state import VideoHead
 
 _MOST_THUMBNAIL_BYTES = 8 * 1024 * 1024
+# Several ranges are answered with the whole video. Only an attacker sends very many.
+_MOST_RANGES = 16
 _ATTACHMENT, _INLINE = "attachment", "inline"
 
 
@@ -40,32 +42,44 @@ async def download_video(call: Call) -> AsyncGenerator[Response, None]:
 
 @asynccontextmanager
 async def _video(call: Call, clip: SavedClip, disposition: str) -> AsyncGenerator[Response, None]:
-    clip_uuid, headers = call.clip_uuid, call.request.headers
-    known = call.state.heads.get(clip_uuid)
-    head = await _head(call, clip) if known is None else known
+    head = call.state.heads.get(call.clip_uuid) or await _head(call, clip)
+    wanted = _wanted(call, head)
+    if call.request.method == "HEAD" or wanted.length == 0:
+        yield _response(head, wanted, clip, disposition)
+        return
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(call.state.stream())
+        stream = await stack.enter_async_context(_stream(call, clip, wanted))
+        if (stream.total, stream.etag) != (head.total, head.etag):
+            # The file has changed since the head was requested.
+            await stream.aclose()
+            head = await _head(call, clip)
+            wanted = _wanted(call, head)
+            stream = await stack.enter_async_context(_stream(call, clip, wanted))
+        yield _response(head, wanted, clip, disposition, stream)
+
+
+def _wanted(call: Call, head: VideoHead) -> RequestedRange:
+    """Return the part of the video that a request selects."""
+    headers = call.request.headers
     # Ranges are defined for GET only.
     wanted_range = headers.get("range") if call.request.method == "GET" else None
-    wanted = parse_range(
+    if wanted_range is not None and wanted_range.count(",") >= _MOST_RANGES:
+        raise ProblemError(416, f"The header Range must not have more than {_MOST_RANGES} ranges.")
+    return parse_range(
         wanted_range,
         head.total,
         if_range=headers.get("if-range"),
         etag=head.etag,
         last_modified=head.last_modified,
     )
-    sent = _headers(head, wanted, disposition, usual_file_name(clip))
-    if call.request.method == "HEAD" or wanted.length == 0:
-        yield Response(status=wanted.http_status, headers=sent)
-        return
+
+
+def _stream(
+    call: Call, clip: SavedClip, wanted: RequestedRange
+) -> AbstractAsyncContextManager[ClipStream]:
     start, stop = (wanted.start, wanted.stop) if wanted.is_partial else (None, None)
-    async with (
-        call.state.stream(),
-        call.session.stream_clip(clip, start, stop, verify=False) as stream,
-    ):
-        if (stream.total, stream.etag) != (head.total, head.etag):
-            # The file has changed. The client repeats the request, and gets the new one.
-            call.state.heads.forget(clip_uuid)
-            raise ProblemError(503, "The video has just changed.", {"Retry-After": "1"})
-        yield Response(status=wanted.http_status, headers=sent, body=stream)
+    return call.session.stream_clip(clip, start, stop, verify=False)
 
 
 async def _head(call: Call, clip: SavedClip) -> VideoHead:
@@ -76,19 +90,23 @@ async def _head(call: Call, clip: SavedClip) -> VideoHead:
     return head
 
 
-def _headers(
-    head: VideoHead, wanted: RequestedRange, disposition: str, name: str
-) -> dict[str, str]:
+def _response(
+    head: VideoHead,
+    wanted: RequestedRange,
+    clip: SavedClip,
+    disposition: str,
+    body: bytes | AsyncIterator[bytes] = b"",
+) -> Response:
     headers = {
         **wanted.headers,
         "Content-Type": "video/mp4",
-        "Content-Disposition": content_disposition(disposition, name),
+        "Content-Disposition": content_disposition(disposition, usual_file_name(clip)),
     }
     if head.etag is not None:
         headers["ETag"] = head.etag
     if head.last_modified is not None:
         headers["Last-Modified"] = format_datetime(head.last_modified, usegmt=True)
-    return headers
+    return Response(status=wanted.http_status, headers=headers, body=body)
 
 
 def content_disposition(disposition: str, name: str) -> str:
