@@ -147,3 +147,14 @@ async def test_chunks_can_be_read_one_by_one(fake, session) -> None:
         data = await anext(stream)
         data += b"".join([chunk async for chunk in stream])
     assert hashlib.sha256(data).hexdigest() == clip.sha256_hex
+
+
+async def test_thumbnail_is_streamed(fake, session) -> None:
+    """The same bytes as `download_thumbnail` writes."""
+    clip = (await session.get_saved_clips(max_page_size=1)).saved_clips[0]
+    async with session.stream_thumbnail(clip) as stream:
+        data = b"".join([chunk async for chunk in stream])
+    assert data.startswith(b"\xff\xd8")
+    assert stream.total == len(data)
+    assert stream.content_type == "image/jpeg"
+    assert fake.media_requests[-1].path.endswith(f"{clip.uuid}.jpeg")

@@ -55,6 +55,11 @@ async def _stream(session: ClipSession, clip: Any) -> None:
         await anext(aiter(stream))
 
 
+async def _stream_thumbnail(session: ClipSession, clip: Any) -> None:
+    async with session.stream_thumbnail(clip) as stream:
+        await anext(aiter(stream))
+
+
 async def _drain(iterable: AsyncIterable[Any], *_: Any) -> None:
     async for _ in iterable:
         pass
@@ -85,6 +90,7 @@ ENTRIES: dict[str, Entry] = {
     "download_thumbnail": lambda session, clip: session.download_thumbnail(clip, "clip.jpeg"),
     "download_clips": _download_several,
     "stream_clip": _stream,
+    "stream_thumbnail": _stream_thumbnail,
 }
 
 

@@ -39,6 +39,11 @@ async def _stream(session: ClipSession) -> None:
         pass
 
 
+async def _stream_thumbnail(session: ClipSession) -> None:
+    async with session.stream_thumbnail(FILE):
+        pass
+
+
 OF_ONE_ITEM: dict[str, Callable[[ClipSession], Awaitable[Any]]] = {
     "get_clip_with_progress": lambda session: session.get_clip_with_progress(MISSING),
     "get_saved_clip_details": lambda session: session.get_saved_clip_details(MISSING),
@@ -58,13 +63,14 @@ OF_ONE_ITEM: dict[str, Callable[[ClipSession], Awaitable[Any]]] = {
     "download_clip": lambda session: session.download_clip(FILE, "clip.mp4"),
     "download_thumbnail": lambda session: session.download_thumbnail(FILE, "clip.jpeg"),
     "stream_clip": _stream,
+    "stream_thumbnail": _stream_thumbnail,
 }
 REPORTS: dict[str, dict[str, Any]] = {
     "404": {"status": 404, "payload": {"msg": "Resource not found"}},
     "410": {"status": 410, "payload": {}},
     "in-band": {"status": 200, "payload": {"error": True, "errorMsg": f"{MISSING} not found"}},
 }
-_OF_MEDIA = {"download_clip", "download_thumbnail", "stream_clip"}
+_OF_MEDIA = {"download_clip", "download_thumbnail", "stream_clip", "stream_thumbnail"}
 
 
 @pytest.fixture(autouse=True)

@@ -193,6 +193,7 @@ REJECTED: dict[str, dict[str, list[Any]]] = {
         "clip": [*OBJECT, None], "verify": FLAGS_OF_PYTHON, "start": [*COUNT, HUGE],
         "stop": [*COUNT, 0, HUGE], "if_ignored": [*CHOICE, None],
     },
+    "stream_thumbnail": {"clip": [*OBJECT, None]},
     "download_clips": {
         "clips": [1, None, object(), NAN, NAIVE, [None], ["a"], [object()]],
         "folder": [*PATH, None], "concurrency": [*COUNT, 0, 65, None], "name": [*FUNCTION, None],
@@ -227,6 +228,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "download_clip": {"clip": SavedClip(uuid=ONE), "path": "clip.mp4"},
     "download_thumbnail": {"clip": SavedClip(uuid=ONE), "path": "clip.jpeg"},
     "stream_clip": {"clip": SavedClip(uuid=ONE)},
+    "stream_thumbnail": {"clip": SavedClip(uuid=ONE)},
     "download_clips": {"clips": [], "folder": "clips"},
 }
 _LIFETIME = {"aclose", "from_env", "for_web", "is_closed"}

@@ -60,6 +60,11 @@ async def stream(session: ClipSession) -> None:
         await all_of(chunks)
 
 
+async def stream_thumbnail(session: ClipSession) -> None:
+    async with session.stream_thumbnail(CLIP) as chunks:
+        await all_of(chunks)
+
+
 async def download_clips(session: ClipSession, folder: Path) -> None:
     summary = await session.download_clips([CLIP], folder)
     for failure in summary.failures:
@@ -93,6 +98,7 @@ JOBS: dict[str, Job] = {
         s.shared_clip_groups(created_after=1, window=timedelta(days=9000))
     ),
     "stream_clip": lambda s, _: stream(s),
+    "stream_thumbnail": lambda s, _: stream_thumbnail(s),
     "wait_for_clip": lambda s, _: s.wait_for_clip(UUID, timeout=0.1, polling=BRIEF),
     "watch_clip": lambda s, _: all_of(s.watch_clip(UUID, polling=BRIEF)),
     "watch_clips": lambda s, _: all_of(s.watch_clips([UUID], polling=BRIEF)),

@@ -39,6 +39,7 @@ def serving(
         app = web.Application()
         app.add_routes(aiohttp_routes(session, authorize=authorize, prefix=PREFIX, **options))
         return aiohttp_serving(app, handler_cancellation=server == "aiohttp-cancelling")
+    required("starlette")
     return SERVERS[server](asgi_app(session, authorize=authorize, prefix=PREFIX, **options))
 
 
