@@ -26,7 +26,7 @@ class Backend:
     """Responds to requests, for any framework."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+        self.settings: Settings = settings
         self._states: dict[ClipSession, SessionState] = {}
 
     @asynccontextmanager

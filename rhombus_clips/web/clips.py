@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from rhombus_clips.codec import dumps
 from rhombus_clips.codec.text import render
-from rhombus_clips.errors import InvalidArgumentError, NotFoundError, RhombusError
+from rhombus_clips.errors import ApiError, InvalidArgumentError, NotFoundError, RhombusError
 from rhombus_clips.models import SavedClip
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipPager
 from rhombus_clips.session.clip_filters import ClipFilters
@@ -137,7 +137,7 @@ async def read_clip(call: Call) -> Response:
     clip: SavedClip
     try:
         clip = await call.session.get_saved_clip_details(call.clip_uuid)
-    except NotFoundError:  # It may still be rendered.
+    except (ApiError, NotFoundError):  # Both may mean that it is still being rendered.
         clip = await call.session.get_clip_with_progress(call.clip_uuid)
     call.state.remember_clips([clip])
     return Response(headers={"Content-Type": "application/json"}, body=dumps(clip))

@@ -18,8 +18,8 @@ class ProblemError(Exception):
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
-        self.status = status
-        self.detail = detail
+        self.status: int = status
+        self.detail: str = detail
         self.headers: Mapping[str, str] = headers or {}
 
 

@@ -69,8 +69,8 @@ class SessionState:
         self.heads: Remembered[VideoHead] = Remembered(_HEAD_SECONDS, _MOST_HEADS)
         self.renders: dict[str, Broadcast[ClipWithProgress]] = {}
         """The renders that have listeners, by clip uuid."""
-        self.new_clips = NewClips(session, settings.interval)
-        self.recorded_times = RecordedTimes(session)
+        self.new_clips: NewClips = NewClips(session, settings.interval)
+        self.recorded_times: RecordedTimes = RecordedTimes(session)
         self._session = session
         self._settings = settings
         self._streams = 0
