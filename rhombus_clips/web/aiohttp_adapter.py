@@ -1,5 +1,6 @@
 """The routes for aiohttp.web."""
 
+import asyncio
 from functools import partial
 from typing import Unpack
 
@@ -115,6 +116,7 @@ async def _sent(native: web.Request, route: Route, response: Response) -> web.St
     if isinstance(response.body, bytes):
         return web.Response(status=response.status, headers=response.headers, body=response.body)
     sent = web.StreamResponse(status=response.status, headers=response.headers)
+    transport = native.transport
     try:
         await sent.prepare(native)
         async for chunk in response.body:
@@ -122,8 +124,13 @@ async def _sent(native: web.Request, route: Route, response: Response) -> web.St
         await sent.write_eof()
     except ConnectionError:
         pass  # The client has disconnected.
+    except asyncio.CancelledError:
+        # A client that does not read would otherwise keep the connection of a server that ends.
+        if transport is not None:
+            transport.abort()
+        raise
     except Exception as error:  # noqa: BLE001  # logged; the client notices the missing end
         log_failure(f"{native.method} {route.path}", error)
-        if native.transport is not None:
-            native.transport.close()
+        if transport is not None:
+            transport.close()
     return sent

@@ -83,7 +83,7 @@ async def consent(
 def _refusal_of(error: Exception) -> ProblemError | None:
     """Return the response that *error*, an HTTP exception of a framework, asks for."""
     status: object = getattr(error, "status_code", None)
-    if type(status) is not int or not 300 <= status < 500:
+    if type(status) is not int or not 300 <= status < 600:
         return None
     headers: Mapping[str, str] = getattr(error, "headers", None) or {}
     found = {name.lower(): value for name, value in headers.items()}

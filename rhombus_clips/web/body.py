@@ -1,6 +1,7 @@
 """The bodies of requests: read within limits, and parsed as JSON objects."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, cast
 
@@ -59,11 +60,18 @@ def json_object(request: Request) -> Mapping[str, Any]:
         raise request.body
     try:
         body: object = parse(request.body)
-    except DecodeError:
+        json.loads(request.body, object_pairs_hook=_check_names)
+    except (DecodeError, ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise InvalidArgumentError("the body must be a JSON object")
+        raise InvalidArgumentError("the body must be a JSON object, with each name once")
     return cast("dict[str, Any]", body)
+
+
+def _check_names(pairs: list[tuple[str, object]]) -> None:
+    """Raise `ValueError` for a repeated name, of which another parser might take another value."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError("a name is repeated")
 
 
 def fields_of(body: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Any]:

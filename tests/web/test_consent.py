@@ -156,7 +156,7 @@ def _exceptions() -> list[Any]:
         (fastapi.HTTPException(401, headers=login), 401),
         (starlette.HTTPException(401, headers=login), 401),
         (litestar.NotAuthorizedException(headers=login), 401),
-        (fastapi.HTTPException(500), 403),
+        (fastapi.HTTPException(503), 503),
     ]
 
 

@@ -152,8 +152,9 @@ async def test_field(hostile: Hostile, method: str, path: str, body: Any, name: 
     [
         b"", b"{", b"null", b"[]", b"1", b'"x"', b"\xff\xfe", b'{"clipUuid": NaN}', b"{} {}",
         b"[" * 30_000, b'{"a":' * 9000, b'{"clipUuid": "\xff"}', b'{"clipUuid": 1e999}',
+        b'{"clipUuid": "A", "clipUuid": "B"}', b'{"a": {"b": 1, "b": 2}}',
     ],
-    ids=range(13),
+    ids=range(15),
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/save-clip", "/clip-progress", "/presence-windows", "/clips"])
 async def test_body(hostile: Hostile, path: str, body: bytes) -> None:
