@@ -1,6 +1,7 @@
 """The routes for aiohttp.web."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Unpack
 
@@ -11,7 +12,7 @@ from aiohttp.typedefs import Handler
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.web.authorization import Authorize
 from rhombus_clips.web.backend import Backend
-from rhombus_clips.web.body import read_body
+from rhombus_clips.web.body import IncompleteBodyError, read_body
 from rhombus_clips.web.messages import ProblemError, Request, Response
 from rhombus_clips.web.problems import log_failure
 from rhombus_clips.web.routes import ROUTES, Route, methods_by_path
@@ -70,8 +71,7 @@ def _handler(backend: Backend, route: Route) -> Handler:
         body: bytes | ProblemError = b""
         if route.has_body:
             length = native.headers.get("Content-Length")
-            chunks = native.content.iter_any()
-            body = await read_body(chunks, length, backend.settings.limits)
+            body = await read_body(_chunks(native), length, backend.settings.limits)
         request = _neutral(native, body)
         # The response to a client that is gone, which is not sent.
         sent: web.StreamResponse = web.Response(status=499)
@@ -92,6 +92,14 @@ def _preflight_handler(backend: Backend, methods: str) -> Handler:
         return web.Response(status=response.status, headers=response.headers, body=response.body)
 
     return handle
+
+
+async def _chunks(native: web.Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in native.content.iter_any():
+            yield chunk
+    except (web.RequestPayloadError, ConnectionError) as error:
+        raise IncompleteBodyError from error
 
 
 def _neutral(native: web.Request, body: bytes | ProblemError = b"") -> Request:

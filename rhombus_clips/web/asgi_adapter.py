@@ -10,7 +10,7 @@ from attrs import frozen
 from rhombus_clips.concurrency import alongside
 from rhombus_clips.web.authorization import Authorize
 from rhombus_clips.web.backend import Backend
-from rhombus_clips.web.body import read_body
+from rhombus_clips.web.body import IncompleteBodyError, read_body
 from rhombus_clips.web.messages import ProblemError, Request, Response
 from rhombus_clips.web.problems import log_failure, problem_response
 from rhombus_clips.web.routes import ROUTES, Route, methods_by_path
@@ -65,11 +65,13 @@ def asgi_app(
             StarletteRoute(f"{prefix}{path}", _Preflight(backend, methods), methods=["OPTIONS"])
             for path, methods in methods_by_path().items()
         ]
-    return Starlette(
+    app = Starlette(
         routes=routes,
         middleware=[Middleware(_WithoutTrailingSlash)],
         exception_handlers={404: _not_found, 405: _not_allowed},
     )
+    app.router.redirect_slashes = False  # A redirect would name the host that the client claims.
+    return app
 
 
 @frozen
@@ -92,13 +94,13 @@ class _Endpoint:
     route: Route
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        from starlette.exceptions import HTTPException  # noqa: PLC0415  # see asgi_app
         from starlette.requests import Request as Native  # noqa: PLC0415  # see asgi_app
 
         route = self.route
         body: bytes | ProblemError = b""
         if scope["method"] not in route.methods:  # Starlette adds HEAD to each GET.
-            await _send_response(send, problem_response(_method_error(route)))
-            return
+            raise HTTPException(405, headers={"Allow": methods_by_path()[route.path]})
         if route.has_body:
             length = Native(scope).headers.get("content-length")
             body = await read_body(_chunks(receive), length, self.backend.settings.limits)
@@ -144,8 +146,8 @@ def _neutral(native: Any, body: bytes | ProblemError) -> Request:
 async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
-        if message["type"] != "http.request":
-            return
+        if message["type"] == "http.disconnect":
+            raise IncompleteBodyError
         yield message.get("body", b"")
         if not message.get("more_body", False):
             return
@@ -180,11 +182,6 @@ async def _send_response(send: Send, response: Response) -> None:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return
     await send({"type": "http.response.body", "body": response.body, "more_body": False})
-
-
-def _method_error(route: Route) -> ProblemError:
-    allowed = methods_by_path()[route.path]
-    return ProblemError(405, "This path does not have this method.", {"Allow": allowed})
 
 
 async def _not_found(_request: Any, _error: Exception) -> Any:

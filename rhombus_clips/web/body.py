@@ -11,12 +11,16 @@ from rhombus_clips.web.messages import ProblemError, Request
 from rhombus_clips.web.settings import Limits
 
 
+class IncompleteBodyError(Exception):
+    """The end of a body will not arrive, or the body cannot be decoded."""
+
+
 async def read_body(
     chunks: AsyncIterable[bytes], length: str | None, limits: Limits
 ) -> bytes | ProblemError:
     """Read a body, or return the reason why it is rejected.
 
-    :param chunks: The parts of the body.
+    :param chunks: The parts of the body. They end with `IncompleteBodyError` if not with the body.
     :param length: The ``Content-Length`` header, if any.
     """
     most = limits.body_bytes
@@ -32,6 +36,8 @@ async def read_body(
                     return too_large
     except TimeoutError:
         return ProblemError(408, f"The body did not arrive within {limits.body_timeout:g} s.")
+    except IncompleteBodyError:
+        return ProblemError(400, "The body is incomplete, or cannot be decoded.")
     return bytes(body)
 
 

@@ -33,6 +33,8 @@ class Broadcast(Generic[T]):
         self.listeners: int = 0
         self._source = source
         self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        """The task that the last listener has cancelled, which may not have ended yet."""
         self._change: asyncio.Future[None] | None = None
 
     @property
@@ -51,12 +53,13 @@ class Broadcast(Generic[T]):
         try:
             if self._task is None or self._task.done():
                 self.is_over, self.failure = False, None
-                self._task = asyncio.create_task(self._run())
+                self._task = asyncio.create_task(self._run(self._ending))
             yield
         finally:
             self.listeners -= 1
             if not self.listeners and self._task is not None:
                 task, self._task = self._task, None
+                self._ending = task
                 task.cancel()
                 await wait_until_done(task)
 
@@ -66,16 +69,22 @@ class Broadcast(Generic[T]):
             self._change = asyncio.get_running_loop().create_future()
         await asyncio.wait({self._change}, timeout=seconds)
 
-    async def _run(self) -> None:
+    async def _run(self, before: "asyncio.Task[None] | None") -> None:
+        if before is not None:
+            # A listener has joined while the last one was leaving. Most sources cannot be iterated
+            # twice at the same time.
+            await wait_until_done(before)
+        failure: Exception | None = None
         try:
             async for item in self._source():
                 self.kept.append(item)
                 self.count += 1
                 self._wake()
         except Exception as error:  # noqa: BLE001  # every listener reports it
-            self.failure = error
-        self.is_over = True
-        self._wake()
+            failure = error
+        if self._task is asyncio.current_task():
+            self.is_over, self.failure = True, failure
+            self._wake()
 
     def _wake(self) -> None:
         if self._change is not None and not self._change.done():

@@ -4,6 +4,7 @@ import asyncio
 from array import array
 from bisect import bisect_left
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -36,7 +37,8 @@ class Times:
         for milliseconds in times[start:stop]:
             time = from_epoch_ms(milliseconds)
             if time is not None:
-                days[time.astimezone(zone).date().isoformat()] += 1
+                with suppress(OverflowError):  # The local day may be after the year 9999.
+                    days[time.astimezone(zone).date().isoformat()] += 1
         return days
 
 
@@ -64,6 +66,7 @@ class RecordedTimes:
         finally:
             self._waiting -= 1
             if not self._waiting and not task.done():
+                self._task = None  # Another request must not wait for a listing that is cancelled.
                 task.cancel()
                 await wait_until_done(task)
 

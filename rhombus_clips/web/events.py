@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
+from attrs import evolve
+
 from rhombus_clips.codec import dumps
 from rhombus_clips.codec.text import render
 from rhombus_clips.models import ClipWithProgress, SavedClip
@@ -53,10 +55,11 @@ async def _progress(
     while True:
         if broadcast.count > seen:
             seen = broadcast.count
-            data = dumps(broadcast.item(seen - 1))
-            event_id = hashlib.sha256(data).hexdigest()[:16]
+            clip = broadcast.item(seen - 1)
+            event_id = _id_of(clip)
             if event_id != last_id:
-                yield _event(data, event_id=event_id)
+                yield _event(dumps(clip), event_id=event_id)
+            last_id = None
         elif broadcast.is_over:
             failure = broadcast.failure
             if failure is not None:
@@ -68,6 +71,12 @@ async def _progress(
             await broadcast.changed(_SILENCE)
             if broadcast.count == seen and not broadcast.is_over:
                 yield _COMMENT
+
+
+def _id_of(clip: ClipWithProgress) -> str:
+    """Return an id of the clip's state. The time of the last update changes with every response."""
+    data = dumps(evolve(clip, last_updated_sec=None))
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 @asynccontextmanager

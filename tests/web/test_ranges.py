@@ -108,3 +108,9 @@ def test_file_name_cannot_break_out_of_its_header(name: str) -> None:
     assert header.isascii() and header.isprintable()
     assert header.count('"') == 2
     assert "\\" not in header
+
+
+async def test_empty_video(video: Video) -> None:
+    video.fake.put_media(video.clip_uuid, b"")
+    status, data, headers = await video.get()
+    assert (status, data, headers["Content-Length"]) == (200, b"", "0")
