@@ -4,13 +4,13 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import click
 
 from rhombus_clips.arguments import local_path
+from rhombus_clips.models.moments import parse_time
 
 T = TypeVar("T")
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -19,8 +19,6 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 TAKES_UUIDS: dict[str, Any] = {"ignore_unknown_options": True}
 
 _UUID_WITH_DASH = re.compile(r"-[A-Za-z0-9_-]{21}(\.\w+)?")
-# The years 1973 to 5138. As milliseconds, these numbers would be times shortly after 1970.
-_PLAUSIBLE_SECONDS = range(100_000_000, 100_000_000_000)
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 # --- types of values -----------------------------------------------------------------------------
@@ -43,26 +41,6 @@ class Value(click.ParamType[T], Generic[T]):
             return self._parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
-
-
-def _parse_time(text: str) -> datetime | int:
-    if re.fullmatch("[0-9]{1,15}", text):
-        if int(text) in _PLAUSIBLE_SECONDS:
-            raise ValueError(f"{text} looks like seconds; use epoch milliseconds")
-        return int(text)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        time = None
-    if time is None or time.utcoffset() is None:
-        raise ValueError(
-            f"{text!r} is not a time with a UTC offset, such as 2025-10-01T08:00Z or"
-            " 2025-10-01T08:00-07:00, or epoch milliseconds"
-        )
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from None
 
 
 def _parse_uuid(text: str) -> str:
@@ -99,7 +77,7 @@ def _parse_lifetime(text: str) -> int:
     return int(match[1]) * _UNITS[match[2]]
 
 
-TIME = Value("time", _parse_time)
+TIME = Value("time", parse_time)
 """An ISO 8601 time with a UTC offset, or epoch milliseconds."""
 UUID = Value("uuid", _parse_uuid)
 """A uuid. Other arguments that start with a dash are misspelled options."""

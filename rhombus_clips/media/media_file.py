@@ -7,8 +7,9 @@ from attrs import frozen
 from rhombus_clips.errors import DownloadError, InvalidArgumentError
 from rhombus_clips.models import ClipStatus, MetaDataLocation, SavedClip
 
-_UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_REGION = re.compile(r"[a-z0-9-]{1,32}")
+UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+REGION = re.compile(r"[a-z0-9-]{1,32}")
+"""What may be part of the URL of a file. The service's uuids are 22 characters of base64."""
 
 
 @frozen(kw_only=True)
@@ -76,6 +77,6 @@ def _path(clip: SavedClip, ending: str, *locations: MetaDataLocation | None) -> 
             " which is needed to find its files; a clip gets its region when it is complete"
         )
     # These values come from the service or the caller, and become part of a URL.
-    if not _UUID.fullmatch(clip.uuid) or not _REGION.fullmatch(region):
+    if not UUID.fullmatch(clip.uuid) or not REGION.fullmatch(region):
         raise DownloadError(f"invalid clip uuid {clip.uuid!r} or region {region!r}")
     return f"/media/metadata/{region}/{clip.uuid}.{ending}"

@@ -1,6 +1,7 @@
 """Conversion between numbers on the wire and aware datetimes and timedeltas."""
 
 import operator
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -15,6 +16,9 @@ _SMALLEST_MILLISECONDS = 100_000_000_000
 
 SMALLEST_SENT, LARGEST_SENT = -(2**63), 2**63 - 1
 """The range of the service's 64-bit integers."""
+
+# The years 1973 to 5138. As milliseconds, these numbers would be times shortly after 1970.
+_PLAUSIBLE_SECONDS = range(100_000_000, 100_000_000_000)
 
 # The names of numpy's boolean types, for which old versions of numpy define `__index__`.
 _BOOLS = frozenset({"bool", "bool_"})
@@ -59,6 +63,31 @@ def _later(time: datetime, **units: int) -> datetime | None:
         return time + timedelta(**units)
     except OverflowError:
         return None
+
+
+def parse_time(text: str) -> datetime | int:
+    """Return the time in *text*: ISO 8601 with a UTC offset, or epoch milliseconds.
+
+    Raises `ValueError` for anything else, for a number that looks like seconds, and for a time
+    beyond the calendar.
+    """
+    if re.fullmatch("[0-9]{1,15}", text):
+        if int(text) in _PLAUSIBLE_SECONDS:
+            raise ValueError(f"{text} looks like seconds; use epoch milliseconds")
+        return int(text)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.utcoffset() is None:
+        raise ValueError(
+            f"{text!r} is not a time with a UTC offset, such as 2025-10-01T08:00Z or"
+            " 2025-10-01T08:00-07:00, or epoch milliseconds"
+        )
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from None
 
 
 def to_epoch_ms(time: datetime | int, name: str = "time") -> int:

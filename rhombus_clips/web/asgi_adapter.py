@@ -1,28 +1,13 @@
-"""The routes as an ASGI application, built on Starlette."""
+"""The routes as an ASGI application. Starlette is imported only when it is needed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-import anyio
-from attrs import frozen
-
-from rhombus_clips.concurrency import alongside
 from rhombus_clips.web.authorization import Authorize
 from rhombus_clips.web.backend import Backend
-from rhombus_clips.web.body import IncompleteBodyError, read_body
-from rhombus_clips.web.messages import ProblemError, Request, Response
-from rhombus_clips.web.problems import log_failure, problem_response
-from rhombus_clips.web.routes import ROUTES, Route, methods_by_path
 from rhombus_clips.web.settings import RouteOptions, SessionSource, checked_settings
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-
-Message = MutableMapping[str, Any]
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 def asgi_app(
@@ -35,7 +20,7 @@ def asgi_app(
     """Return an ASGI application with the routes of a backend; requires the extra ``web``.
 
     Run it alone, or mount it in an application: ``app.mount("/api", asgi_app(...))``. The guide
-    next to this package lists the routes, and shows how to mount it in other frameworks.
+    next to this package lists the routes, and README shows it in FastAPI and in Litestar.
 
     :param session: As for `aiohttp_routes`.
     :param authorize: As for `aiohttp_routes`. The request is a `starlette.requests.Request`, which
@@ -48,154 +33,12 @@ def asgi_app(
     """
     backend = Backend(checked_settings(session, authorize, prefix, options))
     try:
-        from starlette.applications import Starlette  # noqa: PLC0415  # only for this function
-        from starlette.middleware import Middleware  # noqa: PLC0415  # as above
-        from starlette.routing import Route as StarletteRoute  # noqa: PLC0415  # as above
-    except ImportError as error:
+        from rhombus_clips.web import starlette_app  # noqa: PLC0415  # see above
+    except ModuleNotFoundError as error:
+        if error.name != "starlette":
+            raise
         raise ImportError(
             "asgi_app requires Starlette: install the extra web, as in"
             " pip install 'rhombus-clips[web]'"
         ) from error
-    routes = [
-        StarletteRoute(f"{prefix}{route.path}", _Endpoint(backend, route), methods=route.methods)
-        for route in ROUTES
-    ]
-    if backend.settings.allowed_origins:
-        routes += [
-            StarletteRoute(f"{prefix}{path}", _Preflight(backend, methods), methods=["OPTIONS"])
-            for path, methods in methods_by_path().items()
-        ]
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(_WithoutTrailingSlash)],
-        exception_handlers={404: _not_found, 405: _not_allowed},
-    )
-    app.router.redirect_slashes = False  # A redirect would name the host that the client claims.
-    return app
-
-
-@frozen
-class _WithoutTrailingSlash:
-    """Removes the slash that Litestar adds to the path of a request to a mounted application."""
-
-    app: Callable[[Scope, Receive, Send], Awaitable[None]]
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].endswith("/"):
-            scope = {**scope, "path": scope["path"].removesuffix("/")}
-        await self.app(scope, receive, send)
-
-
-@frozen
-class _Endpoint:
-    """An ASGI application for one route."""
-
-    backend: Backend
-    route: Route
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        from starlette.exceptions import HTTPException  # noqa: PLC0415  # see asgi_app
-        from starlette.requests import Request as Native  # noqa: PLC0415  # see asgi_app
-
-        route = self.route
-        body: bytes | ProblemError = b""
-        if scope["method"] not in route.methods:  # Starlette adds HEAD to each GET.
-            raise HTTPException(405, headers={"Allow": methods_by_path()[route.path]})
-        if route.has_body:
-            length = Native(scope).headers.get("content-length")
-            body = await read_body(_chunks(receive), length, self.backend.settings.limits)
-        native = Native(scope, _replay(body))
-        request = _neutral(native, body)
-        with anyio.CancelScope() as cancel_scope:
-            async with (
-                alongside(partial(_cancel_if_disconnected, receive, cancel_scope)),
-                self.backend.respond(route, request) as response,
-            ):
-                try:
-                    await _send_response(send, response)
-                except Exception as error:
-                    log_failure(f"{request.method} {route.path}", error)
-                    raise  # The server closes the connection, so that the client notices.
-
-
-@frozen
-class _Preflight:
-    """An ASGI application that answers preflight requests for one path."""
-
-    backend: Backend
-    methods: str
-
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        from starlette.requests import Request as Native  # noqa: PLC0415  # see asgi_app
-
-        request = _neutral(Native(scope), b"")
-        await _send_response(send, self.backend.preflight(request, self.methods))
-
-
-def _neutral(native: Any, body: bytes | ProblemError) -> Request:
-    return Request(
-        method=native.method,
-        query=native.query_params.multi_items(),
-        headers=dict(native.headers),  # with names in lower case
-        path_parameters=native.path_params,
-        body=body,
-        native=native,
-    )
-
-
-async def _chunks(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise IncompleteBodyError
-        yield message.get("body", b"")
-        if not message.get("more_body", False):
-            return
-
-
-def _replay(body: bytes | ProblemError) -> Receive:
-    """Return a function from which the application's own code can read the body again."""
-    is_read = False
-
-    async def receive() -> Message:
-        nonlocal is_read
-        if is_read or isinstance(body, ProblemError):
-            return {"type": "http.disconnect"}
-        is_read = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive
-
-
-async def _cancel_if_disconnected(receive: Receive, scope: anyio.CancelScope) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    scope.cancel()
-
-
-async def _send_response(send: Send, response: Response) -> None:
-    headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if not isinstance(response.body, bytes):
-        async for chunk in response.body:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return
-    await send({"type": "http.response.body", "body": response.body, "more_body": False})
-
-
-async def _not_found(_request: Any, _error: Exception) -> Any:
-    return _as_starlette(ProblemError(404, "There is no such path."))
-
-
-async def _not_allowed(_request: Any, error: Exception) -> Any:
-    headers: Mapping[str, str] = getattr(error, "headers", None) or {}
-    return _as_starlette(ProblemError(405, "This path does not have this method.", headers))
-
-
-def _as_starlette(problem: ProblemError) -> Any:
-    from starlette.responses import Response as Native  # noqa: PLC0415  # see asgi_app
-
-    response = problem_response(problem)
-    headers = {**response.headers, "Cache-Control": "no-store"}
-    return Native(response.body, response.status, headers)
+    return starlette_app.application(backend, prefix)

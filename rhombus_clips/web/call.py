@@ -1,21 +1,17 @@
 """A request that the application has allowed, with all that its handler needs."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, cast
 
 from attrs import frozen
 
 from rhombus_clips.errors import InvalidArgumentError
+from rhombus_clips.media.media_file import REGION, UUID
 from rhombus_clips.session import ClipSession
 from rhombus_clips.web.messages import Request
 from rhombus_clips.web.query import Query
 from rhombus_clips.web.settings import Settings
 from rhombus_clips.web.state import SessionState
-
-# The uuids of the service have 22 characters of URL-safe base64.
-_UUID = re.compile(r"[A-Za-z0-9_-]{1,40}")
-_REGION = re.compile(r"[a-z0-9-]{1,32}")
 
 
 @frozen(kw_only=True)
@@ -40,7 +36,7 @@ class Call:
 
 def checked_uuid(value: object, name: str) -> str:
     """Return *value* if it is a uuid. Raises `InvalidArgumentError` otherwise."""
-    if not isinstance(value, str) or not _UUID.fullmatch(value):
+    if not isinstance(value, str) or not UUID.fullmatch(value):
         raise InvalidArgumentError(
             f"{name} must be a uuid: up to 40 letters, digits, hyphens and underscores", given=value
         )
@@ -56,7 +52,7 @@ def checked_uuids(value: object, name: str) -> tuple[str, ...]:
 
 def checked_region(value: str) -> str:
     """Return *value* if it is a region of the service."""
-    if not _REGION.fullmatch(value):
+    if not REGION.fullmatch(value):
         raise InvalidArgumentError(
             "region must have up to 32 lower-case letters, digits and hyphens", given=value
         )

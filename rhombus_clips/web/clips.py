@@ -14,7 +14,6 @@ from rhombus_clips.web.call import Call
 from rhombus_clips.web.messages import Response, json_response
 from rhombus_clips.web.problems import public_message
 
-_PAGE, _LARGEST_PAGE = 25, 200
 _LINES_AT_ONCE = 100
 _NDJSON = "application/x-ndjson"
 
@@ -45,7 +44,7 @@ async def list_clips(call: Call) -> AsyncGenerator[Response, None]:
             first = await listing.next()
             yield Response(headers={"Content-Type": _NDJSON}, body=_lines(listing, first))
         return
-    listing = _Listing(call, call.query.integer("limit", _PAGE, most=_LARGEST_PAGE))
+    listing = _Listing(call, call.query.limit())
     clips = await listing.next()
     body = b'{"clips":%b,"cursor":%b}' % (dumps(clips), render(listing.pager.cursor))
     yield Response(headers={"Content-Type": "application/json"}, body=body)

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from rhombus_clips.errors import InvalidArgumentError
-from rhombus_clips.models.moments import to_epoch_ms
+from rhombus_clips.models.moments import parse_time, to_epoch_ms
 
 _LONGEST = 4096
-_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_PAGE, _LARGEST_PAGE = 25, 200
+_DIGITS = re.compile("[0-9]{1,3}")  # Not \d, which also matches the digits of other scripts.
 
 
 class Query:
@@ -46,14 +46,14 @@ class Query:
         """Return the value of a parameter; None if it is absent or empty."""
         return next(iter(self.texts(name)), None)
 
-    def integer(self, name: str, default: int, *, most: int) -> int:
-        """Return a whole number between 1 and *most*."""
-        text = self.text(name)
+    def limit(self) -> int:
+        """Return the number of items of a page: the parameter ``limit``, by default 25."""
+        text = self.text("limit")
         if text is None:
-            return default
-        if not _INTEGER.fullmatch(text) or not 1 <= int(text) <= most:
+            return _PAGE
+        if not _DIGITS.fullmatch(text) or not 1 <= int(text) <= _LARGEST_PAGE:
             raise InvalidArgumentError(
-                f"{name} must be a whole number from 1 to {most}", given=text
+                f"limit must be a whole number from 1 to {_LARGEST_PAGE}", given=text
             )
         return int(text)
 
@@ -69,19 +69,15 @@ class Query:
         text = self.text(name)
         if text is None:
             return None
-        if _INTEGER.fullmatch(text):
-            return to_epoch_ms(int(text), name)
         try:
             # In a query, a plus sign that is not encoded stands for a space.
-            time = datetime.fromisoformat(text.replace(" ", "+"))
+            time = parse_time(text.replace(" ", "+"))
         except ValueError:
-            time = None
-        if time is None or time.utcoffset() is None:
             raise InvalidArgumentError(
                 f"{name} must be a time with a UTC offset, such as 2025-10-01T08:00Z, or epoch"
                 " milliseconds",
                 given=text,
-            )
+            ) from None
         return to_epoch_ms(time, name)
 
     def time_zone(self, name: str) -> ZoneInfo:

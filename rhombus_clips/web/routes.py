@@ -33,8 +33,8 @@ class Route:
     """The query parameters."""
     lists: tuple[str, ...] = ()
     """The query parameters that may be repeated."""
-    clip_in: str | None = None
-    """Where a request names its clips: ``path``, ``query``, or a field of the body."""
+    clip_field: str | None = None
+    """The field of the body that names the clips, if neither the path nor the query does."""
 
     @property
     def has_body(self) -> bool:
@@ -53,19 +53,18 @@ class Route:
 
     def clip_uuids(self, request: Request, body: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the clips that a request is about. Raises `InvalidArgumentError`."""
-        match self.clip_in:
-            case None:
-                return ()
-            case "path":
-                return (checked_uuid(request.path_parameters["clipUuid"], "clipUuid"),)
-            case "query":
-                # The query itself is parsed later, with the other parameters.
-                given = [value for name, value in request.query if name == "clipUuid"]
-                return (checked_uuid(given[0] if given else None, "clipUuid"),)
-            case "clipUuids":
-                return checked_uuids(body.get("clipUuids"), "clipUuids")
-            case name:
-                return (checked_uuid(body.get(name), name),)
+        if "clipUuid" in request.path_parameters:
+            return (checked_uuid(request.path_parameters["clipUuid"], "clipUuid"),)
+        if "clipUuid" in self.parameters:
+            # The query itself is parsed later, with the other parameters.
+            given = [value for name, value in request.query if name == "clipUuid"]
+            return (checked_uuid(given[0] if given else None, "clipUuid"),)
+        if self.clip_field is None:
+            return ()
+        named: object = body.get(self.clip_field)
+        if self.clip_field == "clipUuids":
+            return checked_uuids(named, self.clip_field)
+        return (checked_uuid(named, self.clip_field),)
 
     def parsed_query(self, request: Request) -> Query:
         """Return the query of a request. Raises `InvalidArgumentError`."""
@@ -87,119 +86,59 @@ async def _read_document(_call: Call) -> Response:
     return json_response(describe(ROUTES))
 
 
+def _route(method: str, path: str, action: Action, handle: Handler, **rest: Any) -> Route:
+    return Route(method=method, path=path, action=action, handle=handle, **rest)
+
+
+_CLIP = "/clips/{clipUuid}"
+_GROUPS = "/shared-clip-groups"
+_LAST_ID, _VIDEO = ("lastEventId",), ("clipUuid", "region")
+
 ROUTES: tuple[Route, ...] = (
-    Route(
-        method="GET",
-        path="/clips",
-        action=Action.LIST,
-        handle=clips.list_clips,
+    _route(
+        "GET",
+        "/clips",
+        Action.LIST,
+        clips.list_clips,
         parameters=clips.LISTING_PARAMETERS,
         lists=clips.LISTING_LISTS,
     ),
-    Route(method="POST", path="/clips", action=Action.MAKE, handle=_plain(clips.make_clip)),
-    Route(
-        method="GET",
-        path="/clips/calendar",
-        action=Action.LIST,
-        handle=_plain(clips.count_days),
+    _route("POST", "/clips", Action.MAKE, _plain(clips.make_clip)),
+    _route(
+        "GET",
+        "/clips/calendar",
+        Action.LIST,
+        _plain(clips.count_days),
         parameters=("since", "until", "timeZone"),
     ),
-    Route(
-        method="GET",
-        path="/clips/{clipUuid}",
-        action=Action.READ,
-        handle=_plain(clips.read_clip),
-        clip_in="path",
+    _route("GET", _CLIP, Action.READ, _plain(clips.read_clip)),
+    _route("PATCH", _CLIP, Action.CHANGE, _plain(clips.change_clip)),
+    _route("DELETE", _CLIP, Action.DELETE, _plain(clips.delete_clip)),
+    _route("GET", f"{_CLIP}/events", Action.READ, events.watch_clip, parameters=_LAST_ID),
+    _route("GET", f"{_CLIP}/video", Action.DOWNLOAD, files.play_video, answers_head=True),
+    _route(
+        "GET", f"{_CLIP}/thumbnail", Action.READ, _plain(files.read_thumbnail), answers_head=True
     ),
-    Route(
-        method="PATCH",
-        path="/clips/{clipUuid}",
-        action=Action.CHANGE,
-        handle=_plain(clips.change_clip),
-        clip_in="path",
+    _route(
+        "GET", _GROUPS, Action.SHARE, _plain(sharing.list_groups), parameters=("cursor", "limit")
     ),
-    Route(
-        method="DELETE",
-        path="/clips/{clipUuid}",
-        action=Action.DELETE,
-        handle=_plain(clips.delete_clip),
-        clip_in="path",
+    _route("POST", _GROUPS, Action.SHARE, _plain(sharing.share_clips), clip_field="clipUuids"),
+    _route("DELETE", f"{_GROUPS}/{{groupUuid}}", Action.SHARE, _plain(sharing.delete_group)),
+    _route("GET", "/events", Action.LIST, events.follow_clips, parameters=_LAST_ID),
+    _route("POST", "/save-clip", Action.MAKE, _plain(sdk.save_clip)),
+    _route(
+        "POST", "/clip-progress", Action.READ, _plain(sdk.report_progress), clip_field="clipUuid"
     ),
-    Route(
-        method="GET",
-        path="/clips/{clipUuid}/events",
-        action=Action.READ,
-        handle=events.watch_clip,
-        parameters=("lastEventId",),
-        clip_in="path",
-    ),
-    Route(
-        method="GET",
-        path="/clips/{clipUuid}/video",
-        action=Action.DOWNLOAD,
-        handle=files.play_video,
+    _route(
+        "GET",
+        "/clip-download",
+        Action.DOWNLOAD,
+        files.download_video,
+        parameters=_VIDEO,
         answers_head=True,
-        clip_in="path",
     ),
-    Route(
-        method="GET",
-        path="/clips/{clipUuid}/thumbnail",
-        action=Action.READ,
-        handle=_plain(files.read_thumbnail),
-        answers_head=True,
-        clip_in="path",
-    ),
-    Route(
-        method="GET",
-        path="/shared-clip-groups",
-        action=Action.SHARE,
-        handle=_plain(sharing.list_groups),
-        parameters=("cursor", "limit"),
-    ),
-    Route(
-        method="POST",
-        path="/shared-clip-groups",
-        action=Action.SHARE,
-        handle=_plain(sharing.share_clips),
-        clip_in="clipUuids",
-    ),
-    Route(
-        method="DELETE",
-        path="/shared-clip-groups/{groupUuid}",
-        action=Action.SHARE,
-        handle=_plain(sharing.delete_group),
-    ),
-    Route(
-        method="GET",
-        path="/events",
-        action=Action.LIST,
-        handle=events.follow_clips,
-        parameters=("lastEventId",),
-    ),
-    Route(method="POST", path="/save-clip", action=Action.MAKE, handle=_plain(sdk.save_clip)),
-    Route(
-        method="POST",
-        path="/clip-progress",
-        action=Action.READ,
-        handle=_plain(sdk.report_progress),
-        clip_in="clipUuid",
-    ),
-    Route(
-        method="GET",
-        path="/clip-download",
-        action=Action.DOWNLOAD,
-        handle=files.download_video,
-        answers_head=True,
-        parameters=("clipUuid", "region"),
-        clip_in="query",
-    ),
-    Route(
-        method="POST",
-        path="/presence-windows",
-        action=Action.MAKE,
-        handle=_plain(sdk.find_presence_windows),
-    ),
-    Route(method="GET", path="/openapi.json", action=Action.LIST, handle=_plain(_read_document)),
+    _route("POST", "/presence-windows", Action.MAKE, _plain(sdk.find_presence_windows)),
+    _route("GET", "/openapi.json", Action.LIST, _plain(_read_document)),
 )
 """All routes. Those with fixed paths come before those with variable ones."""
 

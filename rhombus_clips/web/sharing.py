@@ -5,14 +5,11 @@ from rhombus_clips.web.body import fields_of
 from rhombus_clips.web.call import Call, checked_uuid
 from rhombus_clips.web.messages import Response, json_response
 
-_PAGE, _LARGEST_PAGE = 25, 200
-
 
 async def list_groups(call: Call) -> Response:
     """``GET /shared-clip-groups``: a page of shared clip groups, newest first."""
-    limit = call.query.integer("limit", _PAGE, most=_LARGEST_PAGE)
     pager = call.session.shared_clip_groups(cursor=call.query.text("cursor"))
-    groups = await pager.collect(limit)
+    groups = await pager.collect(call.query.limit())
     body = {"sharedClipGroups": [to_dict(group) for group in groups], "cursor": pager.cursor}
     return json_response(body)
 

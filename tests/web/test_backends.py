@@ -14,9 +14,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from rhombus_clips import ClipSession
 from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.web import asgi_app
 from tests.components import required
-from tests.web.servers import SERVERS, accepting
+from tests.web.servers import SERVERS, accepting, allow
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS: list[str] = [
@@ -139,6 +141,16 @@ async def _use(http: aiohttp.ClientSession, url: str, fake: FakeRhombus) -> None
     path = f"{url}/clips/{clip['uuid']}/video"
     async with http.get(path, headers={"Range": "bytes=4-7"}) as response:
         assert (response.status, await response.read()) == (206, b"ftyp")
+
+
+def test_missing_starlette_is_explained(monkeypatch) -> None:
+    for name in [*sys.modules]:
+        if name.partition(".")[0] == "starlette" or name == "rhombus_clips.web.starlette_app":
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr("rhombus_clips.web.starlette_app", raising=False)
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    with pytest.raises(ImportError, match=r"pip install 'rhombus-clips\[web\]'"):
+        asgi_app(ClipSession("key"), authorize=allow)
 
 
 async def test_backend_of_fastapi_requires_its_password(fake: FakeRhombus) -> None:

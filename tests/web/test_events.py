@@ -14,7 +14,7 @@ from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Respond
 from rhombus_clips.web import Limits, events
 from tests.web.servers import ADAPTERS, serving
-from tests.web_guide.watched import until
+from tests.web_guide.watched import UntilDisconnected, until
 
 PROGRESS = "/api/event/getClipWithProgress"
 FAST = Polling(interval=0.05, max_interval=0.05)
@@ -135,17 +135,18 @@ async def test_listeners_of_a_render_share_its_polls(backend: Backend) -> None:
         stream.close()
     before = polls(backend.fake)
     await until(lambda: polls(backend.fake) > before + 2)
-    streams[0].close()
-    await _is_quiet(backend.fake)
+    await _close_the_last(streams[0], backend.fake)
 
 
-async def _is_quiet(fake: FakeRhombus) -> None:
-    """Wait until no requests have arrived for the time of several polls."""
+async def _close_the_last(stream: "Stream", fake: FakeRhombus) -> None:
+    """Close the last stream while a request to the service waits, and wait for its end."""
+    silence = UntilDisconnected()
+    fake.faults = [silence]
     async with asyncio.timeout(60):
-        count = -1
-        while count != len(fake.requests):
-            count = len(fake.requests)
-            await asyncio.sleep(0.5)
+        await silence.arrived.wait()
+        stream.close()
+        await silence.disconnected.wait()
+    fake.faults = []
 
 
 async def test_failure_of_the_service_reaches_all_listeners(backend: Backend) -> None:
@@ -210,8 +211,7 @@ async def test_reconnecting_browser_gets_the_clips_that_it_missed(backend: Backe
     first = _add_clip(backend.fake, 1)
     event = await _next_clip(stream)
     assert first in event["data"]
-    stream.close()
-    await _is_quiet(backend.fake)
+    await _close_the_last(stream, backend.fake)
     missed = _add_clip(backend.fake, 2)
     again = await backend.open("/events", **{"Last-Event-ID": event["id"]})
     assert missed in (await _next_clip(again))["data"]
