@@ -35,8 +35,8 @@ def asgi_app(
     try:
         from rhombus_clips.web import starlette_app  # noqa: PLC0415  # see above
     except ModuleNotFoundError as error:
-        if error.name != "starlette":
-            raise
+        if error.name is None or error.name.partition(".")[0] != "starlette":
+            raise  # Something else is missing.
         raise ImportError(
             "asgi_app requires Starlette: install the extra web, as in"
             " pip install 'rhombus-clips[web]'"

@@ -41,6 +41,10 @@ class Backend:
             except Exception as error:  # noqa: BLE001  # every error becomes a response
                 log_failure(f"{request.method} {route.path}", error)
                 response = problem_response(error)
+            if isinstance(response.body, AsyncGenerator):
+                # It may not be read to its end. Otherwise garbage collection would close it, at
+                # some time and in another task.
+                stack.push_async_callback(response.body.aclose)
             yield self._with_common_headers(request, response)
 
     @asynccontextmanager

@@ -1,11 +1,19 @@
-"""A source is iterated once for all listeners, and never twice at the same time."""
+"""A source is iterated once for all listeners, and a body is closed when it is no longer read."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
+from attrs import evolve
 
+from rhombus_clips import ClipSession
+from rhombus_clips.web.backend import Backend
 from rhombus_clips.web.broadcast import Broadcast
+from rhombus_clips.web.messages import Request, Response
+from rhombus_clips.web.routes import ROUTES
+from rhombus_clips.web.settings import checked_settings
+from tests.web.servers import allow
 
 
 class Source:
@@ -74,3 +82,28 @@ async def test_failure_of_the_source_is_kept_for_the_listeners() -> None:
     assert list(broadcast.kept) == [1]
     with pytest.raises(ValueError, match="no more"):
         raise broadcast.failure or AssertionError
+
+
+async def test_body_that_is_not_read_to_its_end_is_closed_at_once() -> None:
+    """Rather than by garbage collection, at some time and in another task."""
+    closed = list[object]()
+
+    async def body() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            closed.append(asyncio.current_task())
+
+    @asynccontextmanager
+    async def handle(_call: object) -> AsyncIterator[Response]:
+        yield Response(body=body())
+
+    session = ClipSession("key")
+    backend = Backend(checked_settings(session, allow, "", {}))
+    route = evolve(ROUTES[0], handle=handle)
+    async with backend.respond(route, Request(method="GET", query=[], headers={})) as response:
+        assert not isinstance(response.body, bytes)
+        async for _ in response.body:
+            break
+    assert closed == [asyncio.current_task()]
