@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Callable
 from enum import Enum
 from typing import Any
 from uuid import UUID
@@ -28,10 +29,21 @@ def parse(data: bytes | str) -> Any:
     return parse_exactly(data)
 
 
-def parse_exactly(data: bytes | str) -> Any:
-    """Parse JSON as `parse` does, but keep integers beyond 64 bits; orjson returns floats."""
+def parse_exactly(
+    data: bytes | str, *, make_object: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
+    """Parse JSON as `parse` does, but keep integers beyond 64 bits; orjson returns floats.
+
+    :param make_object: Returns an object from its names and values, or raises `ValueError`. None,
+        the default, makes a dict.
+    """
     try:
-        return json.loads(data, parse_constant=_refuse_constant, parse_float=_finite_float)
+        return json.loads(
+            data,
+            parse_constant=_refuse_constant,
+            parse_float=_finite_float,
+            object_pairs_hook=make_object,
+        )
     except RecursionError:
         reason = "nested too deeply"
     except ValueError as error:

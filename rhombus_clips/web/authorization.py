@@ -4,11 +4,11 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from http import HTTPStatus
 from typing import Any
 
 from rhombus_clips.errors import InvalidArgumentError, RhombusError
 from rhombus_clips.web.messages import ProblemError
+from rhombus_clips.web.problems import phrase_of
 
 logger: logging.Logger = logging.getLogger("rhombus_clips.web")
 
@@ -90,12 +90,5 @@ def _refusal_of(error: Exception) -> ProblemError | None:
     passed_on = {name: found[name.lower()] for name in _PASSED_ON if name.lower() in found}
     detail: object = getattr(error, "detail", None)
     if not isinstance(detail, str) or not detail:
-        detail = _REFUSED if status == 403 else _phrase(status)
+        detail = _REFUSED if status == 403 else phrase_of(status)
     return ProblemError(status, detail, passed_on)
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return _REFUSED

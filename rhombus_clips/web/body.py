@@ -1,11 +1,10 @@
 """The bodies of requests: read within limits, and parsed as JSON objects."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterable, Mapping
 from typing import Any, cast
 
-from rhombus_clips.codec.text import parse
+from rhombus_clips.codec.text import parse_exactly
 from rhombus_clips.errors import DecodeError, InvalidArgumentError
 from rhombus_clips.web.messages import ProblemError, Request
 from rhombus_clips.web.settings import Limits
@@ -65,19 +64,23 @@ def json_object(request: Request) -> Mapping[str, Any]:
     if isinstance(request.body, ProblemError):
         raise request.body
     try:
-        body: object = parse(request.body)
-        json.loads(request.body, object_pairs_hook=_check_names)
-    except (DecodeError, ValueError, RecursionError):
+        body: object = parse_exactly(request.body, make_object=_with_unique_names)
+    except DecodeError:
         body = None
     if not isinstance(body, dict):
         raise InvalidArgumentError("the body must be a JSON object, with each name once")
     return cast("dict[str, Any]", body)
 
 
-def _check_names(pairs: list[tuple[str, object]]) -> None:
-    """Raise `ValueError` for a repeated name, of which another parser might take another value."""
-    if len({name for name, _ in pairs}) < len(pairs):
+def _with_unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object with *pairs*.
+
+    Raises `ValueError` for a repeated name, of which another parser might take another value.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
         raise ValueError("a name is repeated")
+    return found
 
 
 def fields_of(body: Mapping[str, Any], kinds: Mapping[str, type]) -> dict[str, Any]:

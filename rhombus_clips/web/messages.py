@@ -11,15 +11,17 @@ from rhombus_clips.codec.text import render
 class ProblemError(Exception):
     """A request that is answered with an error, before anything is sent to the service.
 
-    :param status: The HTTP status.
-    :param detail: A sentence for the client.
+    :param http_status: The HTTP status.
+    :param public_message: A sentence for the client.
     :param headers: Further headers of the response.
     """
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(detail)
-        self.status: int = status
-        self.detail: str = detail
+    def __init__(
+        self, http_status: int, public_message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(public_message)
+        self.http_status: int = http_status
+        self.public_message: str = public_message
         self.headers: Mapping[str, str] = headers or {}
 
 

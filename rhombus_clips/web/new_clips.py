@@ -1,8 +1,8 @@
 """New clips as they appear: one follower per session, shared by all listeners."""
 
 import asyncio
+import math
 import secrets
-from collections.abc import AsyncIterable
 
 from rhombus_clips.models import SavedClip
 from rhombus_clips.session import ClipSession
@@ -23,15 +23,14 @@ class NewClips:
     def __init__(self, session: ClipSession, interval: float) -> None:
         self._session = session
         self._interval = interval
-        self._left_at: float | None = None
+        self._left_at = -math.inf
         self._begin()
 
     def _begin(self) -> None:
         self._name = secrets.token_urlsafe(6)
         # The same follower for each iteration: it resumes where the last one stopped.
         follower = self._session.follow_saved_clips(interval=self._interval)
-        source: AsyncIterable[SavedClip] = follower
-        self.broadcast: Broadcast[SavedClip] = Broadcast(lambda: source, kept=_KEPT)
+        self.broadcast: Broadcast[SavedClip] = Broadcast(lambda: follower, kept=_KEPT)
 
     def join(self, last_id: str | None) -> tuple[int, bool]:
         """Return the number of the first clip for a new listener, and whether it may miss clips.
@@ -39,7 +38,7 @@ class NewClips:
         :param last_id: The id of the last clip that the listener has received, if any.
         """
         now = asyncio.get_running_loop().time()
-        is_old = self._left_at is None or now - self._left_at > _PAUSE_SECONDS
+        is_old = now - self._left_at > _PAUSE_SECONDS
         if not self.broadcast.listeners and is_old:
             self._begin()
         number = self._number_of(last_id)

@@ -10,48 +10,41 @@ from rhombus_clips.web.messages import ProblemError, Response
 
 logger: logging.Logger = logging.getLogger("rhombus_clips.web")
 
-_UNEXPECTED = "The server failed to process the request."
-
 
 def problem_response(error: Exception) -> Response:
     """Return *error* as a response. It contains no path, host or key."""
     status, headers = 500, dict[str, str]()
-    detail = _UNEXPECTED
-    if isinstance(error, ProblemError):
-        status, detail = error.status, error.detail
+    if isinstance(error, ProblemError | InvalidArgumentError | RhombusError):
+        status = error.http_status
+    if isinstance(error, ProblemError | RangeNotSatisfiableError):
         headers.update(error.headers)
-    elif isinstance(error, InvalidArgumentError):
-        status, detail = error.http_status, error.public_message
-        if isinstance(error, RangeNotSatisfiableError):
-            headers.update(error.headers)
-    elif isinstance(error, RhombusError):
-        status, detail = error.http_status, error.public_message
-        if error.retry_after is not None:
-            headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    if isinstance(error, RhombusError) and error.retry_after is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after)))
+    message = public_message(error)
     body = {
         "type": "about:blank",
-        "title": HTTPStatus(status).phrase if status in _KNOWN else "Error",
+        "title": phrase_of(status),
         "status": status,
-        "detail": detail,
-        "errorMsg": detail,
+        "detail": message,
+        "errorMsg": message,
     }
-    return Response(
-        status=status,
-        headers={**headers, "Content-Type": "application/problem+json"},
-        body=render(body),
-    )
-
-
-_KNOWN = frozenset(int(status) for status in HTTPStatus)
+    headers["Content-Type"] = "application/problem+json"
+    return Response(status=status, headers=headers, body=render(body))
 
 
 def public_message(error: Exception) -> str:
     """Return what a client may know of *error*."""
-    if isinstance(error, ProblemError):
-        return error.detail
-    if isinstance(error, InvalidArgumentError | RhombusError):
+    if isinstance(error, ProblemError | InvalidArgumentError | RhombusError):
         return error.public_message
-    return _UNEXPECTED
+    return "The server failed to process the request."
+
+
+def phrase_of(status: int) -> str:
+    """Return the standard phrase of an HTTP status."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
 
 
 def log_failure(route: str, error: Exception) -> None:
