@@ -9,7 +9,7 @@ from aiohttp import web
 
 from rhombus_clips.testing.clips import JsonObject
 from rhombus_clips.testing.delivery import deliver
-from rhombus_clips.testing.media_content import MediaContent, make_jpeg
+from rhombus_clips.testing.media_content import MediaContent, make_jpeg, picture_of
 from rhombus_clips.testing.organization import Organization
 from rhombus_clips.testing.received import ReceivedRequest
 
@@ -90,8 +90,9 @@ def _file(organization: Organization, path: str) -> tuple[MediaContent, str] | N
     clip = organization.clip_with_progress(uuid)
     if clip is None or clip.get("status") != "COMPLETE" or region != _region(clip, kind):
         return None
-    content = organization.video(uuid) if kind == "mp4" else MediaContent(make_jpeg(uuid))
-    return content, _CONTENT_TYPES[kind]
+    if kind == "mp4":
+        return organization.video(uuid), _CONTENT_TYPES[kind]
+    return MediaContent(make_jpeg(uuid, picture_of(clip))), _CONTENT_TYPES[kind]
 
 
 def _region(clip: JsonObject, kind: str) -> str | None:

@@ -44,27 +44,56 @@ def make_video(uuid: str, size: int, version: int = 0) -> MediaContent:
     return MediaContent((_MP4_HEAD + noise.digest(max(0, size - len(_MP4_HEAD))))[:size])
 
 
-def make_jpeg(uuid: str) -> bytes:
-    """Generate the few thousand bytes of a clip's thumbnail: a picture with a unique comment."""
+def make_jpeg(uuid: str, picture: str | None = None) -> bytes:
+    """Generate the thumbnail of a clip, about 10 kB: a picture with a unique comment.
+
+    :param uuid: The uuid of the clip.
+    :param picture: The name of the picture, such as the one that `picture_of` returns. By default,
+        *uuid* determines it.
+    """
     noise = hashlib.shake_128(f"jpeg {uuid}".encode())
     # As text, because simple decoders search for markers even in comments.
     comment = f"{uuid} {noise.hexdigest(1500 + noise.digest(1)[0] * 4)}".encode()
-    picture = _picture()
+    image = _pictures()[picture or _any_picture(uuid)]
     # The first segment has to stay first: 2 bytes for the start of the image, 2 for its marker,
     # and the length.
-    at = 4 + struct.unpack_from(">H", picture, 4)[0]
+    at = 4 + struct.unpack_from(">H", image, 4)[0]
     segment = struct.pack(">HH", _JPEG_COMMENT, 2 + len(comment)) + comment
-    return picture[:at] + segment + picture[at:]
+    return image[:at] + segment + image[at:]
+
+
+def picture_of(clip: Mapping[str, Any]) -> str:
+    """Return the name of the picture for a clip, such as ``loading-dock``.
+
+    It shows the place with which the title starts. The camera determines the picture of a clip with
+    another title, so that all of them look alike.
+    """
+    place, _, _ = str(clip.get("title")).partition(":")
+    name = place.lower().replace(" ", "-")
+    if name in _pictures():
+        return name
+    camera, _, _facet = str(clip.get("deviceUuid")).partition(".")
+    return _any_picture(camera)
+
+
+def _any_picture(uuid: str) -> str:
+    names = list(_pictures())
+    return names[hashlib.sha256(uuid.encode()).digest()[0] % len(names)]
 
 
 @cache
-def _picture() -> bytes:
-    """Read the thumbnail, a frame of the video.
+def _pictures() -> dict[str, bytes]:
+    """Read the pictures of places. Their names are those of the files without the suffix.
 
-    ``ffmpeg -ss 40 -i video.mp4 -frames:v 1 -q:v 4 -fflags +bitexact -flags:v +bitexact
-    -map_metadata -1 thumbnail.jpeg`` extracted it.
+    They are drawings of rooms and parking lots in perspective, made as SVG of 640x360 pixels from
+    projected polygons, rendered by Chromium at twice that size and reduced by Pillow. Pillow also
+    blurred them with a radius of 0.75 pixels and wrote them as baseline JPEG without metadata.
     """
-    return files("rhombus_clips.testing").joinpath("assets/thumbnail.jpeg").read_bytes()
+    folder = files("rhombus_clips.testing").joinpath("assets/thumbnails")
+    images = (file for file in folder.iterdir() if file.name.endswith(".jpeg"))
+    # Sorted, because the order of the files in a folder is arbitrary.
+    ordered = sorted(images, key=lambda file: file.name)
+    return {file.name.removesuffix(".jpeg"): file.read_bytes() for file in ordered}
 
 
 def default_size(clip: Mapping[str, Any], video_bytes: int | None = None) -> int:

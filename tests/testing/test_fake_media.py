@@ -53,7 +53,7 @@ async def test_thumbnail_is_a_jpeg_in_its_own_region(fake) -> None:
     answer = await get(url_of(fake, name, "us-east-1"), headers=headers_of(fake))
     assert answer.status == 200
     assert answer.body.startswith(b"\xff\xd8\xff")
-    assert 1000 < len(answer.body) < 10_000
+    assert 1000 < len(answer.body) < 20_000
     assert answer.headers["Content-Type"] == "image/jpeg"
     assert (await get(url_of(fake, name), headers=headers_of(fake))).status == 404
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rhombus_clips.testing import FakeRhombus, Media
-from rhombus_clips.testing.media_content import make_jpeg, make_video
+from rhombus_clips.testing.clips import make_clips, make_uuid
+from rhombus_clips.testing.media_content import make_jpeg, make_video, picture_of
 from rhombus_clips.testing.mp4 import boxes, playable_mp4, smallest_mp4
 from tests.components import required_program
 from tests.media.media_requests import get, headers_of, url_of
@@ -102,20 +103,64 @@ def test_videos_of_different_clips_differ_in_every_chunk(size: int) -> None:
     assert playable_mp4("a" * 22, size) == one
 
 
+def segments_of(image: bytes) -> dict[int, bytes]:
+    """The segments of a JPEG file before its pixels, by their markers."""
+    segments: dict[int, bytes] = {}
+    at = 2
+    while image[at + 1] != 0xDA:  # the start of the pixels
+        marker, length = struct.unpack_from(">HH", image, at)
+        segments[marker] = image[at + 4 : at + 2 + length]
+        at += 2 + length
+    return segments
+
+
+def pixels_of(image: bytes) -> bytes:
+    return image[image.index(b"\xff\xda") :]
+
+
 def test_thumbnails_are_pictures_with_a_unique_comment() -> None:
     one, other = make_jpeg("a" * 22), make_jpeg("b" * 22)
     assert one != other
     assert make_jpeg("a" * 22) == one
-    segments: dict[int, bytes] = {}
-    at = 2
-    while one[at + 1] != 0xDA:  # the start of the pixels
-        marker, length = struct.unpack_from(">HH", one, at)
-        segments[marker] = one[at + 4 : at + 2 + length]
-        at += 2 + length
+    segments = segments_of(one)
     assert segments[0xFFFE].startswith(b"a" * 22)
     height, width = struct.unpack_from(">HH", segments[0xFFC0], 1)
-    assert (width, height) == (160, 120)
+    assert (width, height) == (640, 360)
     assert one.endswith(b"\xff\xd9")
+
+
+def test_thumbnails_show_many_places() -> None:
+    assert len({pixels_of(make_jpeg(make_uuid(number))) for number in range(200)}) == 10
+
+
+def test_generated_clips_have_a_picture_of_the_place_in_their_title() -> None:
+    pictures: dict[str, set[str]] = {}
+    for clip in make_clips(300):
+        if clip["title"] is not None:
+            place = clip["title"].partition(":")[0]
+            pictures.setdefault(place, set()).add(picture_of(clip))
+    assert len(pictures) == 10
+    assert all(names == {place.lower().replace(" ", "-")} for place, names in pictures.items())
+
+
+@pytest.mark.parametrize("title", ["Interview", "", "../video", None])
+def test_clips_of_a_camera_look_alike_if_their_title_names_no_place(title: str | None) -> None:
+    cameras = [make_uuid("camera", number) for number in range(100)]
+    clips = [{"title": title, "deviceUuid": f"{camera}.v0"} for camera in cameras]
+    names = [picture_of(clip) for clip in clips]
+    assert len(set(names)) == 10
+    assert names == [picture_of({"title": "Other", "deviceUuid": camera}) for camera in cameras]
+    assert picture_of({}) in names
+
+
+async def test_media_host_serves_the_picture_of_a_clip() -> None:
+    async with FakeRhombus(20) as fake:
+        clip = next(clip for clip in fake.clips if clip["status"] == "COMPLETE")
+        url = url_of(fake, f"{clip['uuid']}.jpeg", clip["clipLocation"]["region"])
+        for title, picture in (("Reception: visit", "reception"), ("Cash desk 2", "cash-desk-2")):
+            clip["title"] = title
+            body = (await get(url, headers=headers_of(fake))).body
+            assert pixels_of(body) == pixels_of(make_jpeg("any", picture))
 
 
 # --- FakeRhombus ---------------------------------------------------------------------------------
