@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 
+import aiohttp.web
 import anyio
 import click
-from aiohttp import web as aiohttp_web
 
 from rhombus_clips import ClipSession, Polling
 from rhombus_clips.cli.demo_clips import add_clips_now_and_then, demo_service
@@ -21,17 +21,18 @@ from rhombus_clips.web.page.access import HOST
 from rhombus_clips.web.settings import RouteOptions
 
 _DEMO_OPTIONS = RouteOptions(interval=2.0, polling=Polling(interval=0.25, max_interval=0.5))
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # Open event streams would otherwise delay the end of the command.
 _SHUTDOWN_SECONDS = 1.0
 
 
-@click.command("web")
+@click.command()
 @click.option("--demo", "is_demo", is_flag=True,
-              help="Show the clips of a fake service. No API key is needed.")
+              help="Show the clips of a fake service. No API key is needed.")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, show_default=True,
-              help="The port of the page. 0 picks a free port.")
-@click.option("--open", "opens_browser", is_flag=True, help="Open the page in the browser.")  # fmt: skip
-def browse(*, is_demo: bool, port: int, opens_browser: bool) -> None:
+              help="The port of the page. 0 picks a free port.")  # fmt: skip
+@click.option("--open", "opens_browser", is_flag=True, help="Open the page in the browser.")
+def web(*, is_demo: bool, port: int, opens_browser: bool) -> None:
     """Show the clips on a local web page.
 
     Lists, plays, makes, downloads and shares clips. Runs until interrupted. Only a browser that
@@ -45,7 +46,10 @@ async def _serve(*, is_demo: bool, port: int, opens_browser: bool) -> None:
     options = _DEMO_OPTIONS if is_demo else RouteOptions()
     with _listening(port) as listener, anyio.open_signal_receiver(*_SIGNALS) as signals:
         access = LocalAccess(listener.getsockname()[1])
-        async with source as session, _running(page_application(session, access, **options), listener):
+        async with (
+            source as session,
+            _running(page_application(session, access, **options), listener),
+        ):
             echo(f"The page is at {access.url}")
             echo("Press Ctrl-C to stop.")
             if opens_browser:
@@ -53,14 +57,12 @@ async def _serve(*, is_demo: bool, port: int, opens_browser: bool) -> None:
             await anext(signals)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
 def _listening(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        raise OSError(f"port {port} of {HOST} cannot be used: {error.strerror}; choose another --port")
+        reason = f"port {port} of {HOST} is not available: {error.strerror}; choose another --port"
+        raise OSError(reason) from error
 
 
 @asynccontextmanager
@@ -77,14 +79,14 @@ async def _demo_session() -> AsyncGenerator[ClipSession, None]:
 
 @asynccontextmanager
 async def _running(
-    app: aiohttp_web.Application, listener: socket.socket
+    app: aiohttp.web.Application, listener: socket.socket
 ) -> AsyncGenerator[None, None]:
-    runner = aiohttp_web.AppRunner(
+    runner = aiohttp.web.AppRunner(
         app, access_log=None, handler_cancellation=True, shutdown_timeout=_SHUTDOWN_SECONDS
     )
     await runner.setup()
     try:
-        await aiohttp_web.SockSite(runner, listener).start()
+        await aiohttp.web.SockSite(runner, listener).start()
         yield
     finally:
         await runner.cleanup()

@@ -7,7 +7,16 @@ import sys
 import click
 
 from rhombus_clips import __version__
-from rhombus_clips.cli import changing, downloading, following, making, reading, serving, sharing
+from rhombus_clips.cli import (
+    browsing,
+    changing,
+    downloading,
+    following,
+    making,
+    reading,
+    serving,
+    sharing,
+)
 from rhombus_clips.cli.running import CommandGroup, Warnings
 
 
@@ -19,7 +28,7 @@ def command() -> None:
     Set RHOMBUS_API_KEY to your API key. For a region other than the US, set RHOMBUS_ENDPOINT_URL to
     the URL of its API and RHOMBUS_MEDIA_URL to the URL of its media host.
 
-    The commands fake and demo do not need them.
+    The commands fake and demo, and web --demo, do not need them.
 
     A TIME is an ISO 8601 time with a UTC offset, such as 2025-10-01T08:00Z, or epoch milliseconds.
     """
@@ -30,7 +39,7 @@ for _command in (
     reading.progress, reading.spliced, reading.shared,
     making.make, making.watch, downloading.download, following.follow,
     sharing.share, sharing.unshare, changing.rename, changing.delete,
-    serving.fake, serving.demo,
+    browsing.web, serving.fake, serving.demo,
 ):  # fmt: skip
     command.add_command(_command)
 

@@ -1,5 +1,6 @@
 """A request that the application has allowed, with all that its handler needs."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,6 +13,8 @@ from rhombus_clips.web.messages import Request
 from rhombus_clips.web.query import Query
 from rhombus_clips.web.settings import Settings
 from rhombus_clips.web.state import SessionState
+
+_FACET = re.compile(r"\.[a-z][0-9]{1,3}\Z")
 
 
 @frozen(kw_only=True)
@@ -48,6 +51,15 @@ def checked_uuids(value: object, name: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not 1 <= len(cast("list[object]", value)) <= 100:
         raise InvalidArgumentError(f"{name} must be a list of 1 to 100 uuids")
     return tuple(checked_uuid(item, f"each of {name}") for item in cast("list[object]", value))
+
+
+def checked_devices(devices: list[Any], name: str) -> list[str]:
+    """Return *devices* if all are uuids, perhaps with a facet such as ``.v0``."""
+    for device in devices:
+        checked_uuid(
+            _FACET.sub("", device) if isinstance(device, str) else device, f"each of {name}"
+        )
+    return devices
 
 
 def checked_region(value: str) -> str:

@@ -10,7 +10,7 @@ from rhombus_clips.models import SavedClip
 from rhombus_clips.paging import ClipWithProgressPager, SavedClipPager
 from rhombus_clips.session.clip_filters import ClipFilters
 from rhombus_clips.web.body import fields_of
-from rhombus_clips.web.call import Call
+from rhombus_clips.web.call import Call, checked_devices, checked_uuids
 from rhombus_clips.web.messages import Response, json_response
 from rhombus_clips.web.problems import public_message
 
@@ -96,9 +96,9 @@ class _Listing:
 def _filters(call: Call) -> ClipFilters:
     query, filters = call.query, ClipFilters()
     if devices := query.texts("deviceUuidFilters"):
-        filters["device_uuid_filters"] = devices
+        filters["device_uuid_filters"] = checked_devices(devices, "deviceUuidFilters")
     if locations := query.texts("locationUuidFilters"):
-        filters["location_uuid_filters"] = locations
+        filters["location_uuid_filters"] = checked_uuids(locations, "locationUuidFilters")
     if search := query.text("searchFilter"):
         filters["search_filter"] = search
     if query.flag("filterByPrivate"):
@@ -157,7 +157,7 @@ async def make_clip(call: Call) -> Response:
         if name not in given:
             raise InvalidArgumentError(f"{name} is required")
     splice = await call.session.splice(
-        given["deviceUuids"],
+        checked_devices(given["deviceUuids"], "deviceUuids"),
         given["startTimeMillis"],
         given["durationSec"],
         title=given.get("title"),
