@@ -28,7 +28,7 @@ _GROUPS = (
 # Place, event, age of the footage in minutes, seconds since the start, and in total.
 _RENDERS = (
     ("Loading dock", "unloading of truck 14", 55, 12, 90),
-    ("Warehouse aisle 3", "damaged shelf", 130, 25, 300),
+    ("Warehouse aisle 3", "damaged shelf", 130, 25, 200),
 )
 
 
