@@ -16,7 +16,7 @@ from rhombus_clips.web.body import IncompleteBodyError, read_body
 from rhombus_clips.web.messages import ProblemError, Request, Response
 from rhombus_clips.web.problems import log_failure
 from rhombus_clips.web.routes import ROUTES, Route, methods_by_path
-from rhombus_clips.web.settings import RouteOptions, SessionSource, checked_settings
+from rhombus_clips.web.settings import Limits, RouteOptions, SessionSource, checked_settings
 
 # aiohttp does not report a disconnected client to a handler that is not writing, unless the
 # application is run with handler_cancellation.
@@ -42,6 +42,8 @@ def aiohttp_routes(
         an `Action`, and the uuid of the clip or None, before anything is sent to the service. It
         returns None to allow the request. If it raises an exception, the response has status 403,
         or the status of a ``web.HTTPException``. Requests about several clips call it for each.
+        It can read the body, as in ``await request.json()``, if the request has a
+        ``Content-Length`` and no ``Content-Encoding``, as those of browsers.
     :param prefix: The path before the routes; ``/api`` by default, where the vendor's React SDK
         expects them. It may be empty.
     :param options: Optional settings, see `RouteOptions`.
@@ -68,10 +70,7 @@ def aiohttp_routes(
 
 def _handler(backend: Backend, route: Route) -> Handler:
     async def handle(native: web.Request) -> web.StreamResponse:
-        body: bytes | ProblemError = b""
-        if route.has_body:
-            length = native.headers.get("Content-Length")
-            body = await read_body(_chunks(native), length, backend.settings.limits)
+        body = await _body(native, backend.settings.limits) if route.has_body else b""
         request = _neutral(native, body)
         # The response to a client that is gone, which is not sent.
         sent: web.StreamResponse = web.Response(status=499)
@@ -94,8 +93,23 @@ def _preflight_handler(backend: Backend, methods: str) -> Handler:
     return handle
 
 
-async def _chunks(native: web.Request) -> AsyncIterator[bytes]:
+async def _body(native: web.Request, limits: Limits) -> bytes | ProblemError:
+    length = native.headers.get("Content-Length")
+    # The request keeps what its own method reads, for authorize, but does not stop at our limit.
+    is_limited = length is not None and "Content-Encoding" not in native.headers
+    is_read = not native.can_read_body  # by middleware, or there is none
     try:
+        return await read_body(_chunks(native, at_once=is_limited or is_read), length, limits)
+    except web.HTTPRequestEntityTooLarge:
+        most = native.client_max_size
+        return ProblemError(413, f"The body must not have more than {most} bytes.")
+
+
+async def _chunks(native: web.Request, *, at_once: bool) -> AsyncIterator[bytes]:
+    try:
+        if at_once:
+            yield await native.read()
+            return
         async for chunk in native.content.iter_any():
             yield chunk
     except (web.RequestPayloadError, ConnectionError) as error:

@@ -39,6 +39,10 @@ LISTING_LISTS = ("deviceUuidFilters", "locationUuidFilters")
 async def list_clips(call: Call) -> AsyncGenerator[Response, None]:
     """``GET /clips``: a page, or the whole listing as NDJSON if the client accepts that."""
     if _NDJSON in call.request.headers.get("accept", ""):
+        if call.query.text("limit") is not None:
+            raise InvalidArgumentError(
+                f"limit is the size of a page, whereas {_NDJSON} is the whole listing: omit limit"
+            )
         async with call.state.stream():
             listing = _Listing(call, _LINES_AT_ONCE)
             first = await listing.next()

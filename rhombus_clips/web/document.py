@@ -198,7 +198,7 @@ _UUIDS = {**_list(_UUID), "minItems": 1, "maxItems": 100}
 _RESPONSES: dict[tuple[str, str], Schema] = {
     ("GET", "/clips"): {
         "200": _found(
-            "A page of clips, or a clip per line.",
+            "A page of clips; as application/x-ndjson the whole listing, which takes no limit.",
             json=_object(["clips", "cursor"], clips=_list(_CLIP), cursor=_NULLABLE_TEXT),
             lines=_CLIP,
         )

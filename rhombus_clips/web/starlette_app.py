@@ -75,16 +75,22 @@ class _Endpoint:
             body = await read_body(_chunks(receive), length, self.backend.settings.limits)
         native = StarletteRequest(scope, _replay(body))
         request = _neutral(native, body)
+        has_started = False
         with anyio.CancelScope() as cancel_scope:
             async with (
                 alongside(partial(_cancel_if_disconnected, receive, cancel_scope)),
                 self.backend.respond(route, request) as response,
             ):
                 try:
-                    await _send_response(send, response)
+                    await _send_start(send, response)
+                    has_started = True
+                    await _send_body(send, response.body)
                 except Exception as error:
                     log_failure(f"{request.method} {route.path}", error)
                     raise  # The server closes the connection, so that the client notices.
+        if not has_started:
+            # The client is gone, but middleware may require a response.
+            await _send_response(send, Response(status=499))
 
 
 @frozen
@@ -141,14 +147,21 @@ async def _cancel_if_disconnected(receive: Receive, scope: anyio.CancelScope) ->
 
 
 async def _send_response(send: Send, response: Response) -> None:
+    await _send_start(send, response)
+    await _send_body(send, response.body)
+
+
+async def _send_start(send: Send, response: Response) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in response.headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    if not isinstance(response.body, bytes):
-        async for chunk in response.body:
+
+
+async def _send_body(send: Send, body: bytes | AsyncIterator[bytes]) -> None:
+    if not isinstance(body, bytes):
+        async for chunk in body:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-        return
-    await send({"type": "http.response.body", "body": response.body, "more_body": False})
+        body = b""
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def _not_found(_request: StarletteRequest, _error: Exception) -> StarletteResponse:

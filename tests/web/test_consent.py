@@ -14,7 +14,7 @@ from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.web import Action, aiohttp_routes
 from rhombus_clips.web.routes import ROUTES, Route
 from tests.components import required
-from tests.web.servers import ADAPTERS, serving
+from tests.web.servers import ADAPTERS, aiohttp_serving, allow, serving
 
 UUID = "AAAAAAAAAAAAAAAAAAAAAA"
 HEADERS = {"Content-Type": "application/json"}
@@ -123,6 +123,83 @@ async def test_authorize_gets_the_action_and_the_clip(server, fake) -> None:
             ):
                 pass
     assert seen == [ACTIONS[route.method, route.path] for route in ROUTES]
+
+
+@pytest.mark.parametrize("server", ADAPTERS)
+async def test_authorize_can_read_the_body(server, fake) -> None:
+    """And the routes nevertheless get it."""
+    seen: list[Any] = []
+
+    async def authorize(request: Any, _action: Action, _clip_uuid: str | None) -> None:
+        seen.append((await request.json())["title"])
+
+    clip = next(clip for clip in fake.clips if clip["status"] == "COMPLETE")
+    async with (
+        ClipSession.for_web(fake.api_key, base_url=fake.url) as session,
+        serving(server, session, authorize=authorize) as url,
+        aiohttp.ClientSession() as http,
+        http.patch(f"{url}/clips/{clip['uuid']}", json={"title": "New"}) as response,
+    ):
+        assert response.status == 204, await response.text()
+    assert seen == [clip["title"]] == ["New"]
+
+
+async def test_body_of_unknown_length_is_refused_if_authorize_reads_it(fake) -> None:
+    """Under aiohttp, which keeps a body only if it is read without our limit."""
+
+    async def authorize(request: Any, _action: Action, _clip_uuid: str | None) -> None:
+        await request.json()
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b'{"title": "New"}'
+
+    async with (
+        ClipSession.for_web(fake.api_key, base_url=fake.url) as session,
+        aiohttp.ClientSession(headers=HEADERS) as http,
+    ):
+        for allowing, status in [(authorize, 403), (allow, 204)]:
+            assert fake.requests == []
+            async with (
+                serving("aiohttp", session, authorize=allowing) as url,
+                http.patch(f"{url}/clips/{fake.clips[0]['uuid']}", data=body()) as response,
+            ):
+                assert response.status == status
+    assert fake.clips[0]["title"] == "New"
+
+
+async def test_middleware_of_aiohttp_may_read_the_body_first(fake) -> None:
+    @web.middleware
+    async def read_first(request: web.Request, handler: Any) -> Any:
+        assert (await request.json())["title"] == "New"
+        return await handler(request)
+
+    async with (
+        ClipSession.for_web(fake.api_key, base_url=fake.url) as session,
+        aiohttp.ClientSession() as http,
+    ):
+        app = web.Application(middlewares=[read_first])
+        app.add_routes(aiohttp_routes(session, authorize=allow))
+        async with aiohttp_serving(app) as url:
+            path = f"{url}/clips/{fake.clips[0]['uuid']}"
+            async with http.patch(path, json={"title": "New"}) as response:
+                assert response.status == 204, await response.text()
+    assert fake.clips[0]["title"] == "New"
+
+
+async def test_limit_of_the_application_applies_to_bodies(fake) -> None:
+    async with (
+        ClipSession.for_web(fake.api_key, base_url=fake.url) as session,
+        aiohttp.ClientSession() as http,
+    ):
+        app = web.Application(client_max_size=1000)
+        app.add_routes(aiohttp_routes(session, authorize=allow))
+        async with aiohttp_serving(app) as url:
+            path = f"{url}/clips/{fake.clips[0]['uuid']}"
+            async with http.patch(path, json={"title": "x" * 1000}) as response:
+                assert response.status == 413
+                problem = await response.json(content_type="application/problem+json")
+    assert problem["errorMsg"] == "The body must not have more than 1000 bytes."
+    assert fake.requests == []
 
 
 async def test_each_shared_clip_needs_consent(fake) -> None:

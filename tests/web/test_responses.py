@@ -115,6 +115,14 @@ async def test_lines_have_every_clip_once(backend: Backend) -> None:
     )
 
 
+@pytest.mark.parametrize("limit", ["5", "0"])
+async def test_lines_have_no_limit(backend: Backend, limit: str) -> None:
+    """A client that asks for five clips does not get all of them."""
+    problem = await backend.json(f"/clips?limit={limit}", status=400, accept="application/x-ndjson")
+    assert problem["errorMsg"].startswith("limit is the size of a page")
+    assert backend.fake.requests == []
+
+
 async def test_lines_that_are_interrupted_end_with_a_cursor_and_a_broken_response(backend) -> None:
     """A client that does not look at the lines notices, too."""
     backend.fake.faults = [Ok(), Respond(403, times=None)]
