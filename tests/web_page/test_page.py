@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -30,13 +31,13 @@ async def find_clip(visit: Visit, text: str) -> None:
 
 @pytest.mark.parametrize("look", ["light", "dark", "phone"])
 async def test_the_page_is_accessible_and_fits_the_screen(fake: FakeRhombus, look: str) -> None:
-    """axe finds nothing, nothing is cut off, pictures are loaded. CI keeps the screenshots."""
-    options = {
+    """The checker axe finds nothing, nothing is cut off. Screenshots are kept."""
+    looks: dict[str, dict[str, Any]] = {
         "light": {"color_scheme": "light"},
         "dark": {"color_scheme": "dark"},
         "phone": {"viewport": PHONE, "has_touch": True},
-    }[look]
-    async with visiting(fake, **options) as visit:
+    }
+    async with visiting(fake, **looks[look]) as visit:
         await visit.until("document.querySelector('#days [data-level=\"4\"]')")
         await visit.until(
             "[...document.querySelectorAll('#grid img')].slice(0, 4).every((it) => it.naturalWidth)"

@@ -102,7 +102,7 @@ class Visit:
         The page does not allow Playwright's own function for this to evaluate text.
         """
         with anyio.fail_after(_MOST_SECONDS):
-            while not await self.page.evaluate(expression, argument):
+            while not await self.page.evaluate(expression, argument):  # noqa: ASYNC110  # the page has no event
                 await asyncio.sleep(0.02)
 
     async def scroll_to(self, count: int) -> None:
