@@ -31,8 +31,8 @@ WITH_JSON = sorted(
 
 
 def test_every_subcommand_is_tested_with_hostile_texts() -> None:
-    """`follow` has separate tests here, and `fake` and `demo` print no text of a service."""
-    assert {*LINES, "follow", "fake", "demo"} == set(commands.command.commands)
+    """`follow` has separate tests here, and `fake`, `demo` and `web` print no text of a service."""
+    assert {*LINES, "follow", "fake", "demo", "web"} == set(commands.command.commands)
 
 
 @contextmanager

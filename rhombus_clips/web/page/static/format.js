@@ -4,7 +4,7 @@ const KINDS = {
 	INITIATING: "running", UPLOADING: "running", RENDERING: "running",
 };
 
-export const asTime = (time) => (Number.isFinite(time) ? TIME.format(time) : "unknown");
+export const asTime = (time) => (Number.isFinite(time) ? TIME.format(time) : "an unknown time");
 
 /** Return a time as the value of an input for local times, such as 2025-10-09T08:00. */
 export const asInput = (time) => `${asIsoDay(time)}T${new Date(time).toTimeString().slice(0, 5)}`;
