@@ -112,6 +112,15 @@ class Visit:
             await self.page.evaluate("scrollTo(0, document.body.scrollHeight)")
             await self.until(f"{grid} > {shown}")
 
+    async def all_uuids(self, *filters: str) -> set[str]:
+        """Scroll to the end of the listing with these values of filters, and return its clips."""
+        values = "[...new URLSearchParams(location.search).values()].sort().join()"
+        await self.until(f"(wanted) => {values} === wanted", ",".join(sorted(filters)))
+        with anyio.fail_after(_MOST_SECONDS):
+            while not await self.page.is_visible("#end"):
+                await self.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        return {*await self.uuids()}
+
     async def screenshot(self, name: str) -> None:
         """Keep a picture of the page if ``RHOMBUS_SCREENSHOTS`` is a folder."""
         folder = os.environ.get("RHOMBUS_SCREENSHOTS")

@@ -23,6 +23,7 @@ export function list(query, status) {
 	cards.clear();
 	grid.replaceChildren();
 	more.disabled = false;
+	describe();
 	loadMore();
 }
 
