@@ -24,8 +24,8 @@ class Secret(str):
 class AuthScheme(StrEnum):
     """The value of the ``x-auth-scheme`` header.
 
-    The two certificate schemes also require a client certificate on the TLS connection: pass the
-    session an `aiohttp.ClientSession` whose connector has one.
+    The two certificate schemes also require a client certificate on the TLS connection: pass it to
+    the session as ``tls``.
     """
 
     API_TOKEN = "api-token"  # noqa: S105  # the scheme's public name, not a secret

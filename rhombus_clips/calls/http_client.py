@@ -3,6 +3,7 @@
 import asyncio
 import math
 import os
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sized
 from contextlib import suppress
 from typing import Any
@@ -119,11 +120,13 @@ def has_free_connection(http: aiohttp.ClientSession) -> bool:
     return len(in_use) < limit and all(len(held) < limit_per_host for held in by_host.values())
 
 
-def client_session(base_url: str, pause: Pause) -> aiohttp.ClientSession:
+def client_session(
+    base_url: str, pause: Pause, tls: ssl.SSLContext | None
+) -> aiohttp.ClientSession:
     """Open a client session for the API at *base_url*, whose requests wait for *pause* to end."""
     return aiohttp.ClientSession(
         **proxy_arguments(base_url),
-        connector=_connector(),
+        connector=_connector(tls),
         cookie_jar=aiohttp.DummyCookieJar(),
         request_class=_request_class(pause),
     )
@@ -154,9 +157,13 @@ def _request_class(pause: Pause) -> type[aiohttp.ClientRequest]:
     return Request
 
 
-def _connector() -> aiohttp.TCPConnector:
+def _connector(tls: ssl.SSLContext | None) -> aiohttp.TCPConnector:
     try:
-        return aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=_KEEPALIVE_SECONDS)
+        return aiohttp.TCPConnector(
+            limit=_CONNECTIONS,
+            keepalive_timeout=_KEEPALIVE_SECONDS,
+            ssl=True if tls is None else tls,
+        )
     except Exception as error:  # noqa: BLE001  # A resolver that cannot start may raise anything.
         failure = ConnectError(f"cannot set up name resolution: {described(error)}")
     raise failure

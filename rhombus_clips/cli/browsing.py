@@ -13,6 +13,7 @@ import click
 
 from rhombus_clips import ClipSession, Polling
 from rhombus_clips.cli.demo_clips import add_clips_now_and_then, demo_service
+from rhombus_clips.cli.organization import chosen_organization
 from rhombus_clips.cli.output import echo
 from rhombus_clips.cli.running import run_async
 from rhombus_clips.concurrency import alongside
@@ -42,7 +43,7 @@ def web(*, is_demo: bool, port: int, opens_browser: bool) -> None:
 
 
 async def _serve(*, is_demo: bool, port: int, opens_browser: bool) -> None:
-    source = _demo_session() if is_demo else ClipSession.for_web()
+    source = _demo_session() if is_demo else ClipSession.for_web(**chosen_organization())
     options = _DEMO_OPTIONS if is_demo else RouteOptions()
     with _listening(port) as listener, anyio.open_signal_receiver(*_SIGNALS) as signals:
         access = LocalAccess(listener.getsockname()[1])

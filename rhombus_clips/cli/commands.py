@@ -17,6 +17,7 @@ from rhombus_clips.cli import (
     serving,
     sharing,
 )
+from rhombus_clips.cli.organization import add_options
 from rhombus_clips.cli.running import CommandGroup, Warnings
 
 
@@ -25,8 +26,9 @@ from rhombus_clips.cli.running import CommandGroup, Warnings
 def command() -> None:
     """List, create, download, share and manage Rhombus video clips.
 
-    Set RHOMBUS_API_KEY to your API key. For a region other than the US, set RHOMBUS_ENDPOINT_URL to
-    the URL of its API and RHOMBUS_MEDIA_URL to the URL of its media host.
+    Set RHOMBUS_API_KEY to your API key, or use a profile of the official rhombus command. For a
+    region other than the US, set RHOMBUS_ENDPOINT_URL to the URL of its API and RHOMBUS_MEDIA_URL
+    to the URL of its media host.
 
     The commands fake and demo, and web --demo, do not need them.
 
@@ -41,7 +43,10 @@ for _command in (
     sharing.share, sharing.unshare, changing.rename, changing.delete,
     browsing.web, serving.fake, serving.demo,
 ):  # fmt: skip
+    if _command not in (serving.fake, serving.demo):
+        add_options(_command)
     command.add_command(_command)
+add_options(command)
 
 
 def run() -> None:

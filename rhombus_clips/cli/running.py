@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from rhombus_clips import ClipSession, ConfigurationError, RhombusError
+from rhombus_clips.cli.organization import chosen_organization
 from rhombus_clips.cli.output import echo, is_terminal, printable
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def run_with_session(work: Callable[[ClipSession], Coroutine[Any, Any, T]]) -> T
     """Run *work* with a session configured from the environment, and return its result."""
 
     async def run() -> T:
-        async with ClipSession.from_env() as session:
+        async with ClipSession.from_env(**chosen_organization()) as session:
             return await work(session)
 
     return run_async(run())

@@ -169,7 +169,7 @@ class MediaHost:
         if self._base is None:
             raise errors.ConfigurationError(
                 "the media host of this base_url is unknown: pass media_url, or set"
-                " RHOMBUS_MEDIA_URL for ClipSession.from_env()"
+                " RHOMBUS_MEDIA_URL or a profile's media_url for ClipSession.from_env()"
             )
         url = self._base.geturl()
         # `check_host` rejects a host name that has no ASCII form.

@@ -21,7 +21,7 @@ from rhombus_clips.calls.http_client import HttpClient, client_session, most_con
 from rhombus_clips.calls.pacing import Pacing
 from rhombus_clips.calls.retry import RateLimit, RetryPolicy, Timeout
 from rhombus_clips.calls.transport import Transport
-from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, settings_of_environment
+from rhombus_clips.config import DEFAULT_BASE_URL, DEFAULT_MEDIA_URL, configured
 from rhombus_clips.errors import ConfigurationError
 from rhombus_clips.media.host import MediaHost, MediaTimeout
 from rhombus_clips.session.alerts import Alerts
@@ -46,6 +46,7 @@ class SessionOptions(TypedDict, total=False):
     org_uuid: str | None
     base_url: str
     media_url: str | None
+    tls: ssl.SSLContext | None
     media_ssl: ssl.SSLContext | None
     http: aiohttp.ClientSession | None
     retry: RetryPolicy
@@ -82,6 +83,9 @@ class ClipSession(
     :param media_url: The URL of the media host, ``https``. The default is the US media host for the
         default *base_url*. The media hosts of other regions are not documented, so downloads from
         them require this setting.
+    :param tls: An `ssl.SSLContext` for the API, and only for that host, such as one with the client
+        certificate that the schemes ``api`` and ``partner-api`` require. By default, the system's
+        certificate authorities are used. Not with *http*, whose connector determines TLS.
     :param media_ssl: An `ssl.SSLContext` to verify the media host, and only that host. By default,
         the system's certificate authorities are used.
     :param http: An `aiohttp.ClientSession` to borrow. It is never closed or changed, and its
@@ -107,6 +111,7 @@ class ClipSession(
         org_uuid: str | None = None,
         base_url: str = DEFAULT_BASE_URL,
         media_url: str | None = None,
+        tls: ssl.SSLContext | None = None,
         media_ssl: ssl.SSLContext | None = None,
         http: aiohttp.ClientSession | None = None,
         retry: RetryPolicy = RetryPolicy(),
@@ -136,6 +141,7 @@ class ClipSession(
             instance(retry, RetryPolicy, "retry")
             instance(media_timeout, MediaTimeout, "media_timeout")
             instance_or_none(rate, RateLimit, "rate")
+            instance_or_none(tls, ssl.SSLContext, "tls")
             instance_or_none(media_ssl, ssl.SSLContext, "media_ssl")
             if not isinstance(timeout, Timeout):
                 kinds = "a number of seconds or a Timeout"
@@ -143,6 +149,8 @@ class ClipSession(
             max_response_bytes = whole_number(max_response_bytes, "max_response_bytes", least=1)
         except (TypeError, ValueError) as error:
             raise ConfigurationError(str(error)) from None
+        if tls is not None and http is not None:
+            raise ConfigurationError("pass either tls or http, whose connector determines TLS")
         self._base_url = checked_base_url(base_url)
         base_url = self._base_url.geturl()
         credentials = auth_headers(api_key, self._scheme, org_uuid)
@@ -155,7 +163,7 @@ class ClipSession(
         transport = Transport(
             base_url,
             {**credentials, "User-Agent": product},
-            client=HttpClient(http, partial(client_session, base_url, pacing.pause), home),
+            client=HttpClient(http, partial(client_session, base_url, pacing.pause, tls), home),
             timeout=timeout,
             max_response_bytes=max_response_bytes,
         )
@@ -176,24 +184,41 @@ class ClipSession(
         self._secret = api_key
 
     @classmethod
-    def from_env(cls, **settings: Unpack[SessionSettings]) -> Self:
-        """Create a session with the settings in the environment.
+    def from_env(cls, *, profile: str | None = None, **settings: Unpack[SessionSettings]) -> Self:
+        """Create a session with the settings in the environment or in a profile.
 
-        ``RHOMBUS_API_KEY`` is the API key. ``RHOMBUS_ENDPOINT_URL`` is the *base_url*; the US
-        region is the default. The official command-line client reads the same two variables.
-        ``RHOMBUS_MEDIA_URL`` is the *media_url*.
+        A key, its kind, its certificate and its hosts come from one source, the first of:
 
-        :param settings: Any settings of `ClipSession`. They override the environment.
+        1. *settings*, if they have an ``api_key``;
+        2. the profile that *profile* or else ``RHOMBUS_PROFILE`` names;
+        3. ``RHOMBUS_API_KEY``, with ``RHOMBUS_ENDPOINT_URL`` as the *base_url* (by default the US
+           region) and ``RHOMBUS_MEDIA_URL`` as the *media_url*;
+        4. the profile ``default``.
+
+        Profiles are those of the official command-line client, in ``~/.rhombus/credentials`` and
+        ``~/.rhombus/config``. This library also reads ``media_url`` in the latter. They are read
+        at once.
+
+        :param profile: The name of a profile. None, the default, reads the environment.
+        :param settings: Any settings of `ClipSession`. They override those of the source.
         :raises ConfigurationError: if there is no key, or a setting is invalid.
         """
-        chosen = cast("dict[str, Any]", {**settings_of_environment(), **settings})
-        del settings
-        if "api_key" not in chosen:
-            raise ConfigurationError("set RHOMBUS_API_KEY to an API key, or pass api_key")
+        given = cast("dict[str, Any]", {**settings})
+        del settings  # A traceback with local variables must not show the key.
+        try:
+            chosen = configured(profile, given)
+        finally:
+            del given
         return cls(chosen.pop("api_key"), **chosen)
 
     @classmethod
-    def for_web(cls, api_key: str | None = None, **options: Unpack[SessionOptions]) -> Self:
+    def for_web(
+        cls,
+        api_key: str | None = None,
+        *,
+        profile: str | None = None,
+        **options: Unpack[SessionOptions],
+    ) -> Self:
         """Create a session for the requests of a web backend, whose clients do not wait for long.
 
         A call takes at most 10 s in total (3 s to connect) and sends at most two requests. If the
@@ -206,7 +231,9 @@ class ClipSession(
         limited. Opening a stream may take twice the 10 s; limit it with `asyncio.timeout`. Silence
         of the media host is a `DisconnectedError`.
 
-        :param api_key: The API key. None, the default, reads the environment, as `from_env` does.
+        :param api_key: The API key. None, the default, reads the environment or a profile, as
+            `from_env` does.
+        :param profile: The name of a profile, instead of a key.
         :param options: Any settings of `ClipSession`. They override those of this method, which
             are ``retry=RetryPolicy(attempts=2)``,
             ``timeout=Timeout(total=10, connect=3, read=10)`` and
@@ -215,7 +242,10 @@ class ClipSession(
         """
         chosen = cast("dict[str, Any]", {**_WEB_SETTINGS, **options})
         if api_key is None:
-            return cls.from_env(**chosen)
+            return cls.from_env(profile=profile, **chosen)
+        if profile is not None:
+            del api_key  # as below
+            raise ConfigurationError("pass either api_key or profile, not both")
         chosen["api_key"] = api_key
         del api_key  # A traceback with local variables must not show it.
         return cls(chosen.pop("api_key"), **chosen)
