@@ -54,9 +54,10 @@ def to_arrow(items: Iterable[Model], model: type[Model] | None = None) -> Any:
 def record_batches(pager: Pager[Any, Any], *, size: int = 1000) -> AsyncGenerator[Any, None]:
     """Yield the items of a pager in batches: a `pyarrow.RecordBatch` for each *size* items.
 
-    All have the schema of `arrow_schema`. Only one batch is in memory. After an error, a cancellation or a ``break``, the next iteration
-    of the pager resumes after the last batch, and ``pager.cursor`` is its end: every item is in
-    exactly one batch. A listing without items has no batches.
+    All have the schema of `arrow_schema`. Only the items of one batch are in memory. After an
+    error, a cancellation or a ``break``, another call with the same pager resumes after the last
+    batch, and so does ``pager.cursor``: every item is in exactly one batch. A listing without items
+    has no batches.
 
     :param pager: The listing, such as ``session.saved_clips()``. It must not be iterated meanwhile.
     :param size: The number of items in a batch. Only the last one may have fewer, and one after
@@ -74,11 +75,18 @@ def record_batches(pager: Pager[Any, Any], *, size: int = 1000) -> AsyncGenerato
 async def _batches(
     columns: ModuleType, pager: Pager[Any, Any], size: int
 ) -> AsyncGenerator[Any, None]:
+    while (batch := await _next_batch(columns, pager, size)) is not None:
+        yield batch
+
+
+async def _next_batch(columns: ModuleType, pager: Pager[Any, Any], size: int) -> Any:
     # collect() takes its items back if it fails. Items taken one by one would be lost with the
     # batch that they are not yet in.
-    while items := await pager.collect(size):
-        model = cast("type[Model]", type(items[0]))
-        yield columns.batch_of(items, model, columns.schema_of(model))
+    items = await pager.collect(size)
+    if not items:
+        return None
+    model = cast("type[Model]", type(items[0]))
+    return columns.batch_of(items, model, columns.schema_of(model))
 
 
 def _columns() -> ModuleType:

@@ -72,7 +72,8 @@ def row_maker(model: type[Model]) -> Callable[[Any], Row]:
         except MismatchError as mismatch:
             mismatch.passed(wire)
             raise
-        row["extra"] = _json({**item.extra, **inexact}) if item.extra or inexact else None
+        extra = {**item.extra, **inexact}
+        row["extra"] = render(extra).decode() if extra else None
         return row
 
     return make_row
@@ -116,7 +117,7 @@ def _map_converter(convert: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
     def convert_map(value: Any) -> Cell:
         if not isinstance(value, dict):
             raise MismatchError("an object", value)
-        entries: list[tuple[str, Any]] = []
+        entries: dict[str, Any] = {}
         is_exact = True
         for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
             name, is_name_exact = _text(key)
@@ -125,9 +126,10 @@ def _map_converter(convert: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
             except MismatchError as mismatch:
                 mismatch.passed(name)
                 raise
-            entries.append((name, cell))
+            # Names that differ only in what is replaced become equal, and DuckDB refuses those.
+            entries.setdefault(name, cell)
             is_exact = is_exact and is_name_exact and is_cell_exact
-        return entries, is_exact
+        return list(entries.items()), is_exact
 
     return convert_map
 
@@ -171,13 +173,9 @@ def _boolean(value: Any) -> Cell:
     return value, True
 
 
-def _json(value: Any) -> str:
-    return render(strict.unstructure(value)).decode()
-
-
 _PLAIN: dict[Any, Callable[[Any], Cell]] = {
     int: _integer,
     float: _number,
     bool: _boolean,
-    Any: lambda value: (_json(value), True),
+    Any: lambda value: (render(strict.unstructure(value)).decode(), True),
 }
