@@ -79,6 +79,11 @@ def test_value_of_a_wrong_type_is_refused_with_its_path(values: Any, words: str)
     assert words in refusal(to_arrow, clips)
 
 
+def test_path_of_a_wrong_value_counts_all_items() -> None:
+    clips = (SavedClip(byte_count="12" if number == 12_345 else None) for number in range(20_000))  # type: ignore[arg-type]  # as above
+    assert "items[12345].byteCount must be" in refusal(to_arrow, clips)
+
+
 def test_arguments_of_batches_are_checked_before_the_first_batch() -> None:
     assert "pager must be" in refusal(record_batches, [SavedClip()])
 

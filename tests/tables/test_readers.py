@@ -12,10 +12,11 @@ from tests.components import required
 
 required("pyarrow")
 
+SURROGATES = ("\ud800", "\ud801")  # Both are replaced by the same character.
 ODD = [
     {"title": "a\ud800\x00'\"<b>", "createdAtMs": 2**63 - 1, "timestampMs": -(2**63)},
     {"title": "", "createdAtMs": 253_402_300_799_999, "timestampMs": -62_135_596_800_000},
-    {"deviceUuidMap": dict.fromkeys(["\ud800", "\ud801"], {"new": [2**70]}), "status": "NEW"},
+    {"deviceUuidMap": {key: {"new": [2**70]} for key in SURROGATES}, "status": "NEW"},
     {},
 ]
 CLIPS = [from_dict(clip, SavedClip) for clip in [*make_clips(40), *ODD]]

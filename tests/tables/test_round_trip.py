@@ -1,5 +1,6 @@
 """A table holds every value of its items, and its schema depends on nothing but their class."""
 
+import json
 from typing import Any
 
 import attrs
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from rhombus_clips import (
     ClipWithProgress,
+    MetaDataLocation,
     Model,
     OpenEnum,
     SavedClip,
@@ -146,6 +148,16 @@ def test_text_that_utf8_cannot_encode_is_replaced_and_the_original_is_in_extra()
     (row,) = to_arrow([SavedClip(title="a\ud800b", description="🎥")]).to_pylist()
     assert (row["title"], row["description"]) == ("a\ufffdb", "🎥")
     assert row["extra"] == r'{"title":"a\ud800b"}'
+
+
+def test_names_of_a_map_that_are_replaced_are_in_extra() -> None:
+    """Each replaced name occurs once, because DuckDB refuses a map that repeats a name."""
+    devices = {"a\ud800": MetaDataLocation(region="b"), "a\udbff": None, "c": None}
+    (row,) = to_arrow([SavedClip(device_uuid_map=devices)]).to_pylist()
+    assert row["device_uuid_map"] == [("a\ufffd", {"region": "b", "extra": None}), ("c", None)]
+    assert json.loads(row["extra"]) == {
+        "deviceUuidMap": {"a\ud800": {"region": "b"}, "a\udbff": None, "c": None}
+    }
 
 
 def test_unknown_keys_of_a_nested_model_are_in_its_own_extra() -> None:
