@@ -152,11 +152,12 @@ def test_text_that_utf8_cannot_encode_is_replaced_and_the_original_is_in_extra()
 
 def test_names_of_a_map_that_are_replaced_are_in_extra() -> None:
     """Each replaced name occurs once, because DuckDB refuses a map that repeats a name."""
-    devices = {"a\ud800": MetaDataLocation(region="b"), "a\udbff": None, "c": None}
+    first, second = "a\ud800", "a\udbff"
+    devices = {first: MetaDataLocation(region="b"), second: None, "c": None}
     (row,) = to_arrow([SavedClip(device_uuid_map=devices)]).to_pylist()
     assert row["device_uuid_map"] == [("a\ufffd", {"region": "b", "extra": None}), ("c", None)]
     assert json.loads(row["extra"]) == {
-        "deviceUuidMap": {"a\ud800": {"region": "b"}, "a\udbff": None, "c": None}
+        "deviceUuidMap": {first: {"region": "b"}, second: None, "c": None}
     }
 
 
