@@ -75,9 +75,12 @@ def environment(fake_elsewhere, monkeypatch, tmp_path):
 def test_example_runs(example: str, environment, monkeypatch) -> None:
     """Programs and tests run unchanged; snippets run with the names that README promises them."""
     for component in re.findall(
-        r"^(?:from|import) (fastapi|litestar|msgspec)", example, re.MULTILINE
+        r"^(?:from|import) (duckdb|fastapi|litestar|msgspec|polars)", example, re.MULTILINE
     ):
         required(component)
+    if "rhombus_clips.tables" in example:
+        required("pyarrow")
+        required("pandas")
     code = compile(example, "example", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     if code.co_flags & inspect.CO_COROUTINE:
         asyncio.run(_run_snippet(code, environment))

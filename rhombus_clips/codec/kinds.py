@@ -36,6 +36,16 @@ def answer_class(value: object, name: str) -> None:
     _refuse_mistake(value, name)
 
 
+def model_class(value: object, name: str) -> None:
+    """Check that *value* is a model that the codec can decode.
+
+    Raises `InvalidArgumentError` otherwise, with the field that is not supported.
+    """
+    if not _is_model(value):
+        raise InvalidArgumentError(f"{name} must be a subclass of Model", given=value)
+    _refuse_mistake(value, name)
+
+
 def model_or_list(kind: object) -> None:
     """Check that *kind* is a model that the codec can decode, or ``list[...]`` of such a model.
 

@@ -5,6 +5,8 @@ from typing import Any, get_args, get_origin
 
 from attrs import Attribute, field, frozen
 
+from rhombus_clips.models import notebook
+
 __all__ = ["Model"]
 
 
@@ -55,6 +57,10 @@ class Model:
 
     extra: Mapping[str, Any] = field(default=NO_EXTRA, repr=False, eq=False)
     """Received keys that have no field in this model, with their unchanged values."""
+
+    def _repr_html_(self) -> str:
+        """Return HTML tables of the fields that ``repr`` shows; notebooks call this."""
+        return notebook.html_of(self)
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)

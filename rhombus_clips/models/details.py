@@ -2,11 +2,11 @@
 
 from datetime import datetime
 
-from attrs import frozen
+from attrs import field, frozen
 
 from rhombus_clips.models.base import Model, hash_scalars
 from rhombus_clips.models.enums import ClipVisibility
-from rhombus_clips.models.moments import from_epoch_ms
+from rhombus_clips.models.moments import IN_MILLISECONDS, from_epoch_ms
 
 
 @frozen(kw_only=True, field_transformer=hash_scalars)
@@ -29,8 +29,8 @@ class MetaDataLocation(Model):
 class TimeInterval(Model):
     """An interval of footage, in epoch milliseconds."""
 
-    start_ms: int | None = None
-    end_ms: int | None = None
+    start_ms: int | None = field(default=None, metadata=IN_MILLISECONDS)
+    end_ms: int | None = field(default=None, metadata=IN_MILLISECONDS)
 
     @property
     def starts_at(self) -> datetime | None:

@@ -2,13 +2,26 @@
 
 import operator
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any, Literal, cast
+
+from attrs import Attribute
 
 from rhombus_clips.errors import InvalidArgumentError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+
+_TIME_UNIT = "rhombus_clips.time_unit"
+
+IN_MILLISECONDS: Mapping[str, str] = {_TIME_UNIT: "ms"}
+"""The metadata of a model's field that holds a time in epoch milliseconds."""
+
+IN_SECONDS: Mapping[str, str] = {_TIME_UNIT: "s"}
+"""The metadata of a model's field that holds a time in epoch seconds."""
+
+TimeUnit = Literal["ms", "s"]
 
 # Times in an undocumented unit are taken as milliseconds unless they are too small: 1e11 ms is
 # March 1973, 1e11 s is the year 5138.
@@ -32,6 +45,16 @@ def from_epoch_ms(milliseconds: int | None) -> datetime | None:
 def from_epoch_seconds(seconds: int | None) -> datetime | None:
     """Return the UTC datetime of epoch seconds; None for None or if beyond the calendar."""
     return None if seconds is None else _later(EPOCH, seconds=seconds)
+
+
+def time_unit(field: "Attribute[Any]") -> TimeUnit | None:
+    """Return the unit of the time that a model's *field* holds; None if it is not known to."""
+    return cast("TimeUnit | None", field.metadata.get(_TIME_UNIT))
+
+
+def from_epoch(time: int, unit: TimeUnit) -> datetime | None:
+    """Return the UTC datetime of an epoch time in *unit*; None if beyond the calendar."""
+    return from_epoch_ms(time) if unit == "ms" else from_epoch_seconds(time)
 
 
 def from_epoch_of_unstated_unit(value: int | None) -> datetime | None:

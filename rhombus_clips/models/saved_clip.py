@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.details import ClipAccessSettings, MetaDataLocation, TimeInterval
@@ -12,7 +12,13 @@ from rhombus_clips.models.enums import (
     HardwareVariation,
     Integration,
 )
-from rhombus_clips.models.moments import from_epoch_ms, from_epoch_seconds, to_length
+from rhombus_clips.models.moments import (
+    IN_MILLISECONDS,
+    IN_SECONDS,
+    from_epoch_ms,
+    from_epoch_seconds,
+    to_length,
+)
 from rhombus_clips.models.views import AlteredView, DewarpedView, Resolution
 
 
@@ -27,7 +33,7 @@ class SavedClip(Model):
     clip_location: MetaDataLocation | None = None
     clip_location_v2: str | None = None
     console_delete: bool | None = None
-    created_at_ms: int | None = None
+    created_at_ms: int | None = field(default=None, metadata=IN_MILLISECONDS)
     """The creation time of the clip, in epoch milliseconds."""
     description: str | None = None
     device_interval_map: dict[str, list[TimeInterval | None] | None] | None = None
@@ -51,7 +57,7 @@ class SavedClip(Model):
     status: ClipStatus | None = None
     thumbnail_location: MetaDataLocation | None = None
     thumbnail_location_v2: str | None = None
-    timestamp_ms: int | None = None
+    timestamp_ms: int | None = field(default=None, metadata=IN_MILLISECONDS)
     """The start of the footage, in epoch milliseconds."""
     title: str | None = None
     user_uuid: str | None = None
@@ -91,7 +97,7 @@ class ClipWithProgress(SavedClip):
 
     current_operation: str | None = None
     """The current operation on the clip, as free text from the service."""
-    last_updated_sec: int | None = None
+    last_updated_sec: int | None = field(default=None, metadata=IN_SECONDS)
     """The time of the last progress, in epoch seconds; the other times are in milliseconds."""
     percent_complete: int | None = None
     """The progress of the current operation, 0 to 100."""

@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.clip_details import ClipBoundingBox, ClipSeekPoint
 from rhombus_clips.models.details import MetaDataLocation
 from rhombus_clips.models.moments import (
+    IN_MILLISECONDS,
     from_epoch_ms,
     from_epoch_of_unstated_unit,
     from_epoch_seconds,
@@ -61,7 +62,7 @@ class SharedClipWithDetails(SharedClip):
 class SharedClipPage(Model):
     """The fields of a shared group that both the list and the details contain."""
 
-    created_at_millis: int | None = None
+    created_at_millis: int | None = field(default=None, metadata=IN_MILLISECONDS)
     """The creation time of the group, in epoch milliseconds."""
     description: str | None = None
     expiration_time_secs: int | None = None

@@ -2,12 +2,17 @@
 
 from datetime import datetime, timedelta
 
-from attrs import Factory, frozen
+from attrs import Factory, field, frozen
 
 from rhombus_clips.models.base import Answer, Model, hash_scalars
 from rhombus_clips.models.details import ClipAccessSettings, MetaDataLocation, TimeInterval
 from rhombus_clips.models.enums import ClipStatus, Integration, PolicyEventPipeline
-from rhombus_clips.models.moments import from_epoch_ms, from_epoch_of_unstated_unit, to_length
+from rhombus_clips.models.moments import (
+    IN_MILLISECONDS,
+    from_epoch_ms,
+    from_epoch_of_unstated_unit,
+    to_length,
+)
 from rhombus_clips.models.views import AlteredView, DewarpedView
 
 
@@ -61,10 +66,10 @@ class SplicedClip(Model):
     start_time: int | None = None
     """The start of the footage; its unit is not documented, see `starts_at`."""
     status: ClipStatus | None = None
-    status_updated_at_ms: int | None = None
+    status_updated_at_ms: int | None = field(default=None, metadata=IN_MILLISECONDS)
     """The time of the last status change, in epoch milliseconds."""
     thumbnail_relative_second: float | None = None
-    timestamp_ms: int | None = None
+    timestamp_ms: int | None = field(default=None, metadata=IN_MILLISECONDS)
     title: str | None = None
     total_segments: int | None = None
     transaction_uuid: str | None = None
