@@ -6,7 +6,7 @@ to others, so that a table must not contain more.
 
 import html
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from attrs import Attribute
 
@@ -41,7 +41,7 @@ def _shown_fields(model: Any) -> "list[Attribute[Any]]":
 
 
 def _is_list_of_models(value: Any) -> bool:
-    return isinstance(value, list) and any(_is_model(item) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    return isinstance(value, list) and any(map(_is_model, cast("list[object]", value)))
 
 
 def _is_model(value: Any) -> bool:

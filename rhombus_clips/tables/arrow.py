@@ -8,6 +8,7 @@ from typing import Any, cast
 from rhombus_clips.arguments import whole_number
 from rhombus_clips.codec.kinds import model_class
 from rhombus_clips.errors import InvalidArgumentError
+from rhombus_clips.extras import requiring
 from rhombus_clips.models.base import Model
 from rhombus_clips.paging import Pager
 
@@ -90,13 +91,6 @@ async def _next_batch(columns: ModuleType, pager: Pager[Any, Any], size: int) ->
 
 
 def _columns() -> ModuleType:
-    try:
+    with requiring("pyarrow", extra="arrow", purpose="rhombus_clips.tables"):
         from rhombus_clips.tables import columns  # noqa: PLC0415  # see above
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "pyarrow":
-            raise  # Something else is missing.
-        raise ImportError(
-            "tables require pyarrow: install the extra arrow, as in"
-            " pip install 'rhombus-clips[arrow]'"
-        ) from error
     return columns

@@ -103,7 +103,7 @@ def _list_converter(convert: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
             raise MismatchError("an array", value)
         cells: list[Cell] = []
         try:
-            for item in value:  # pyright: ignore[reportUnknownVariableType]
+            for item in value:  # pyright: ignore[reportUnknownVariableType]  # convert checks it
                 cells.append(convert(item))  # noqa: PERF401  # the error needs the index
         except MismatchError as mismatch:
             mismatch.passed(len(cells))
@@ -119,7 +119,7 @@ def _map_converter(convert: Callable[[Any], Cell]) -> Callable[[Any], Cell]:
             raise MismatchError("an object", value)
         entries: dict[str, Any] = {}
         is_exact = True
-        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]  # as above
             name, is_name_exact = _text(key)
             try:
                 cell, is_cell_exact = convert(item)

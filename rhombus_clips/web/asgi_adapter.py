@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Unpack
 
+from rhombus_clips.extras import requiring
 from rhombus_clips.web.authorization import Authorize
 from rhombus_clips.web.backend import Backend
 from rhombus_clips.web.settings import RouteOptions, SessionSource, checked_settings
@@ -32,13 +33,6 @@ def asgi_app(
     :raises ImportError: if Starlette is not installed.
     """
     backend = Backend(checked_settings(session, authorize, prefix, options))
-    try:
+    with requiring("starlette", extra="web", purpose="asgi_app"):
         from rhombus_clips.web import starlette_app  # noqa: PLC0415  # see above
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "starlette":
-            raise  # Something else is missing.
-        raise ImportError(
-            "asgi_app requires Starlette: install the extra web, as in"
-            " pip install 'rhombus-clips[web]'"
-        ) from error
     return starlette_app.application(backend, prefix)

@@ -3,21 +3,52 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Unpack
 
+import aiohttp
 from aiohttp import web
 
+from rhombus_clips.testing import FakeRhombus
+from rhombus_clips.testing.faults import Ok
 from rhombus_clips.web import Action, RouteOptions, aiohttp_routes, asgi_app
 from rhombus_clips.web.authorization import Authorize
 from rhombus_clips.web.settings import SessionSource
 from tests.components import required
-from tests.web_guide.watched import until
+from tests.web_guide.watched import UntilDisconnected, until
 
 PREFIX = "/api"
 GRACE = 1
 """The seconds that open streams have when a server ends."""
+
+
+async def open_events(
+    http: aiohttp.ClientSession, url: str, fake: FakeRhombus
+) -> aiohttp.ClientResponse:
+    """Open the events of a render that does not end, and wait for their start."""
+    rendering = fake.start_render(seconds=3600)
+    events = await http.get(f"{url}/clips/{rendering}/events")
+    assert await events.content.readline() == b"retry: 3000\n"
+    return events
+
+
+async def events_end_upstream(
+    http: aiohttp.ClientSession,
+    url: str,
+    fake: FakeRhombus,
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Open events, disconnect, and wait until the request to the service has ended, too."""
+    silence = UntilDisconnected()
+    rendering = fake.start_render(seconds=3600)
+    fake.faults = [Ok(), silence]
+    events = await http.get(f"{url}/clips/{rendering}/events", headers=headers)
+    async with asyncio.timeout(60):
+        assert await events.content.readline() == b"retry: 3000\n"
+        await silence.arrived.wait()
+        events.close()
+        await silence.disconnected.wait()
 
 
 async def allow(request: Any, action: Action, clip_uuid: str | None) -> None:

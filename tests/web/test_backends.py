@@ -18,7 +18,7 @@ from rhombus_clips import ClipSession
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.web import asgi_app
 from tests.components import required
-from tests.web.servers import SERVERS, accepting, allow
+from tests.web.servers import SERVERS, accepting, allow, open_events
 
 README = Path(__file__).parents[2] / "README.md"
 BLOCKS: list[str] = [
@@ -77,7 +77,7 @@ async def test_backend_serves_clips_and_ends_with_an_open_stream(
     async with aiohttp.ClientSession(headers=PASSWORD) as http:
         async with SERVERS[server](backend(framework), **options) as url:
             await _use(http, url, fake)
-            events = await _open_stream(http, url, fake)
+            events = await open_events(http, url, fake)
         events.close()
     gc.collect()
 
@@ -108,7 +108,7 @@ async def test_backend_runs_under_the_command_of_granian(
             async with aiohttp.ClientSession(headers=PASSWORD) as http:
                 url = f"http://{host}:{port}/api"
                 await _use(http, url, fake)
-                events = await _open_stream(http, url, fake)
+                events = await open_events(http, url, fake)
                 process.terminate()
                 printed, _ = await output
                 events.close()
@@ -117,15 +117,6 @@ async def test_backend_runs_under_the_command_of_granian(
                 process.kill()
                 await output
     assert not re.search("Traceback|Warning|Unclosed|never awaited", printed.decode())
-
-
-async def _open_stream(
-    http: aiohttp.ClientSession, url: str, fake: FakeRhombus
-) -> aiohttp.ClientResponse:
-    rendering = fake.start_render(seconds=3600)
-    events = await http.get(f"{url}/clips/{rendering}/events")
-    assert await events.content.readline() == b"retry: 3000\n"
-    return events
 
 
 async def _use(http: aiohttp.ClientSession, url: str, fake: FakeRhombus) -> None:

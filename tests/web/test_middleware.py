@@ -13,10 +13,9 @@ from attrs import frozen
 
 from rhombus_clips import ClipSession
 from rhombus_clips.testing import FakeRhombus
-from rhombus_clips.testing.faults import Ok
 from rhombus_clips.web import asgi_app
 from tests.components import required
-from tests.web.servers import SERVERS, allow
+from tests.web.servers import SERVERS, allow, events_end_upstream
 from tests.web_guide.watched import UntilDisconnected, until
 
 applications = required("starlette.applications")
@@ -75,15 +74,7 @@ async def test_client_that_disconnects_before_the_response(backend: Backend) -> 
 
 
 async def test_events_arrive_at_once_and_end_upstream(backend: Backend) -> None:
-    silence = UntilDisconnected()
-    rendering = backend.fake.start_render(seconds=3600)
-    backend.fake.faults = [Ok(), silence]
-    events = await backend.http.get(f"{backend.url}/clips/{rendering}/events", headers=COMPRESSED)
-    async with asyncio.timeout(60):
-        assert await events.content.readline() == b"retry: 3000\n"
-        await silence.arrived.wait()
-        events.close()
-        await silence.disconnected.wait()
+    await events_end_upstream(backend.http, backend.url, backend.fake, COMPRESSED)
 
 
 async def test_pages_lines_and_videos(backend: Backend) -> None:

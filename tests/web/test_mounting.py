@@ -1,6 +1,5 @@
 """The routes work alone, and in the applications of frameworks, which keep their own views."""
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator
 from typing import Any
@@ -11,12 +10,10 @@ from attrs import frozen
 
 from rhombus_clips import ClipSession
 from rhombus_clips.testing import FakeRhombus
-from rhombus_clips.testing.faults import Ok
 from rhombus_clips.web import Action, asgi_app
 from tests.components import required
 from tests.web.mounted import APPLICATIONS, OWN, USER, WITH_PREFIX, WITH_STATE
-from tests.web.servers import PREFIX, SERVERS
-from tests.web_guide.watched import UntilDisconnected
+from tests.web.servers import PREFIX, SERVERS, events_end_upstream
 
 required("starlette")
 
@@ -73,15 +70,7 @@ async def test_part_of_a_video(backend: Backend) -> None:
 
 
 async def test_events_end_upstream_when_the_client_disconnects(backend: Backend) -> None:
-    silence = UntilDisconnected()
-    backend.fake.faults = [Ok(), silence]
-    rendering = backend.fake.start_render(seconds=3600)
-    events = await backend.http.get(f"{backend.url}/clips/{rendering}/events")
-    async with asyncio.timeout(60):
-        assert await events.content.readline() == b"retry: 3000\n"
-        await silence.arrived.wait()
-        events.close()
-        await silence.disconnected.wait()
+    await events_end_upstream(backend.http, backend.url, backend.fake)
 
 
 async def test_body(backend: Backend) -> None:

@@ -13,6 +13,7 @@ from attrs import frozen
 from rhombus_clips.testing import FakeRhombus
 from rhombus_clips.testing.faults import Answering, Ok
 from tests.web.programs import CLOSED, OPTIONS, Program, running
+from tests.web.servers import open_events
 from tests.web_guide.watched import UntilDisconnected
 
 VIDEO_BYTES = 50_000_000
@@ -48,15 +49,6 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
-async def _open_events(
-    http: aiohttp.ClientSession, program: Program, fake: FakeRhombus
-) -> aiohttp.ClientResponse:
-    rendering = fake.start_render(seconds=3600)
-    events = await http.get(f"{program.url}/clips/{rendering}/events")
-    assert await events.content.readline() == b"retry: 3000\n"
-    return events
-
-
 async def _open_paused_video(
     http: aiohttp.ClientSession, program: Program, fake: FakeRhombus
 ) -> aiohttp.ClientResponse:
@@ -75,7 +67,7 @@ def test_the_guide_has_an_option_for_each_server() -> None:
 @pytest.mark.parametrize("server", ["uvicorn", "granian", "aiohttp"])
 async def test_server_ends_with_an_open_stream_and_a_paused_video(server, fake, http) -> None:
     async with running(server, fake) as program, asyncio.timeout(LIMIT):
-        events = await _open_events(http, program, fake)
+        events = await open_events(http, program.url, fake)
         video = await _open_paused_video(http, program, fake)
         program.terminate()
         output, errors = await program.printed()
@@ -88,7 +80,7 @@ async def test_server_ends_with_an_open_stream_and_a_paused_video(server, fake, 
 
 async def test_hypercorn_ends_with_an_open_stream(fake, http) -> None:
     async with running("hypercorn", fake) as program, asyncio.timeout(LIMIT):
-        events = await _open_events(http, program, fake)
+        events = await open_events(http, program.url, fake)
         program.terminate()
         output, errors = await program.printed()
         events.close()
